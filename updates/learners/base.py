@@ -1,0 +1,116 @@
+"""What every learner is: the interface between a model and the strategies that keep it fresh.
+
+Imports no Django: usable as a library.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from updates.learners.options import Option, resolve
+from updates.samples.schema import SampleSchema
+
+
+class Progress(Protocol):
+    """Called often by long work; may raise to stop it (a cancelled run does)."""
+
+    def __call__(self, phase: str, done: int, total: int | None) -> None: ...
+
+
+def no_progress(phase: str, done: int, total: int | None) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class LearnReport:
+    """What one call of ``learn`` or ``fit`` did.
+
+    predictions : (n,) probabilities before each sample was learned (progressive validation), in
+        the order of the samples; None where the learner fits in batch and has none.
+    """
+
+    samples: int
+    predictions: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """How sparse a model is.
+
+    seen : distinct feature keys met; admitted : keys that hold parameters; non_zero : keys with a
+    weight other than zero; deployed_bytes : bytes of the parameters that serving loads;
+    tiny_share : share of the non-zero weights whose magnitude is below 1e-3.
+    """
+
+    seen: int
+    admitted: int
+    non_zero: int
+    deployed_bytes: int
+    tiny_share: float
+
+    def to_json(self) -> dict[str, float]:
+        """As stored with a version."""
+        return asdict(self)
+
+
+class Learner(ABC):
+    """A model that learns from batches of samples.
+
+    A batch is a ``pyarrow.RecordBatch`` or ``Table`` with the columns of ``schema.arrow`` (more
+    columns are ignored), its rows in offset order. Learning is deterministic: the same calls give
+    the same saved bytes.
+
+    components : names of the parts that can be updated at their own cadence.
+    sequential : learns sample by sample, so that the saved bytes do not depend on how the samples
+        were cut into batches; others learn a batch as a whole.
+    """
+
+    name: ClassVar[str]
+    components: ClassVar[tuple[str, ...]]
+    sequential: ClassVar[bool]
+    options: ClassVar[Sequence[Option]]
+
+    def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
+        self.schema = schema
+        self.settings = resolve(self.options, options or {})
+
+    @abstractmethod
+    def fit(
+        self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
+    ) -> LearnReport:
+        """Forget everything and learn the batches."""
+
+    @abstractmethod
+    def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
+        """Learn one batch on top of what is known; each sample is predicted before it is learned."""
+
+    @abstractmethod
+    def predict(self, batch: pa.RecordBatch) -> np.ndarray:
+        """(n,) float64 probabilities of label 1, finite and within [0, 1]."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the whole state into an existing empty folder: same state, same bytes."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> None:
+        """Replace the state by a saved one; later learning continues bit for bit."""
+
+    def load_serving(self, folder: Path) -> None:
+        """Load only what ``predict`` needs; learners with a smaller serving form override it."""
+        self.load(folder)
+
+    @abstractmethod
+    def sparsity(self) -> Sparsity:
+        """Present counts of features and weights."""
+
+    @abstractmethod
+    def is_finite(self) -> bool:
+        """Whether every parameter is a finite number."""
