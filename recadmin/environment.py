@@ -1,0 +1,51 @@
+"""What the environment decides: where data lies, which secret signs, which broker is used."""
+
+import hashlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+# A Unix socket's path is limited to 107 bytes by the kernel (sockaddr_un).
+LONGEST_SOCKET_PATH = 107
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """A switch from the environment: 1, true, yes and on mean on."""
+    return os.environ.get(name, str(default)).lower() in {"1", "true", "yes", "on"}
+
+
+def secret_key(data: Path) -> str:
+    """SECRET_KEY, else the random one kept in the data folder, readable by its owner only."""
+    if given := os.environ.get("SECRET_KEY"):
+        return given
+    path = data / "secret_key"
+    if not path.exists():
+        data.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        # Two processes may start at once: the first link wins, both then read the same key.
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
+def embedded_socket(data: Path) -> Path:
+    """The embedded Valkey's socket: beside its data, or in the temporary folder if that is long."""
+    path = data.resolve() / "valkey" / "valkey.sock"
+    if len(str(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"recadmin-{os.getuid()}-{digest}" / "valkey.sock"
+
+
+def broker_url(redis_url: str) -> str:
+    """The same server in the form that Celery understands (it names Unix sockets differently)."""
+    if redis_url.startswith("unix://"):
+        return "redis+socket://" + redis_url.removeprefix("unix://")
+    return redis_url

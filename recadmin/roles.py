@@ -1,0 +1,52 @@
+"""Three roles as groups: viewers read, operators act, admins do everything."""
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
+RANK = {VIEWER: 1, OPERATOR: 2, ADMIN: 3}
+OUR_APPS = ("updates", "monitoring")
+
+
+def rank(user: AbstractBaseUser | AnonymousUser) -> int:
+    """How much the user may do: 0 nothing, 1 read, 2 operate, 3 everything."""
+    if not user.is_authenticated or not user.is_active:
+        return 0
+    if user.is_superuser:
+        return RANK[ADMIN]
+    groups = user.groups.values_list("name", flat=True)
+    return max((RANK.get(name, 0) for name in groups), default=0)
+
+
+def has_role(user: AbstractBaseUser | AnonymousUser, role: str) -> bool:
+    """Whether the user has at least that role."""
+    return rank(user) >= RANK[role]
+
+
+class RolePermission(BasePermission):
+    """Safe methods need a viewer; the others what the view's ``write_role`` says (operator)."""
+
+    message = "Your role does not allow this."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if request.method in SAFE_METHODS:
+            return has_role(request.user, getattr(view, "read_role", VIEWER))
+        return has_role(request.user, getattr(view, "write_role", OPERATOR))
+
+
+def create_groups(**kwargs: Any) -> None:
+    """Create the three groups with their admin permissions (after each migrate)."""
+    ours = Permission.objects.filter(content_type__app_label__in=OUR_APPS)
+    allowed = {
+        VIEWER: ours.filter(codename__startswith="view_"),
+        OPERATOR: ours.filter(codename__startswith="view_")
+        | ours.filter(codename="change_updatepolicy"),
+        ADMIN: Permission.objects.all(),
+    }
+    for name, permissions in allowed.items():
+        group, _ = Group.objects.get_or_create(name=name)
+        group.permissions.set(permissions)

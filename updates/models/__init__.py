@@ -1,0 +1,27 @@
+"""State and its invariants: one module a noun. Rules that must hold live here or in constraints."""
+
+from updates.models.cadence_change import CadenceChange
+from updates.models.deployment import Deployment
+from updates.models.idempotency import IdempotentRequest
+from updates.models.lease import ComponentLease
+from updates.models.policy import UpdatePolicy
+from updates.models.recommender import Recommender
+from updates.models.run import RunTransition, UpdateRun
+from updates.models.segment import ArchivedBatch, Segment
+from updates.models.serving_report import ServingReport
+from updates.models.version import ModelVersion
+
+__all__ = [
+    "ArchivedBatch",
+    "CadenceChange",
+    "ComponentLease",
+    "Deployment",
+    "IdempotentRequest",
+    "ModelVersion",
+    "Recommender",
+    "RunTransition",
+    "Segment",
+    "ServingReport",
+    "UpdatePolicy",
+    "UpdateRun",
+]

@@ -1,0 +1,196 @@
+"""What to update, how, when, from which data and under which guardrails."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from updates.cadence import Cadence, CadenceError, Trigger
+from updates.models.recommender import Recommender
+
+
+class Strategy(models.TextChoices):
+    FULL = "full", "full: train anew over a window"
+    INCREMENTAL = "incremental", "incremental: learn the new samples on top of the live version"
+
+
+TRIGGER_LABELS = [
+    (Trigger.INTERVAL, "interval: every so many seconds"),
+    (Trigger.CRON, "cron: at the times of a cron expression"),
+    (Trigger.SAMPLES, "samples: every so many new samples"),
+    (Trigger.STALENESS, "staleness: before the freshness objective is missed"),
+    (Trigger.MANUAL, "manual: only when asked"),
+]
+
+
+class UpdatePolicy(models.Model):
+    recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE, related_name="policies")
+    name = models.SlugField(max_length=60)
+    strategy = models.CharField(max_length=20, choices=Strategy)
+    components = models.JSONField(
+        default=list, blank=True, help_text="Parts of the model to update; empty means all."
+    )
+    trigger = models.CharField(max_length=20, choices=TRIGGER_LABELS, default=Trigger.INTERVAL)
+    interval_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="For trigger interval: seconds between two updates.",
+    )
+    cron = models.CharField(
+        max_length=100,
+        blank=True,
+        help_text="For trigger cron: minute hour day month weekday, e.g. “0 3 * * *”.",
+    )
+    timezone = models.CharField(
+        max_length=60, default="UTC", help_text="Time zone that the cron expression is read in."
+    )
+    every_samples = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="For trigger samples: an update each time so many samples have arrived.",
+    )
+    window_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="For strategy full: train on the event times of the last so many seconds; "
+        "empty means the whole log.",
+    )
+    replay_fraction = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(10.0)],
+        help_text="For strategy incremental: older samples learned again for each new one, "
+        "against forgetting.",
+    )
+    min_samples = models.PositiveIntegerField(
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text="Guardrail: with fewer samples to learn from, nothing is promoted.",
+    )
+    holdout_samples = models.PositiveIntegerField(
+        default=1000,
+        help_text="The newest samples, at most so many and at most a fifth of the new ones, "
+        "judge the candidate before it learns them.",
+    )
+    max_ne_increase = models.FloatField(
+        default=0.01,
+        validators=[MinValueValidator(0.0)],
+        help_text="Guardrail: rejected when its normalized entropy exceeds the live version's by "
+        "more than this share, beyond sampling noise.",
+    )
+    min_calibration = models.FloatField(
+        default=0.5,
+        validators=[MinValueValidator(0.0)],
+        help_text="Guardrail: lowest allowed sum of predictions ÷ sum of labels.",
+    )
+    max_calibration = models.FloatField(
+        default=2.0,
+        validators=[MinValueValidator(0.0)],
+        help_text="Guardrail: highest allowed sum of predictions ÷ sum of labels.",
+    )
+    enabled = models.BooleanField(default=True, help_text="A policy that is off fires nothing.")
+    hold_reason = models.TextField(
+        blank=True, editable=False, help_text="Why a rollback holds it; empty means not held."
+    )
+    next_due_at = models.DateTimeField(null=True, editable=False)
+    last_due_at = models.DateTimeField(null=True, editable=False)
+    fired_through_offset = models.PositiveBigIntegerField(default=0, editable=False)
+    skipped_fires = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    history = HistoricalRecords(
+        excluded_fields=["next_due_at", "last_due_at", "fired_through_offset", "skipped_fires"]
+    )
+
+    class Meta:
+        ordering = ["recommender", "name"]
+        verbose_name_plural = "update policies"
+        indexes = [
+            # For the tick: which timed policies are due.
+            models.Index(
+                fields=["next_due_at"],
+                condition=Q(next_due_at__isnull=False, enabled=True, hold_reason=""),
+                name="policies_due",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recommender", "name"], name="one_policy_of_a_name_a_recommender"
+            ),
+            models.CheckConstraint(
+                condition=Q(min_calibration__lt=F("max_calibration")),
+                name="lowest_calibration_is_below_the_highest",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recommender.slug}/{self.name}"
+
+    @property
+    def cadence(self) -> Cadence:
+        """When it fires, as a value."""
+        return Cadence(
+            trigger=Trigger(self.trigger),
+            interval_seconds=self.interval_seconds,
+            cron=self.cron,
+            timezone=self.timezone,
+            every_samples=self.every_samples,
+        )
+
+    @property
+    def active(self) -> bool:
+        """Whether it may fire: enabled and not held by a rollback."""
+        return self.enabled and not self.hold_reason
+
+    @property
+    def effective_components(self) -> list[str]:
+        """Its components, all of the learner's where none are named."""
+        return list(self.components or self.recommender.learner_class.components)
+
+    def clean(self) -> None:
+        errors: dict[str, Any] = {}
+        try:
+            self.cadence.validate()
+        except CadenceError as error:
+            errors[error.field] = str(error)
+        if self.recommender_id and not isinstance(self.components, list):
+            errors["components"] = "Must be a list of component names."
+        elif self.recommender_id:
+            known = self.recommender.learner_class.components
+            if unknown := sorted(set(self.components) - set(known)):
+                errors["components"] = f"Unknown: {unknown}; this learner has {list(known)}."
+        if self.min_calibration >= self.max_calibration:
+            errors["max_calibration"] = f"Must be above min_calibration ({self.min_calibration})."
+        if errors:
+            raise ValidationError(errors)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new policy is put on the schedule from now; it is not fired by being created."""
+        if self._state.adding and self.next_due_at is None:
+            self.next_due_at = self.cadence.first_fire(timezone.now())
+        super().save(*args, **kwargs)
+
+    def claim(self, due_at: datetime, next_due_at: datetime | None) -> bool:
+        """Take the fire that is due: true for exactly one caller, however many try."""
+        return bool(
+            UpdatePolicy.objects.filter(
+                pk=self.pk, next_due_at=due_at, enabled=True, hold_reason=""
+            ).update(next_due_at=next_due_at, last_due_at=due_at)
+        )
+
+    def claim_offset(self, through: int) -> bool:
+        """Take the fire of trigger samples up to that offset: true for exactly one caller."""
+        return bool(
+            UpdatePolicy.objects.filter(
+                pk=self.pk,
+                fired_through_offset=self.fired_through_offset,
+                enabled=True,
+                hold_reason="",
+            ).update(fired_through_offset=through)
+        )

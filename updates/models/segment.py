@@ -1,0 +1,53 @@
+"""Closed ranges of the sample log, archived to Parquet."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from updates.models.recommender import Recommender
+
+
+class Segment(models.Model):
+    """One Parquet file: offsets first to last, all of them."""
+
+    recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE, related_name="segments")
+    first_offset = models.PositiveBigIntegerField()
+    last_offset = models.PositiveBigIntegerField()
+    min_event_time = models.DateTimeField()
+    max_event_time = models.DateTimeField()
+    path = models.CharField(max_length=255, help_text="Below the data folder.")
+    sha256 = models.CharField(max_length=64)
+    bytes = models.PositiveBigIntegerField()
+    archived_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["recommender", "first_offset"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recommender", "first_offset"], name="a_segment_begins_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(first_offset__lte=F("last_offset")), name="a_segment_is_not_empty"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recommender.slug} {self.first_offset}–{self.last_offset}"
+
+
+class ArchivedBatch(models.Model):
+    """The Batch-Id of a batch in an archived range, so that a late retry still adds nothing."""
+
+    recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE)
+    batch_id = models.CharField(max_length=200)
+    first_offset = models.PositiveBigIntegerField()
+    last_offset = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recommender", "batch_id"], name="a_batch_is_archived_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.batch_id

@@ -1,0 +1,104 @@
+"""An immutable model: what it learned from, how good and how sparse it is, where its bytes lie."""
+
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import Max, Q
+
+from updates.models.recommender import Recommender
+
+
+class VersionState(models.TextChoices):
+    CANDIDATE = "candidate"
+    LIVE = "live"
+    RETIRED = "retired"
+    REJECTED = "rejected"
+    QUARANTINED = "quarantined"
+
+
+MOVES = {
+    VersionState.CANDIDATE: {VersionState.LIVE, VersionState.REJECTED, VersionState.QUARANTINED},
+    VersionState.LIVE: {VersionState.RETIRED, VersionState.QUARANTINED},
+    VersionState.RETIRED: {VersionState.LIVE, VersionState.QUARANTINED},
+    VersionState.REJECTED: {VersionState.LIVE, VersionState.QUARANTINED},
+    VersionState.QUARANTINED: set(),
+}
+# What may change after a version is written: where it stands, and that its bytes were pruned.
+MUTABLE = {"state", "state_reason", "pruned_at"}
+
+
+class ImmutableVersionError(TypeError):
+    """Someone tried to change a version; publish a new one instead."""
+
+
+class IllegalVersionMove(ValueError):
+    """A version cannot go from the state it is in to the one asked for."""
+
+
+class ModelVersion(models.Model):
+    recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
+    learner = models.CharField(max_length=60)
+    learner_options = models.JSONField(default=dict)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the artifact's manifest.")
+    artifact_bytes = models.PositiveBigIntegerField()
+    watermark = models.DateTimeField(null=True, help_text="Event time up to which it has learned.")
+    learned_ranges = models.JSONField(
+        help_text="Offsets learned, in order, as {first_offset, last_offset, event_time_from?}."
+    )
+    next_offset = models.PositiveBigIntegerField(help_text="The first offset not yet learned.")
+    components = models.JSONField(default=dict, help_text="Watermark and run of each component.")
+    metrics = models.JSONField(default=dict)
+    sparsity = models.JSONField(default=dict)
+    state = models.CharField(
+        max_length=20, choices=VersionState, default=VersionState.CANDIDATE, editable=False
+    )
+    state_reason = models.TextField(blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    pruned_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["recommender", "-number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recommender", "number"], name="version_numbers_are_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["recommender"],
+                condition=Q(state="live"),
+                name="one_live_version_a_recommender",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recommender.slug} v{self.number}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        changed = set(kwargs.get("update_fields") or ())
+        if not self._state.adding and not (changed and changed <= MUTABLE):
+            raise ImmutableVersionError(
+                f"{self} is immutable; publish a new version (only {sorted(MUTABLE)} may change)."
+            )
+        super().save(*args, **kwargs)
+
+    @classmethod
+    def publish(cls, recommender: Recommender, **fields: Any) -> "ModelVersion":
+        """Write a new candidate under the next number of its recommender."""
+        with transaction.atomic():
+            # The recommender's row lock makes the number unique without a retry.
+            Recommender.objects.select_for_update().get(pk=recommender.pk)
+            last = cls.objects.filter(recommender=recommender).aggregate(n=Max("number"))["n"]
+            return cls.objects.create(recommender=recommender, number=(last or 0) + 1, **fields)
+
+    def move(self, to: VersionState, reason: str = "") -> None:
+        """The one door for its state: a conditional update. Raises IllegalVersionMove."""
+        allowed = [state for state, targets in MOVES.items() if to in targets]
+        changed = ModelVersion.objects.filter(pk=self.pk, state__in=allowed).update(
+            state=to, state_reason=reason
+        )
+        self.refresh_from_db(fields=["state", "state_reason"])
+        if not changed:
+            raise IllegalVersionMove(f"{self} is {self.state}; it cannot become {to}.")

@@ -1,0 +1,10 @@
+"""What happened, for whoever watches (``monitoring`` does). Sent after the fact is stored."""
+
+from django.dispatch import Signal
+
+samples_appended = Signal()  # recommender, appended (first and last offset, duplicate)
+policy_fired = Signal()  # policy, run, due_at, fired_at
+progress = Signal()  # run
+evaluated = Signal()  # run, evaluation
+promoted = Signal()  # deployment
+rolled_back = Signal()  # deployment
