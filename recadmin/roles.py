@@ -3,9 +3,6 @@
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission
-from rest_framework.permissions import SAFE_METHODS, BasePermission
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
 VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
 RANK = {VIEWER: 1, OPERATOR: 2, ADMIN: 3}
@@ -25,17 +22,6 @@ def rank(user: AbstractBaseUser | AnonymousUser) -> int:
 def has_role(user: AbstractBaseUser | AnonymousUser, role: str) -> bool:
     """Whether the user has at least that role."""
     return rank(user) >= RANK[role]
-
-
-class RolePermission(BasePermission):
-    """Safe methods need a viewer; the others what the view's ``write_role`` says (operator)."""
-
-    message = "Your role does not allow this."
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        if request.method in SAFE_METHODS:
-            return has_role(request.user, getattr(view, "read_role", VIEWER))
-        return has_role(request.user, getattr(view, "write_role", OPERATOR))
 
 
 def create_groups(**kwargs: Any) -> None:

@@ -1,0 +1,5 @@
+"""Records what happened."""
+
+
+def connect() -> None:
+    """Listen to the signals of updates."""

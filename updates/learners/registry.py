@@ -1,0 +1,43 @@
+"""Learners by name: the built-in ones, and those that other packages bring.
+
+A package adds a learner by an entry point of the group ``recadmin.learners``: its name is the
+learner's, its object a subclass of ``updates.learners.base.Learner``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from updates.learners.base import Learner
+
+GROUP = "recadmin.learners"
+# As entry points too, so that LightGBM is imported only by who uses it.
+BUILT_IN = (
+    EntryPoint("sparse_linear", "updates.learners.linear:SparseLinear", GROUP),
+    EntryPoint("gbdt", "updates.learners.gbdt:GBDT", GROUP),
+)
+
+
+class UnknownLearner(LookupError):
+    """No learner of that name is installed."""
+
+
+@cache
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in (*entry_points(group=GROUP), *BUILT_IN)}
+
+
+def names() -> list[str]:
+    """Names of all learners, sorted."""
+    return sorted(_entries())
+
+
+def get(name: str) -> type[Learner]:
+    """The learner of that name; raises UnknownLearner."""
+    try:
+        entry = _entries()[name]
+    except KeyError:
+        raise UnknownLearner(f"{name!r} is no learner; there are {', '.join(names())}") from None
+    learner: type[Learner] = entry.load()
+    return learner
