@@ -1,0 +1,94 @@
+"""What happened to a recommender, as marks on the time axis of its charts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from django.urls import reverse
+
+from updates.models import CadenceChange, Deployment, Recommender
+from updates.models.deployment import DeploymentKind
+
+PROMOTION, ROLLBACK, CADENCE = "promotion", "rollback", "cadence"
+# More marks than this make a chart unreadable: promotions that lie closer together become one.
+MOST_PROMOTIONS = 60
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened: when, of which kind, in words, and the page that says more.
+
+    kind : "promotion", "rollback" or "cadence".
+    """
+
+    at: datetime
+    kind: str
+    label: str
+    url: str
+
+    def to_json(self) -> dict[str, str | int]:
+        """The form that the API answers; ``at`` in milliseconds since 1970 in UTC, as points."""
+        at = round(self.at.timestamp() * 1000)
+        return {"at": at, "kind": self.kind, "label": self.label, "url": self.url}
+
+
+def marks(recommender: Recommender, start: datetime, end: datetime) -> list[Mark]:
+    """Promotions, rollbacks and cadence changes from start to end inclusive, oldest first.
+
+    Rollbacks and cadence changes are all there; where promotions are denser than one in a
+    sixtieth of the span, neighbours are merged into one mark that says how many it stands for.
+    """
+    moves = list(
+        Deployment.objects.filter(recommender=recommender, started_at__range=(start, end))
+        .select_related("version", "previous")
+        .order_by("started_at", "id")
+    )
+    rollbacks = [_rollback(recommender, m) for m in moves if m.kind == DeploymentKind.ROLLBACK]
+    promotions = [m for m in moves if m.kind == DeploymentKind.PROMOTION]
+    merged = _merge(promotions, start, end)
+    return sorted(
+        [
+            *rollbacks,
+            *(_promotion(recommender, group) for group in merged),
+            *_cadence_changes(recommender, start, end),
+        ],
+        key=lambda mark: mark.at,
+    )
+
+
+def _merge(moves: list[Deployment], start: datetime, end: datetime) -> list[list[Deployment]]:
+    if len(moves) <= MOST_PROMOTIONS:
+        return [[move] for move in moves]
+    width = max((end - start) / MOST_PROMOTIONS, timedelta(seconds=1))
+    return [list(group) for _, group in groupby(moves, lambda m: (m.started_at - start) // width)]
+
+
+def _promotion(recommender: Recommender, group: list[Deployment]) -> Mark:
+    last = group[-1]
+    label = f"v{last.version.number} promoted"
+    if len(group) > 1:
+        label = f"{len(group)} promotions, v{group[0].version.number} to v{last.version.number}"
+    return Mark(last.started_at, PROMOTION, label, _version_url(recommender, last))
+
+
+def _rollback(recommender: Recommender, move: Deployment) -> Mark:
+    came_from = f" from v{move.previous.number}" if move.previous else ""
+    label = f"Rolled back{came_from} to v{move.version.number}: {move.reason}"
+    return Mark(move.started_at, ROLLBACK, label, _version_url(recommender, move))
+
+
+def _cadence_changes(recommender: Recommender, start: datetime, end: datetime) -> list[Mark]:
+    changes = CadenceChange.objects.filter(
+        policy__recommender=recommender, changed_at__range=(start, end)
+    ).select_related("policy")
+    url = reverse("recommender", args=[recommender.slug])
+    return [
+        Mark(c.changed_at, CADENCE, f"Cadence of {c.policy.name} changed", f"{url}#policies")
+        for c in changes
+    ]
+
+
+def _version_url(recommender: Recommender, move: Deployment) -> str:
+    return reverse("version", args=[recommender.slug, move.version.number])

@@ -1,0 +1,150 @@
+"""The measurements that are kept as series: name, unit and meaning of each, said once.
+
+The page shows the definition beside the chart, the API answers it with the points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AGE_SECONDS = "age_seconds"
+LAG_SECONDS = "lag_seconds"
+BACKLOG_SAMPLES = "backlog_samples"
+NE = "ne"
+LOG_LOSS = "log_loss"
+AUC = "auc"
+CALIBRATION = "calibration"
+NON_ZERO_WEIGHTS = "non_zero_weights"
+SEEN_FEATURES = "seen_features"
+DEPLOYED_BYTES = "deployed_bytes"
+TINY_SHARE = "tiny_share"
+OPTIMALITY_GAP = "optimality_gap"
+RUN_CPU_SECONDS = "run_cpu_seconds"
+DECLARED_CADENCE_SECONDS = "declared_cadence_seconds"
+ACHIEVED_CADENCE_SECONDS = "achieved_cadence_seconds"
+
+
+class UnknownMetric(ValueError):
+    """A name that no series has; the message lists the names there are."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"name: must be one of {', '.join(METRICS)}, got {name!r}")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One kind of series.
+
+    unit : of its values; "" for a ratio without one.
+    holds : its value stays true until the next point (what is deployed does, what is measured on
+        a window of samples does not).
+    labelled_by : what its label names, e.g. the policy; "" where there is one series a recommender.
+    """
+
+    name: str
+    unit: str
+    definition: str
+    holds: bool = False
+    labelled_by: str = ""
+
+
+_ON_ARRIVAL = "of the live version on newly arrived samples, before any version learned them"
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            AGE_SECONDS,
+            "s",
+            "Now − watermark of the live version, the event time up to which it has learned.",
+        ),
+        Metric(
+            LAG_SECONDS,
+            "s",
+            "Newest event time in the sample log − watermark of the live version; 0 when no "
+            "sample waits.",
+        ),
+        Metric(
+            BACKLOG_SAMPLES,
+            "samples",
+            "Samples in the log that the live version has not learned yet.",
+        ),
+        Metric(
+            NE,
+            "",
+            f"Normalized entropy {_ON_ARRIVAL}: log loss ÷ entropy of the mean label; lower is "
+            "better, 1 is no better than predicting the mean.",
+        ),
+        Metric(
+            LOG_LOSS,
+            "nats",
+            f"Mean of −y ln p − (1−y) ln(1−p) {_ON_ARRIVAL}.",
+        ),
+        Metric(
+            AUC,
+            "",
+            f"Probability that a random positive is ranked above a random negative, {_ON_ARRIVAL}.",
+        ),
+        Metric(
+            CALIBRATION,
+            "",
+            f"Sum of predictions ÷ sum of labels {_ON_ARRIVAL}; 1 is perfect, above 1 predicts "
+            "too much.",
+        ),
+        Metric(
+            NON_ZERO_WEIGHTS,
+            "weights",
+            "Weights of the live version that are not zero.",
+            holds=True,
+        ),
+        Metric(
+            SEEN_FEATURES,
+            "features",
+            "Distinct feature values that the live version has met.",
+            holds=True,
+        ),
+        Metric(
+            DEPLOYED_BYTES,
+            "bytes",
+            "Bytes of the live version's parameters that serving loads.",
+            holds=True,
+        ),
+        Metric(
+            TINY_SHARE,
+            "",
+            "Share of the live version's non-zero weights whose magnitude is below 0.001.",
+            holds=True,
+        ),
+        Metric(
+            OPTIMALITY_GAP,
+            "",
+            "NE of the incrementally updated live version − NE of a fresh full model, on the "
+            "same held-out samples.",
+        ),
+        Metric(
+            RUN_CPU_SECONDS,
+            "s",
+            "CPU time of an update run, at the time when it was done.",
+        ),
+        Metric(
+            DECLARED_CADENCE_SECONDS,
+            "s",
+            "Time between two fires of a policy, by its cadence.",
+            labelled_by="policy",
+        ),
+        Metric(
+            ACHIEVED_CADENCE_SECONDS,
+            "s",
+            "Time between the last two fires of a policy, as they happened.",
+            labelled_by="policy",
+        ),
+    )
+}
+
+
+def metric(name: str) -> Metric:
+    """The metric of that name; raises UnknownMetric."""
+    try:
+        return METRICS[name]
+    except KeyError:
+        raise UnknownMetric(name) from None
