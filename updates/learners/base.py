@@ -89,7 +89,10 @@ class Learner(ABC):
 
     @abstractmethod
     def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
-        """Learn one batch on top of what is known; each sample is predicted before it is learned."""
+        """Learn one batch on top of what is known; each sample is predicted before it is learned.
+
+        Stopped by ``progress``, it may have learned a part of the batch.
+        """
 
     @abstractmethod
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:

@@ -50,7 +50,7 @@ class Option:
             raise OptionError(self.name, self.allowed, value)
         if self.choices and value not in self.choices:
             raise OptionError(self.name, self.allowed, value)
-        if kind in (int, float) and not self.minimum <= value <= self.maximum:
+        if isinstance(value, int | float) and not self.minimum <= value <= self.maximum:
             raise OptionError(self.name, self.allowed, value)
         return value
 

@@ -14,7 +14,7 @@ from updates.learners.base import Learner
 GROUP = "recadmin.learners"
 # As entry points too, so that LightGBM is imported only by who uses it.
 BUILT_IN = (
-    EntryPoint("sparse_linear", "updates.learners.linear:SparseLinear", GROUP),
+    EntryPoint("sparse_linear", "updates.learners.sparse.linear:SparseLinear", GROUP),
     EntryPoint("gbdt", "updates.learners.gbdt:GBDT", GROUP),
 )
 

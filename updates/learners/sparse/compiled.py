@@ -25,9 +25,10 @@ _SOURCES = _digest_of_sources()
 def compiled(function: Function) -> Function:
     """Compile with numba: ``nogil``, cached, no fast-math, so that sums keep their order.
 
-    numba's cache looks at the file of the function alone and would go on using an old machine code
-    of a kernel whose callee, in another file, has changed. The digest of the folder's sources in
-    the name gives every state of the sources its own cache entry.
+    numba's cache looks only at the file of the function itself, and would go on using old machine
+    code after a change of a callee in another file. The digest of this folder's sources, made part
+    of the function's name, gives each state of the sources its own cache entry.
     """
     function.__qualname__ = f"{function.__qualname__}_{_SOURCES}"
-    return cast(Function, numba.njit(nogil=True, cache=True)(function))
+    jit = numba.njit(nogil=True, cache=True, error_model="numpy")
+    return cast(Function, jit(function))

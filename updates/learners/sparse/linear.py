@@ -1,0 +1,169 @@
+"""The learner ``sparse_linear``: a linear model of sparse features, learned sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from safetensors.numpy import load_file, save_file
+
+from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
+from updates.learners.options import Option
+from updates.learners.sparse.algorithm import Algorithm, Rows
+from updates.learners.sparse.ftrl import FTRL
+from updates.learners.sparse.logistic import probabilities
+from updates.learners.sparse.model import SparseModel
+from updates.learners.sparse.names import Names
+from updates.learners.sparse.serving import BYTES_PER_WEIGHT, ServingWeights, save_weights
+from updates.samples.encoder import Encoded, Encoder
+from updates.samples.schema import SampleSchema
+
+ALGORITHMS: dict[str, Algorithm] = {FTRL.name: FTRL}
+FILE = "state.safetensors"
+CHUNK = 50_000  # samples between two calls of progress: some 0.1 s, so that a cancel is quick
+TINY = 1e-3
+
+
+class ServingOnlyError(RuntimeError):
+    """Something that needs the whole state was asked of a learner that has the serving form."""
+
+
+class _Weights(Protocol):
+    """What a prediction needs: the whole model has it, and so has the serving form."""
+
+    @property
+    def intercept(self) -> float: ...
+
+    def weights_of(self, keys: np.ndarray) -> np.ndarray: ...
+
+
+class SparseLinear(Learner):
+    """Logistic regression on categorical, multi-valued, numeric and crossed features.
+
+    Parameters live by 64-bit key of (field, value); a value never seen contributes nothing. The
+    intercept is a constant feature of value 1, learned like the others. Predictions are clipped
+    to [1e-15, 1 - 1e-15]; gradients are not.
+    """
+
+    name = "sparse_linear"
+    components = ("weights",)
+    sequential = True
+    options = (
+        Option("algorithm", FTRL.name, "How weights are learned.", choices=tuple(ALGORITHMS)),
+        *FTRL.options,
+    )
+
+    def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(schema, options)
+        self._encoder = Encoder(schema)
+        self._forget()
+
+    def _forget(self) -> None:
+        algorithm = ALGORITHMS[self.settings["algorithm"]]
+        self._model: SparseModel | None = SparseModel(algorithm, algorithm.configure(self.settings))
+        self._names = Names()
+        self._serving: ServingWeights | None = None
+
+    @property
+    def model(self) -> SparseModel:
+        """The whole state; raises ServingOnlyError after ``load_serving``."""
+        if self._model is None:
+            raise ServingOnlyError("only the serving form is loaded: use load() to learn or save")
+        return self._model
+
+    def fit(
+        self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
+    ) -> LearnReport:
+        """One pass over the batches, in order, from nothing; predictions are progressive."""
+        self._forget()
+        predictions = [np.empty(0)]
+        done = 0
+        for batch in batches:
+            for part in self._learn_chunks(batch):
+                predictions.append(part)
+                done += len(part)
+                progress("learning", done, None)
+        return LearnReport(done, np.concatenate(predictions))
+
+    def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
+        """Learn sample by sample; stopped by ``progress``, the samples before stay learned."""
+        predictions = [np.empty(0)]
+        done = 0
+        for part in self._learn_chunks(batch):
+            predictions.append(part)
+            done += len(part)
+            progress("learning", done, batch.num_rows)
+        return LearnReport(done, np.concatenate(predictions))
+
+    def _learn_chunks(self, batch: pa.RecordBatch) -> Iterable[np.ndarray]:
+        for start in range(0, batch.num_rows, CHUNK):
+            encoded = self._encoder.encode(batch.slice(start, CHUNK))
+            predictions, inserted = self.model.learn(_rows(encoded))
+            if len(inserted):
+                self._names.append(*encoded.names(inserted))
+            yield predictions
+
+    def predict(self, batch: pa.RecordBatch) -> np.ndarray:
+        """(n,) probabilities of label 1; learns nothing."""
+        weights: _Weights = self._serving or self.model
+        encoded = self._encoder.encode(batch)
+        return probabilities(
+            encoded.indptr, encoded.values, weights.weights_of(encoded.keys), weights.intercept
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write ``state.safetensors``, to go on learning, and ``weights.safetensors``, to serve."""
+        save_file({**self.model.to_arrays(), **self._names.to_arrays()}, folder / FILE)
+        save_weights(self.model, folder)
+
+    def load(self, folder: Path) -> None:
+        """Replace the state by a saved one. Raises KeyError if it is of another algorithm."""
+        self._forget()
+        arrays = load_file(folder / FILE)
+        self.model.restore(arrays)
+        self._names = Names.from_arrays(arrays)
+
+    def load_serving(self, folder: Path) -> None:
+        """Load the non-zero weights only: 16 bytes each."""
+        self._serving = ServingWeights(folder)
+        self._model = None
+
+    def sparsity(self) -> Sparsity:
+        """Counts of keys and weights, the intercept left out."""
+        weights = self.model.weights()
+        non_zero = int(np.count_nonzero(weights))
+        tiny = np.count_nonzero(np.abs(weights) < TINY) - (len(weights) - non_zero)
+        return Sparsity(
+            seen=len(weights),
+            admitted=len(weights),
+            non_zero=non_zero,
+            deployed_bytes=non_zero * BYTES_PER_WEIGHT,
+            tiny_share=float(tiny / non_zero) if non_zero else 0.0,
+        )
+
+    def is_finite(self) -> bool:
+        """Whether every parameter is a finite number."""
+        return self.model.is_finite()
+
+    @property
+    def intercept(self) -> float:
+        """Weight of the constant feature."""
+        return (self._serving or self.model).intercept
+
+    def weights(self) -> pa.Table:
+        """``field``, ``value``, ``weight`` of the non-zero weights, the largest magnitude first.
+
+        Equal magnitudes come in the order in which their features were first seen.
+        """
+        weights = self.model.weights()
+        non_zero = np.flatnonzero(weights)
+        order = non_zero[np.argsort(-np.abs(weights[non_zero]), kind="stable")]
+        fields, values = self._names.take(order)
+        return pa.table({"field": fields, "value": values, "weight": weights[order]})
+
+
+def _rows(encoded: Encoded) -> Rows:
+    return Rows(encoded.indptr, encoded.keys, encoded.values, encoded.labels, encoded.weights)

@@ -1,0 +1,89 @@
+"""A sparse linear model in memory: table, intercept and the algorithm that moves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from updates.learners.sparse.algorithm import Algorithm, Rows
+from updates.learners.sparse.slots import STATE, scratch_for
+from updates.learners.sparse.table import FIRST_CAPACITY, KeyTable
+
+
+class SparseModel:
+    """Weights of 64-bit keys and an intercept, learned row by row.
+
+    The intercept is a feature that is 1 in every row, learned by the same rule as all others; it
+    has a cell of its own, so that no row has to carry its key.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        parameters: tuple[float, ...],
+        *,
+        fit_intercept: bool = True,
+        capacity: int = FIRST_CAPACITY,
+    ) -> None:
+        self.algorithm = algorithm
+        self.parameters = parameters
+        self.constant = float(fit_intercept)
+        self.table = KeyTable(algorithm.columns, capacity)
+        self._intercept = np.zeros((1, STATE + len(algorithm.columns)))
+
+    def learn(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+        """Learn in order; returns (n,) predictions made before each row was learned, and the
+        positions in ``rows.keys`` of the keys that were new, in the order of insertion."""
+        predictions = np.empty(len(rows.labels))
+        inserted = np.empty(len(rows.keys), np.int64)
+        scratch = scratch_for(rows.indptr)
+        row, count = 0, 0
+        while True:
+            row, self.table.size, count = self.algorithm.learn(
+                self.table.view,
+                rows,
+                row,
+                self.table.size,
+                predictions,
+                inserted,
+                count,
+                self._intercept,
+                self.constant,
+                self.parameters,
+                scratch,
+            )
+            if row == len(predictions):
+                return predictions, inserted[:count]
+            self.table.grow()
+
+    @property
+    def intercept(self) -> float:
+        """Weight of the constant feature; 0 without one."""
+        slot = np.zeros(1, np.int64)
+        weight = self.algorithm.weights(self._intercept, slot, self.parameters)[0]
+        return float(weight) * self.constant
+
+    def weights_of(self, keys: np.ndarray) -> np.ndarray:
+        """(n,) weights of the keys; 0 for a key never seen."""
+        slots = self.table.find(keys)
+        return self.algorithm.weights(self.table.view.states, slots, self.parameters)
+
+    def weights(self) -> np.ndarray:
+        """(size,) weights of all keys in the order of insertion."""
+        slots = self.table.in_order()
+        return self.algorithm.weights(self.table.view.states, slots, self.parameters)
+
+    def is_finite(self) -> bool:
+        """Whether every parameter is a finite number."""
+        states = self.table.view.states[:, STATE:]
+        return bool(np.isfinite(states).all() and np.isfinite(self._intercept).all())
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The state, independent of the table's capacity: its arrays and ``intercept``."""
+        return {**self.table.to_arrays(), "intercept": self._intercept[0, STATE:]}
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Replace the state by one of ``to_arrays``. Raises KeyError if an array is missing."""
+        self.table = KeyTable.from_arrays(self.algorithm.columns, arrays)
+        self._intercept[0, STATE:] = arrays["intercept"]
