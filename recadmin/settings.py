@@ -18,9 +18,7 @@ ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").spl
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("CSRF_TRUSTED_ORIGINS", "").split(",") if o]
 
 EMBEDDED_VALKEY = "REDIS_URL" not in os.environ
-REDIS_URL = os.environ.get(
-    "REDIS_URL", f"unix://{environment.embedded_socket(RECADMIN_DATA)}?db=0"
-)
+REDIS_URL = os.environ.get("REDIS_URL", f"unix://{environment.embedded_socket(RECADMIN_DATA)}?db=0")
 
 INSTALLED_APPS = [
     "recadmin.apps.RecadminConfig",

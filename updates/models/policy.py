@@ -173,8 +173,12 @@ class UpdatePolicy(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A new policy is put on the schedule from now; it is not fired by being created."""
         if self._state.adding and self.next_due_at is None:
-            self.next_due_at = self.cadence.first_fire(timezone.now())
+            self.reschedule()
         super().save(*args, **kwargs)
+
+    def reschedule(self) -> None:
+        """Begin its schedule anew from now (in memory; the caller saves)."""
+        self.next_due_at = self.cadence.first_fire(timezone.now())
 
     def claim(self, due_at: datetime, next_due_at: datetime | None) -> bool:
         """Take the fire that is due: true for exactly one caller, however many try."""
@@ -194,3 +198,7 @@ class UpdatePolicy(models.Model):
                 hold_reason="",
             ).update(fired_through_offset=through)
         )
+
+    def skip(self) -> None:
+        """Count a fire that found nothing new to learn."""
+        UpdatePolicy.objects.filter(pk=self.pk).update(skipped_fires=F("skipped_fires") + 1)

@@ -44,8 +44,8 @@ class Recommender(models.Model):
     keep_versions = models.PositiveIntegerField(
         default=50,
         validators=[MinValueValidator(2)],
-        help_text="Artifacts of this many newest versions stay on disk, besides the live one "
-        "and those it could be rolled back to within a day.",
+        help_text="Files of this many newest versions are kept, to roll back to; the live one's "
+        "always are.",
     )
     live_version = models.ForeignKey(
         "updates.ModelVersion",

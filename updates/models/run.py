@@ -66,9 +66,7 @@ class UpdateRun(models.Model):
     state = models.CharField(
         max_length=20, choices=RunState, default=RunState.QUEUED, editable=False
     )
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL
-    )
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     reason = models.TextField(blank=True, help_text="Why it was started.")
     due_at = models.DateTimeField(null=True, help_text="The fire of its policy's schedule.")
     coalesced_fires = models.PositiveIntegerField(

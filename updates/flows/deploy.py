@@ -1,0 +1,37 @@
+"""Move the live pointer: the one place that does."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from updates.models import Deployment, ModelVersion, Recommender, UpdateRun
+from updates.models.version import VersionState
+
+
+def deploy(
+    version: ModelVersion, *, kind: str, reason: str, by: Any = None, run: UpdateRun | None = None
+) -> Deployment:
+    """Make the version live, the present one retired, and write it down: one transaction.
+
+    Raises IllegalVersionMove where the version is live already or quarantined.
+    """
+    with transaction.atomic():
+        recommender = Recommender.objects.select_for_update().get(pk=version.recommender_id)
+        previous = recommender.live_version
+        now = timezone.now()
+        Deployment.objects.filter(recommender=recommender, ended_at=None).update(ended_at=now)
+        if previous is not None and previous.pk != version.pk:
+            previous.move(VersionState.RETIRED, f"followed by version {version.number}")
+        version.move(VersionState.LIVE, reason)
+        Recommender.objects.filter(pk=recommender.pk).update(live_version=version)
+        return Deployment.objects.create(
+            recommender=recommender,
+            version=version,
+            previous=previous,
+            kind=kind,
+            reason=reason,
+            moved_by=by,
+            run=run,
+            started_at=now,
+        )

@@ -1,0 +1,147 @@
+"""The gate: a candidate against the live version, on newest samples that neither has learned."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from updates.metrics import LossDifference, Quality, entropy, loss_difference, quality
+from updates.models import ModelVersion, UpdatePolicy
+from updates.models.version import VersionState
+from updates.samples.schema import LABEL, WEIGHT
+from updates.serving import scorer
+from updates.strategies.base import Candidate
+
+# One-sided 95 %: a difference within this many standard errors may be noise.
+NOISE = 1.645
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured, and which guardrails the candidate broke, in sentences."""
+
+    first_offset: int
+    last_offset: int
+    candidate: Quality
+    reference: Quality | None
+    reference_number: int | None
+    difference: LossDifference | None
+    broken: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the candidate may be promoted."""
+        return not self.broken
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored with the run and its version."""
+        gap = None
+        if self.reference and self.reference.ne and self.candidate.ne:
+            gap = self.reference.ne - self.candidate.ne
+        return {
+            "holdout": {"first_offset": self.first_offset, "last_offset": self.last_offset},
+            "candidate": self.candidate.to_json(),
+            "reference": self.reference.to_json() if self.reference else None,
+            "reference_version": self.reference_number,
+            "ne_gain": gap,
+            "loss_difference": self.difference.mean if self.difference else None,
+            "loss_difference_standard_error": (
+                self.difference.standard_error if self.difference else None
+            ),
+            "verdict": self.verdict,
+        }
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in a sentence with its numbers."""
+        if self.broken:
+            return " ".join(self.broken)
+        on = f"on {self.candidate.samples} newest samples that it had not learned"
+        if not self.candidate.samples:
+            return "Promoted unjudged: there were too few new samples to hold any out."
+        if self.reference is None or self.difference is None:
+            return f"NE {_number(self.candidate.ne)} {on}; there is no older version to compare."
+        return (
+            f"NE {_number(self.candidate.ne)} against {_number(self.reference.ne)} "
+            f"of version {self.reference_number}, {on}."
+        )
+
+
+def evaluate(
+    live: ModelVersion | None, candidate: Candidate, holdout: pa.Table, policy: UpdatePolicy
+) -> Evaluation:
+    """Judge the candidate on the holdout under the policy's guardrails.
+
+    The reference is the live version, or where that has already learned part of the holdout, the
+    newest formerly live one that has not: a comparison on samples that one side knows is void.
+    """
+    first = candidate.next_offset
+    labels = _column(holdout, LABEL)
+    weights = _column(holdout, WEIGHT)
+    predictions = candidate.learner.predict(holdout)
+    ours = quality(labels, predictions, weights)
+    reference = _reference(live, first)
+    theirs = difference = None
+    if reference is not None and len(labels):
+        reference_predictions = scorer.predict(reference, holdout)
+        theirs = quality(labels, reference_predictions, weights)
+        difference = loss_difference(labels, predictions, reference_predictions)
+    return Evaluation(
+        first_offset=first,
+        last_offset=first + len(labels) - 1,
+        candidate=ours,
+        reference=theirs,
+        reference_number=reference.number if theirs and reference else None,
+        difference=difference,
+        broken=_broken(candidate, ours, difference, labels, policy),
+    )
+
+
+def _reference(live: ModelVersion | None, first: int) -> ModelVersion | None:
+    if live is None or live.next_offset <= first:
+        return live
+    return (
+        ModelVersion.objects.filter(
+            recommender_id=live.recommender_id,
+            number__lt=live.number,
+            next_offset__lte=first,
+            state=VersionState.RETIRED,
+            pruned_at=None,
+        )
+        .order_by("-number")
+        .first()
+    )
+
+
+def _broken(
+    candidate: Candidate,
+    ours: Quality,
+    difference: LossDifference | None,
+    labels: np.ndarray,
+    policy: UpdatePolicy,
+) -> list[str]:
+    broken = []
+    if not candidate.learner.is_finite():
+        broken.append("A weight is not a finite number.")
+    if difference is not None and (background := entropy(float(labels.mean()))):
+        worse = (difference.mean - NOISE * difference.standard_error) / background
+        if worse > policy.max_ne_increase:
+            broken.append(
+                f"NE is worse than the live version's by {difference.mean / background:.4f} on "
+                f"{len(labels)} samples (at least {worse:.4f} with 95 % confidence); "
+                f"max_ne_increase allows {policy.max_ne_increase:g}."
+            )
+    if ours.calibration is not None and ours.samples >= 100:
+        low, high = policy.min_calibration, policy.max_calibration
+        if not low <= ours.calibration <= high:
+            broken.append(f"Calibration is {ours.calibration:.3f}; allowed is {low:g} to {high:g}.")
+    return broken
+
+
+def _column(table: pa.Table, name: str) -> np.ndarray:
+    return table.column(name).to_numpy().astype(np.float64)
+
+
+def _number(value: float | None) -> str:
+    return "undefined (one label only)" if value is None else f"{value:.4f}"

@@ -1,0 +1,224 @@
+"""Execute a queued run: train, judge on samples held out, catch up, publish, promote.
+
+Whatever instant the worker dies at, the live version is untouched: all that readers see changes in
+the one transaction at the end, and that transaction is fenced.
+"""
+
+import logging
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+from django.db import transaction
+from django.utils import timezone
+
+from updates import signals
+from updates.flows.attempt import Attempt, Stopped
+from updates.flows.evaluate import Evaluation, evaluate
+from updates.flows.promote import BaseMoved, WouldGoBack, promote_result
+from updates.flows.store import artifacts
+from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
+from updates.models.lease import LeaseLost
+from updates.models.policy import Strategy
+from updates.models.run import IllegalRunMove, RunState
+from updates.models.version import VersionState
+from updates.samples.log import SampleLog
+from updates.strategies import full, incremental
+from updates.strategies.base import Candidate, NothingToLearn
+
+logger = logging.getLogger(__name__)
+
+# At most this share of the new samples is held out to judge the candidate.
+HOLDOUT_SHARE = 5
+
+
+class Refused(RuntimeError):
+    """The update cannot be made or promoted, for a reason that is no defect."""
+
+
+def execute(run_id: int, worker: str) -> bool:
+    """Take the run and see it through; false where it was not to be had (taken, ended, waiting)."""
+    run = UpdateRun.objects.select_related("recommender", "policy").get(pk=run_id)
+    if run.state != RunState.QUEUED:
+        return False
+    fences = ComponentLease.acquire(run, timezone.now())
+    if fences is None:
+        return False
+    try:
+        number = run.claim(worker, fences, timezone.now())
+    except IllegalRunMove:
+        ComponentLease.release(run, fences)
+        return False
+    with Attempt(run, fences, number) as attempt:
+        try:
+            _update(run, attempt)
+        except (Stopped, LeaseLost, IllegalRunMove) as lost:
+            logger.info("run %s stopped: %s", run.pk, lost)
+        except (Refused, NothingToLearn) as refusal:
+            _end(attempt, RunState.REJECTED, str(refusal))
+        except Exception as error:
+            logger.exception("run %s failed", run.pk)
+            _end(attempt, RunState.FAILED, f"{type(error).__name__}: {error}")
+    return True
+
+
+def _end(attempt: Attempt, state: RunState, why: str) -> None:
+    try:
+        attempt.run.move(state, why=why, as_attempt=attempt.number)
+    except IllegalRunMove as gone:
+        logger.info("%s", gone)
+
+
+def _update(run: UpdateRun, attempt: Attempt) -> None:
+    log = SampleLog(run.recommender)
+    policy = run.policy or UpdatePolicy(recommender=run.recommender)
+    live = run.recommender.live_version
+    candidate, end = _train(run, policy, live, log, attempt)
+
+    run.move(RunState.EVALUATING, as_attempt=attempt.number)
+    attempt.progress("evaluating", 0, None)
+    holdout = _table(log, candidate.next_offset, end, run)
+    evaluation = evaluate(live, candidate, holdout, policy)
+    if evaluation.passed:
+        caught_up = log.head().last_offset + 1
+        attempt.progress("catching up", 0, caught_up - candidate.next_offset)
+        candidate.learn(log, caught_up, progress=attempt.progress)
+    attempt.progress("publishing", 0, None)
+    _publish(run, candidate, evaluation, live, attempt)
+
+
+def _train(
+    run: UpdateRun,
+    policy: UpdatePolicy,
+    live: ModelVersion | None,
+    log: SampleLog,
+    attempt: Attempt,
+) -> tuple[Candidate, int]:
+    """The candidate, and the end of the samples that were there when it began."""
+    head = log.head()
+    if head.newest_event_time is None:
+        raise NothingToLearn("The sample log is empty.")
+    end = head.last_offset + 1
+    if run.strategy == Strategy.FULL:
+        since_start = _first_of_window(log, end, head.newest_event_time, run.window_seconds)
+        train = partial(
+            full.train,
+            log,
+            run.recommender.new_learner(),
+            newest=head.newest_event_time,
+            window_seconds=run.window_seconds,
+        )
+    else:
+        base = _base(run, live)
+        since_start = base.next_offset
+        train = partial(incremental.train, log, base, replay_fraction=policy.replay_fraction)
+    new = end - since_start
+    if not new:
+        raise NothingToLearn(f"Everything up to offset {end - 1} is learned already.")
+    if new < policy.min_samples:
+        raise Refused(
+            f"There are {new} samples to learn; min_samples asks for {policy.min_samples}."
+        )
+    stop = end - min(policy.holdout_samples, new // HOLDOUT_SHARE)
+    return train(stop=stop, progress=attempt.progress), end
+
+
+def _first_of_window(log: SampleLog, end: int, newest: datetime, window_seconds: int | None) -> int:
+    since = full.window_start(newest, window_seconds)
+    first = next(iter(log.read(1, end, since)), None)
+    return end if first is None else first.column("offset")[0].as_py()
+
+
+def _base(run: UpdateRun, live: ModelVersion | None) -> Candidate:
+    if live is None:
+        raise Refused("There is no live version to build on; run a full update first.")
+    if live.learner != run.recommender.learner:
+        raise Refused(
+            f"The live version is of learner {live.learner}, the recommender now says "
+            f"{run.recommender.learner}; run a full update first."
+        )
+    UpdateRun.objects.filter(pk=run.pk).update(base_version=live)
+    run.base_version = live
+    learner = run.recommender.new_learner()
+    learner.load(artifacts().open(live.digest))
+    return Candidate(
+        learner,
+        next_offset=live.next_offset,
+        watermark=live.watermark,
+        base_digest=live.digest,
+        ranges=list(live.learned_ranges),
+    )
+
+
+def _table(log: SampleLog, start: int, stop: int, run: UpdateRun) -> pa.Table:
+    schema = run.recommender.sample_schema.arrow
+    batches = [batch.select(schema.names) for batch in log.read(start, stop)]
+    return pa.Table.from_batches(batches, schema=schema).combine_chunks()
+
+
+def _publish(
+    run: UpdateRun,
+    candidate: Candidate,
+    evaluation: Evaluation,
+    live: ModelVersion | None,
+    attempt: Attempt,
+) -> None:
+    learner = candidate.learner
+    artifact = artifacts().publish(learner.save, _about(candidate))
+    fields: dict[str, Any] = {
+        "parent": live,
+        "learner": learner.name,
+        "learner_options": learner.settings,
+        "digest": artifact.digest,
+        "artifact_bytes": artifact.bytes,
+        "watermark": candidate.watermark,
+        "learned_ranges": candidate.ranges,
+        "next_offset": candidate.next_offset,
+        "components": {name: _component(run, candidate) for name in run.components},
+        "metrics": evaluation.to_json(),
+        "sparsity": learner.sparsity().to_json(),
+    }
+    UpdateRun.objects.filter(pk=run.pk, attempt=attempt.number).update(
+        ranges=candidate.steps, metrics=evaluation.to_json(), samples=candidate.samples
+    )
+    with transaction.atomic():
+        ComponentLease.verify(run, attempt.fences)
+        version = ModelVersion.publish(run.recommender, **fields)
+        _settle(run, version, evaluation, attempt)
+    signals.evaluated.send(UpdateRun, run=run, evaluation=evaluation, version=version)
+
+
+def _settle(
+    run: UpdateRun, version: ModelVersion, evaluation: Evaluation, attempt: Attempt
+) -> None:
+    """Promote, or keep as rejected with the reason; in the caller's transaction."""
+    why = evaluation.verdict
+    if evaluation.passed:
+        try:
+            with transaction.atomic():
+                promote_result(run, version, attempt.fences, why)
+            return
+        except (WouldGoBack, BaseMoved) as refusal:
+            why = str(refusal)
+    version.move(VersionState.REJECTED, why)
+    run.move(RunState.REJECTED, why=why, as_attempt=attempt.number, result_version=version)
+
+
+def _component(run: UpdateRun, candidate: Candidate) -> dict[str, Any]:
+    watermark = candidate.watermark.isoformat() if candidate.watermark else None
+    return {"watermark": watermark, "run": run.pk}
+
+
+def _about(candidate: Candidate) -> dict[str, Any]:
+    """What the manifest says of the making: enough to do it again."""
+    learner = candidate.learner
+    return {
+        "learner": learner.name,
+        "options": learner.settings,
+        "schema": learner.schema.to_json(),
+        "base": candidate.base_digest,
+        "steps": candidate.steps,
+        "next_offset": candidate.next_offset,
+        "watermark": candidate.watermark.isoformat() if candidate.watermark else None,
+    }

@@ -1,0 +1,63 @@
+"""Make a version live: by its run through the gate, or by a person's word."""
+
+from typing import Any
+
+from django.db import transaction
+
+from updates import signals
+from updates.flows.deploy import deploy
+from updates.flows.store import artifacts
+from updates.models import ComponentLease, Deployment, ModelVersion, UpdateRun
+from updates.models.deployment import DeploymentKind
+from updates.models.run import RunState
+
+
+class WouldGoBack(RuntimeError):
+    """The live version knows more than the candidate does: promoting it would make it older."""
+
+
+class BaseMoved(RuntimeError):
+    """The live version is no longer the one that the candidate was built on."""
+
+
+def promote(version: ModelVersion, *, reason: str, by: Any = None) -> Deployment:
+    """By a person: any version but a quarantined one. Its bytes are checked first.
+
+    Raises IllegalVersionMove and CorruptArtifact, with nothing changed.
+    """
+    artifacts().open(version.digest)
+    with transaction.atomic():
+        deployment = deploy(version, kind=DeploymentKind.PROMOTION, reason=reason, by=by)
+        _announce(deployment)
+    return deployment
+
+
+def promote_result(
+    run: UpdateRun, version: ModelVersion, fences: dict[str, int], reason: str
+) -> Deployment:
+    """By the run that made it, inside its transaction: fenced, never older, on its own base.
+
+    Raises LeaseLost, WouldGoBack, BaseMoved and IllegalRunMove; the caller's transaction then
+    undoes everything.
+    """
+    ComponentLease.verify(run, fences)
+    run.recommender.refresh_from_db(fields=["live_version"])
+    live = run.recommender.live_version
+    if live is not None and live.next_offset > version.next_offset:
+        raise WouldGoBack(
+            f"The live version {live.number} has learned up to offset {live.next_offset - 1}, "
+            f"the candidate up to {version.next_offset - 1}."
+        )
+    if run.base_version is not None and run.base_version != live:
+        raise BaseMoved(
+            f"It was built on version {run.base_version.number}, but "
+            f"{f'version {live.number}' if live else 'nothing'} is live now."
+        )
+    deployment = deploy(version, kind=DeploymentKind.PROMOTION, reason=reason, run=run)
+    run.move(RunState.PROMOTED, why=reason, as_attempt=run.attempt, result_version=version)
+    _announce(deployment)
+    return deployment
+
+
+def _announce(deployment: Deployment) -> None:
+    transaction.on_commit(lambda: signals.promoted.send(Deployment, deployment=deployment))

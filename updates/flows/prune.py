@@ -1,0 +1,33 @@
+"""Free the disk of versions that nobody will go back to."""
+
+from django.utils import timezone
+
+from updates.flows.store import artifacts
+from updates.models import ModelVersion, Recommender, UpdateRun
+from updates.models.run import ACTIVE
+
+
+def prune(recommender: Recommender) -> int:
+    """Delete artifacts beyond the newest ``keep_versions``; the rows stay. Returns how many.
+
+    The live version and the bases of updates under way are always kept.
+    """
+    keep = set(
+        recommender.versions.order_by("-number").values_list("pk", flat=True)[
+            : recommender.keep_versions
+        ]
+    )
+    keep.add(recommender.live_version_id)
+    keep.update(
+        UpdateRun.objects.filter(recommender=recommender, state__in=ACTIVE).values_list(
+            "base_version_id", flat=True
+        )
+    )
+    doomed = list(recommender.versions.filter(pruned_at=None).exclude(pk__in=keep - {None}))
+    for version in doomed:
+        version.pruned_at = timezone.now()
+        version.save(update_fields=["pruned_at"])
+        shared = ModelVersion.objects.filter(digest=version.digest, pruned_at=None)
+        if not shared.exists():
+            artifacts().delete(version.digest)
+    return len(doomed)

@@ -1,0 +1,117 @@
+"""Start an update: by hand, by the API, or because a policy fired."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from updates.models import Recommender, UpdatePolicy, UpdateRun
+from updates.models.policy import Strategy
+from updates.models.run import ACTIVE, RunState
+
+logger = logging.getLogger(__name__)
+
+
+class TriggerError(ValueError):
+    """The update asked for cannot be; names the field that is wrong."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
+
+
+class WriterBusy(RuntimeError):
+    """A component asked for already has a writer; ``run`` is that writer's."""
+
+    def __init__(self, run: UpdateRun) -> None:
+        super().__init__(
+            f"Run {run.pk} ({run.strategy}, {run.state}) is already updating "
+            f"{', '.join(run.components)} of {run.recommender.slug}."
+        )
+        self.run = run
+
+
+def trigger(
+    recommender: Recommender,
+    *,
+    policy: UpdatePolicy | None = None,
+    strategy: str | None = None,
+    components: list[str] | None = None,
+    window_seconds: int | None = None,
+    requested_by: Any = None,
+    reason: str = "",
+    due_at: datetime | None = None,
+) -> UpdateRun:
+    """Queue an update and tell a worker. Raises TriggerError and WriterBusy.
+
+    With ``due_at`` it is a fire of the policy's schedule: it then waits its turn behind another
+    writer, and falls in with a fire of the same policy that is still waiting.
+    """
+    plan = _plan(recommender, policy, strategy, components, window_seconds)
+    with transaction.atomic():
+        # One at a time decides whether there is a writer already.
+        Recommender.objects.select_for_update().get(pk=recommender.pk)
+        if due_at is not None:
+            waiting = UpdateRun.objects.filter(policy=policy, state=RunState.QUEUED).first()
+            if waiting:
+                UpdateRun.objects.filter(pk=waiting.pk).update(
+                    coalesced_fires=waiting.coalesced_fires + 1
+                )
+                waiting.refresh_from_db()
+                return waiting
+        else:
+            _refuse_second_writer(recommender, plan["components"])
+        run = UpdateRun.objects.create(
+            recommender=recommender,
+            policy=policy,
+            requested_by=requested_by,
+            reason=reason,
+            due_at=due_at,
+            **plan,
+        )
+        transaction.on_commit(lambda: nudge(run))
+    return run
+
+
+def nudge(run: UpdateRun) -> None:
+    """Tell a worker of the run. Losing the message loses nothing: the tick nudges again."""
+    UpdateRun.objects.filter(pk=run.pk).update(nudged_at=timezone.now())
+    try:
+        current_app.send_task("updates.tasks.execute_run", args=[run.pk], retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("run %s is queued, but no worker could be told: %s", run.pk, error)
+
+
+def _plan(
+    recommender: Recommender,
+    policy: UpdatePolicy | None,
+    strategy: str | None,
+    components: list[str] | None,
+    window_seconds: int | None,
+) -> dict[str, Any]:
+    if policy is not None:
+        return {
+            "strategy": policy.strategy,
+            "components": policy.effective_components,
+            "window_seconds": policy.window_seconds,
+        }
+    if strategy not in Strategy.values:
+        raise TriggerError("strategy", f"Must be one of {', '.join(Strategy.values)}.")
+    known = recommender.learner_class.components
+    if unknown := sorted(set(components or ()) - set(known)):
+        raise TriggerError("components", f"Unknown: {unknown}; this learner has {list(known)}.")
+    return {
+        "strategy": strategy,
+        "components": components or list(known),
+        "window_seconds": window_seconds,
+    }
+
+
+def _refuse_second_writer(recommender: Recommender, components: list[str]) -> None:
+    for active in recommender.runs.filter(state__in=ACTIVE).select_related("recommender"):
+        if set(active.components) & set(components):
+            raise WriterBusy(active)

@@ -1,0 +1,159 @@
+"""One tick: claim the policies that are due, take up runs whose worker died, remind workers.
+
+Any number of beats may tick at once: every claim is a conditional update that one caller wins.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from updates import signals
+from updates.cadence import Trigger
+from updates.flows.trigger import nudge, trigger
+from updates.models import ComponentLease, UpdatePolicy, UpdateRun
+from updates.models.policy import Strategy
+from updates.models.run import WRITING, IllegalRunMove, RunState
+from updates.samples.log import Head, SampleLog
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+NUDGE_AGAIN_AFTER = timedelta(seconds=5)
+# A staleness policy acts when so much of the objective is left, and rests as long between looks.
+STALENESS_MARGIN = 0.1
+
+
+def tick(now: datetime | None = None) -> None:
+    """Everything that time or arrived samples make due. One failing policy stops no other."""
+    now = now or timezone.now()
+    active = UpdatePolicy.objects.filter(enabled=True, hold_reason="").select_related(
+        "recommender__live_version"
+    )
+    due = Q(next_due_at__lte=now)
+    watching = Q(trigger__in=[Trigger.SAMPLES, Trigger.STALENESS])
+    policies = list(active.filter(due | watching))
+    heads = SampleLog.heads([policy.recommender for policy in policies]) if policies else {}
+    for policy in policies:
+        try:
+            _fire_if_due(policy, heads[policy.recommender_id], now)
+        except Exception:
+            logger.exception("policy %s", policy)
+    take_up_abandoned(now)
+    remind_workers(now)
+
+
+def _fire_if_due(policy: UpdatePolicy, head: Head, now: datetime) -> None:
+    if policy.trigger == Trigger.SAMPLES:
+        _claim_samples(policy, head, now)
+    elif policy.trigger == Trigger.STALENESS:
+        _claim_staleness(policy, head, now)
+    else:
+        claim_timed(policy, now, head)
+
+
+def claim_timed(policy: UpdatePolicy, now: datetime, head: Head | None = None) -> bool:
+    """Run the fire of its timetable that is due, if any: once, however many try.
+
+    Fires missed since (the machine was down) coalesce into this one.
+    """
+    due_at = policy.next_due_at
+    if due_at is None or due_at > now or not policy.cadence.timed:
+        return False
+    with transaction.atomic():
+        if not policy.claim(due_at, policy.cadence.next_fire(last=due_at, after=now)):
+            return False
+        _fire(policy, due_at, now, head)
+    return True
+
+
+def _claim_samples(policy: UpdatePolicy, head: Head, now: datetime) -> None:
+    arrived = head.last_offset - policy.fired_through_offset
+    if not policy.every_samples or arrived < policy.every_samples:
+        return
+    with transaction.atomic():
+        if policy.claim_offset(head.last_offset):
+            _fire(policy, now, now, head)
+
+
+def _claim_staleness(policy: UpdatePolicy, head: Head, now: datetime) -> None:
+    live = policy.recommender.live_version
+    objective = timedelta(seconds=policy.recommender.freshness_objective_seconds)
+    if head.newest_event_time is None or (policy.next_due_at and policy.next_due_at > now):
+        return
+    if live is not None and live.watermark is not None:
+        if live.next_offset > head.last_offset:
+            return
+        if now - live.watermark < objective * (1 - STALENESS_MARGIN):
+            return
+    with transaction.atomic():
+        rest_until = now + max(objective * STALENESS_MARGIN, timedelta(seconds=1))
+        unchanged = UpdatePolicy.objects.filter(pk=policy.pk, next_due_at=policy.next_due_at)
+        if unchanged.update(next_due_at=rest_until):
+            _fire(policy, now, now, head)
+
+
+def _fire(policy: UpdatePolicy, due_at: datetime, now: datetime, head: Head | None) -> None:
+    """In the transaction of the claim: a run for the fire, or a counted skip."""
+    if _nothing_new(policy, head or SampleLog(policy.recommender).head()):
+        policy.skip()
+        return
+    run = trigger(
+        policy.recommender,
+        policy=policy,
+        reason=f"{policy.trigger} of {policy.name}",
+        due_at=due_at,
+    )
+    transaction.on_commit(
+        lambda: signals.policy_fired.send(
+            UpdatePolicy, policy=policy, run=run, due_at=due_at, fired_at=now
+        )
+    )
+
+
+def _nothing_new(policy: UpdatePolicy, head: Head) -> bool:
+    live = policy.recommender.live_version
+    if policy.strategy == Strategy.INCREMENTAL and live is not None:
+        return live.next_offset > head.last_offset
+    return head.last_offset == 0
+
+
+def take_up_abandoned(now: datetime) -> None:
+    """Queue again, or fail, the runs whose worker let its lease expire."""
+    for run in UpdateRun.objects.filter(state__in=WRITING).select_related("recommender"):
+        if not ComponentLease.objects.filter(run=run, expires_at__gt=now).exists():
+            try:
+                _take_up(run)
+            except IllegalRunMove:
+                logger.info("run %s ended meanwhile", run.pk)
+
+
+def _take_up(run: UpdateRun) -> None:
+    died = f"worker {run.worker} stopped answering in phase {run.progress_phase or 'starting'}"
+    waiting = UpdateRun.objects.filter(
+        policy_id=run.policy_id, policy__isnull=False, state=RunState.QUEUED
+    ).first()
+    if waiting:
+        why = f"{died}; run {waiting.pk} of the same policy is waiting and does its work"
+        run.move(RunState.FAILED, why=why, as_attempt=run.attempt)
+    elif run.attempt >= MAX_ATTEMPTS:
+        why = f"{died}, the last of {MAX_ATTEMPTS} attempts"
+        run.move(RunState.FAILED, why=why, as_attempt=run.attempt)
+    else:
+        run.move(RunState.QUEUED, why=f"{died}; queued again", as_attempt=run.attempt)
+        nudge(run)
+
+
+def wake_followers(run_id: int) -> None:
+    """Tell workers of the runs that may have waited for what this one held."""
+    for waiting in UpdateRun.objects.filter(recommender__runs=run_id, state=RunState.QUEUED):
+        nudge(waiting)
+
+
+def remind_workers(now: datetime) -> None:
+    """Send again what may have been lost with the broker, or had to wait for a lease."""
+    overdue = Q(nudged_at__isnull=True) | Q(nudged_at__lte=now - NUDGE_AGAIN_AFTER)
+    for run in UpdateRun.objects.filter(overdue, state=RunState.QUEUED):
+        nudge(run)

@@ -1,0 +1,41 @@
+"""Celery's entry points."""
+
+import os
+import socket
+
+from celery import shared_task
+from django.utils import timezone
+
+from updates import scheduling
+from updates.flows.execute import execute
+from updates.flows.prune import prune
+from updates.models import Recommender
+from updates.samples.log import SampleLog
+
+
+@shared_task
+def execute_run(run_id: int) -> None:
+    """Execute a queued run, then wake those that waited for its components."""
+    if execute(run_id, f"{socket.gethostname()}:{os.getpid()}"):
+        scheduling.wake_followers(run_id)
+
+
+@shared_task
+def tick() -> None:
+    """One tick of the scheduler."""
+    scheduling.tick()
+
+
+@shared_task
+def archive_logs() -> None:
+    """Close ranges of the sample logs and move them to Parquet."""
+    for recommender in Recommender.objects.all():
+        while SampleLog(recommender).archive(timezone.now()):
+            pass
+
+
+@shared_task
+def prune_artifacts() -> None:
+    """Delete files of old versions."""
+    for recommender in Recommender.objects.all():
+        prune(recommender)
