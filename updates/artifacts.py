@@ -129,4 +129,3 @@ def _write_manifest(folder: Path, about: dict[str, Any]) -> str:
 def _sync_file(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-

@@ -1,4 +1,4 @@
-"""Cancel a run: at once in its state; its worker stops at its next report and can publish nothing."""
+"""Cancel a run: at once in its state; its worker stops at its next report, publishing nothing."""
 
 from typing import Any
 
