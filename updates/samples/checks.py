@@ -1,0 +1,188 @@
+"""The rules of a sample, checked over whole columns; what remains is a canonical batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from updates.samples.columns import EPOCH_MS, NUMBER, READERS, TEXT, TEXTS
+from updates.samples.errors import ParseError, RowError, got
+from updates.samples.hashing import NO_KEY, cross_name, hash_strings, string_buffers
+from updates.samples.layout import drop_repeats
+from updates.samples.lists import Lists
+from updates.samples.schema import EVENT_TIME, LABEL, TIMESTAMP, WEIGHT, SampleSchema
+
+MAX_TEXT_CHARACTERS = 1024
+MAX_LIST_VALUES = 1000
+MAX_CROSS_PRODUCTS = 10_000
+MAX_FUTURE = timedelta(days=1)
+MAX_WEIGHT = float(np.finfo(np.float32).max)
+ALLOWED = {
+    LABEL: "must be 0 or 1",
+    EVENT_TIME: "must be RFC 3339 with an offset or epoch milliseconds",
+    WEIGHT: "must be a finite number from 0",
+}
+KINDS = {TEXT: "must be a string", NUMBER: "must be a finite number", TEXTS: "must be a list"}
+
+
+class Checker:
+    """Checks the columns of one request; keeps the first error of each row.
+
+    Parameters
+    ----------
+    columns : raw columns of n values by name, of any type that ``columns.READERS`` take.
+    """
+
+    def __init__(self, schema: SampleSchema, columns: Mapping[str, pa.Array], n: int) -> None:
+        self.schema = schema
+        self.n = n
+        self.raw = columns
+        self.bad = np.zeros(n, bool)
+        self.errors: list[RowError] = []
+
+    def canonical(self, now: datetime) -> pa.RecordBatch:
+        """The good rows of samples, in order, as a batch of ``schema.arrow``."""
+        label = self._read(LABEL, NUMBER)
+        values = label.to_numpy(zero_copy_only=False)
+        self._refuse((values != 0) & (values != 1), LABEL, ALLOWED[LABEL])
+        own = [label.cast(pa.float32()), self._event_time(now), self._weight()]
+        return self._batch([*own, *self._features()])
+
+    def scoring(self) -> pa.RecordBatch:
+        """The good rows to score: label and event time 0, weight 1."""
+        zeros = np.zeros(self.n)
+        event_time = pa.array(zeros.astype(np.int64)).view(TIMESTAMP)
+        own = [pa.array(zeros.astype(np.float32)), event_time, pa.array(zeros.astype("f4") + 1)]
+        return self._batch([*own, *self._features()])
+
+    def _read(self, name: str, kind: pa.DataType) -> pa.Array:
+        raw = self.raw.get(name)
+        if raw is None:
+            return pa.nulls(self.n, kind)
+        try:
+            column = READERS[kind](raw)
+        except (ParseError, pa.ArrowException) as error:
+            raise ParseError(f"column {name!r}: {error}") from error
+        if column.null_count > raw.null_count:
+            allowed = ALLOWED.get(name) or KINDS[kind]
+            self._refuse(np.asarray(column.is_null()) & np.asarray(raw.is_valid()), name, allowed)
+        return column
+
+    def _refuse(self, wrong: np.ndarray, field: str, rule: str) -> None:
+        """Refuse the rows of a mask; the error says the rule and what came."""
+        if not wrong.any():
+            return
+        for row in np.flatnonzero(wrong & ~self.bad).tolist():
+            value = self._came(field, row)
+            came = "it is missing" if value is None else f"got {got(value)}"
+            self.errors.append(RowError(row, field, f"{rule}, {came}"))
+        self.bad |= wrong
+
+    def _came(self, field: str, row: int) -> Any:
+        return self.raw[field][row].as_py() if field in self.raw else None
+
+    def _event_time(self, now: datetime) -> pa.Array:
+        column = self._read(EVENT_TIME, EPOCH_MS)
+        self._refuse(np.asarray(column.is_null()), EVENT_TIME, ALLOWED[EVENT_TIME])
+        column = column.fill_null(0)
+        times = column.to_numpy(zero_copy_only=False)
+        latest = (now - datetime(1970, 1, 1, tzinfo=UTC) + MAX_FUTURE) // timedelta(milliseconds=1)
+        self._refuse(times < 0, EVENT_TIME, "must not be before 1970")
+        self._refuse(times > latest, EVENT_TIME, "must not be more than a day in the future")
+        return column.view(TIMESTAMP)
+
+    def _weight(self) -> pa.Array:
+        column = self._read(WEIGHT, NUMBER).fill_null(1.0)
+        weights = column.to_numpy(zero_copy_only=False)
+        self._refuse(~((weights >= 0) & (weights <= MAX_WEIGHT)), WEIGHT, ALLOWED[WEIGHT])
+        return column.cast(pa.float32())
+
+    def _features(self) -> list[pa.Array]:
+        texts = [self._text(name) for name in self.schema.single_valued]
+        numbers = [self._number(name) for name in self.schema.numeric]
+        lists = {name: self._texts(name) for name in self.schema.multivalued}
+        for left, right in self.schema.crosses:
+            if left in lists and right in lists:
+                self._check_cross(left, right, lists)
+        return [*texts, *numbers, *lists.values()]
+
+    def _text(self, name: str) -> pa.Array:
+        column = self._read(name, TEXT)
+        longer = _too_long(column)
+        if longer is not None:
+            self._refuse(longer, name, f"must have at most {MAX_TEXT_CHARACTERS} characters")
+        return column
+
+    def _number(self, name: str) -> pa.Array:
+        column = self._read(name, NUMBER)
+        numbers = column.to_numpy(zero_copy_only=False)
+        if not np.isfinite(numbers).all():
+            wrong = ~np.isfinite(numbers) & np.asarray(column.is_valid())
+            self._refuse(wrong, name, KINDS[NUMBER])
+        return column
+
+    def _texts(self, name: str) -> pa.Array:
+        column = self._read(name, TEXTS)
+        lists = Lists.of(column)
+        self._refuse(
+            lists.lengths > MAX_LIST_VALUES, name, f"must have at most {MAX_LIST_VALUES} values"
+        )
+        if lists.values.null_count:
+            nulls = np.asarray(lists.values.is_null())
+            self._refuse(_any_in(lists, nulls), name, "must hold strings")
+        longer = _too_long(lists.values)
+        if longer is not None:
+            rule = f"must hold strings of at most {MAX_TEXT_CHARACTERS} characters"
+            self._refuse(_any_in(lists, longer), name, rule)
+        return column
+
+    def _check_cross(self, left: str, right: str, columns: Mapping[str, pa.Array]) -> None:
+        products = Lists.of(columns[left]).lengths * Lists.of(columns[right]).lengths
+        rule = f"{cross_name(left, right)} must have at most {MAX_CROSS_PRODUCTS} products"
+        self._refuse(products > MAX_CROSS_PRODUCTS, left, rule)
+
+    def _batch(self, columns: list[pa.Array]) -> pa.RecordBatch:
+        batch = pa.RecordBatch.from_arrays(columns, schema=self.schema.arrow)
+        if self.bad.any():
+            batch = batch.filter(pa.array(~self.bad))
+        for name in self.schema.multivalued:
+            position = batch.schema.get_field_index(name)
+            distinct = without_repeats(batch.column(position))
+            batch = batch.set_column(position, self.schema.arrow.field(name), distinct)
+        return batch
+
+
+def without_repeats(column: pa.ListArray) -> pa.ListArray:
+    """The lists without the values that stand earlier in the same list."""
+    lists = Lists.of(column)
+    keys = hash_strings(lists.values, np.uint64(0))
+    if not drop_repeats(lists.starts, lists.stops, keys):
+        return column
+    if lists.lengths.sum() != len(keys):
+        # A null list may hide values: taking every row leaves them behind.
+        return without_repeats(column.take(pa.array(np.arange(len(column)))))
+    kept = keys != NO_KEY
+    before = np.concatenate([[0], np.cumsum(kept)])
+    ends = np.append(before[lists.starts], before[-1]).astype(np.int32)
+    values = lists.values.filter(pa.array(kept))
+    return pa.ListArray.from_arrays(pa.array(ends), values, mask=column.is_null())
+
+
+def _any_in(lists: Lists, wrong: np.ndarray) -> np.ndarray:
+    """(n,) whether a list holds a value that is wrong."""
+    before = np.concatenate([[0], np.cumsum(wrong)])
+    return np.asarray(before[lists.stops] > before[lists.starts])
+
+
+def _too_long(texts: pa.StringArray) -> np.ndarray | None:
+    """Mask of the strings with too many characters; None where all are short enough."""
+    ends, _ = string_buffers(texts)
+    # A character has at least one byte: few columns need their characters counted.
+    if ends[-1] - ends[0] <= MAX_TEXT_CHARACTERS or np.diff(ends).max() <= MAX_TEXT_CHARACTERS:
+        return None
+    return np.asarray(pc.greater(pc.utf8_length(texts), MAX_TEXT_CHARACTERS).fill_null(False))

@@ -1,0 +1,114 @@
+"""What clients send → a canonical Arrow batch, and the rows that were refused.
+
+A bad row is refused with its number, its first field at fault and what is wrong; the good rows land
+in the order in which they came. A body that cannot be read at all raises ParseError.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from updates.samples.checks import Checker
+from updates.samples.errors import ParseError, RowError
+from updates.samples.ipc import Body, from_ipc, read_untrusted, to_ipc
+from updates.samples.rows import Rows, row_reader
+from updates.samples.schema import SampleSchema
+
+__all__ = [
+    "MAX_ROWS",
+    "ParseError",
+    "ParsedBatch",
+    "RowError",
+    "feature_batch",
+    "from_ipc",
+    "parse_arrow",
+    "parse_ndjson",
+    "parse_rows",
+    "parse_table",
+    "to_ipc",
+]
+
+MAX_ROWS = 100_000
+Check = Callable[[Checker], pa.RecordBatch]
+
+
+@dataclass(frozen=True)
+class ParsedBatch:
+    """batch : the good rows, columns of ``schema.arrow``. errors : one a refused row, by row."""
+
+    batch: pa.RecordBatch
+    errors: list[RowError]
+
+
+def parse_rows(
+    schema: SampleSchema, rows: Sequence[object], now: datetime | None = None
+) -> ParsedBatch:
+    """Parse decoded JSON objects; ``now`` is the present time unless given."""
+    return _check_rows(schema, row_reader(schema).read_rows(rows), _canonical(now))
+
+
+def parse_ndjson(schema: SampleSchema, body: bytes, now: datetime | None = None) -> ParsedBatch:
+    """Parse newline-delimited JSON objects; blank lines don't count as rows."""
+    return _check_rows(schema, row_reader(schema).read_lines(body), _canonical(now))
+
+
+def feature_batch(schema: SampleSchema, rows: Sequence[object]) -> ParsedBatch:
+    """Parse rows to score: their label and event time are 0, their weight 1, whatever they say."""
+    return _check_rows(schema, row_reader(schema, scoring=True).read_rows(rows), Checker.scoring)
+
+
+def parse_arrow(schema: SampleSchema, body: Body, now: datetime | None = None) -> ParsedBatch:
+    """Parse an Arrow IPC stream; see ``parse_table`` for the columns."""
+    return parse_table(schema, read_untrusted(body), now)
+
+
+def parse_table(schema: SampleSchema, table: pa.Table, now: datetime | None = None) -> ParsedBatch:
+    """Parse a table with valid arrays.
+
+    Columns may be missing and may be of any type that casts to the schema's without loss:
+    dictionaries and large or view strings, integers as ids, timestamps of any unit (without a zone
+    they are UTC), integers as epoch milliseconds, strings as numbers or RFC 3339.
+    """
+    names, allowed = table.column_names, schema.arrow.names
+    for name, times in Counter(names).items():
+        if name not in allowed:
+            raise ParseError(f"column {name!r} is not in the schema: {', '.join(allowed)}")
+        if times > 1:
+            raise ParseError(f"column {name!r} came {times} times")
+    columns = {name: _one_array(table.column(i)) for i, name in enumerate(names)}
+    return _check(schema, columns, table.num_rows, _canonical(now))
+
+
+def _check_rows(schema: SampleSchema, rows: Rows, check: Check) -> ParsedBatch:
+    parsed = _check(schema, rows.columns, len(rows.numbers), check)
+    found = [replace(error, row=int(rows.numbers[error.row])) for error in parsed.errors]
+    return ParsedBatch(parsed.batch, sorted([*rows.errors, *found], key=lambda error: error.row))
+
+
+def _check(
+    schema: SampleSchema, columns: Mapping[str, pa.Array], n: int, check: Check
+) -> ParsedBatch:
+    if n > MAX_ROWS:
+        raise ParseError(f"holds {n} rows, at most {MAX_ROWS} are allowed in one request")
+    checker = Checker(schema, columns, n)
+    batch = check(checker)
+    return ParsedBatch(batch, sorted(checker.errors, key=lambda error: error.row))
+
+
+def _canonical(now: datetime | None) -> Check:
+    present = now or datetime.now(UTC)
+    return lambda checker: checker.canonical(present)
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    array = column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        raise ParseError("a column holds more than 2 GiB of strings")
+    return array
