@@ -21,7 +21,7 @@ def secret_key(data: Path) -> str:
         return given
     path = data / "secret_key"
     if not path.exists():
-        data.mkdir(parents=True, exist_ok=True)
+        _create_data_folder(data)
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(50))
@@ -33,6 +33,18 @@ def secret_key(data: Path) -> str:
         finally:
             draft.unlink()
     return path.read_text()
+
+
+def _create_data_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data):
+            pass
+    except OSError as error:
+        raise SystemExit(
+            f"The data folder {data} cannot be written ({error.strerror}): "
+            "make it writable, or set RECADMIN_DATA to another."
+        ) from None
 
 
 def embedded_socket(data: Path) -> Path:

@@ -114,9 +114,10 @@ def _fire(policy: UpdatePolicy, due_at: datetime, now: datetime, head: Head | No
 
 
 def _nothing_new(policy: UpdatePolicy, head: Head) -> bool:
+    """Whether a fire has nothing to work on; an incremental update needs a version to build on."""
     live = policy.recommender.live_version
-    if policy.strategy == Strategy.INCREMENTAL and live is not None:
-        return live.next_offset > head.last_offset
+    if policy.strategy == Strategy.INCREMENTAL:
+        return live is None or live.next_offset > head.last_offset
     return head.last_offset == 0
 
 

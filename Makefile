@@ -1,0 +1,44 @@
+# Two commands: `make run` and `make test`. Every target installs what it needs first.
+PYTHON ?= python3
+PORT ?= 8000
+DEMO ?= 1
+VENV := .venv
+PY := $(VENV)/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: install install-dev run test lint bench screenshot
+
+install: $(VENV)/installed
+install-dev: $(VENV)/installed-dev
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "recadmin needs Python 3.11 or newer, and '$(PYTHON)' is not: make run PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: requirements.txt requirements-data.txt | $(VENV)/bin/python
+	$(PY) -m pip install --quiet -r requirements.txt
+	$(PY) -m pip install --quiet --no-deps -r requirements-data.txt
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	$(PY) -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+run: install
+	@exec $(PY) manage.py up --port $(PORT) $(if $(filter 1,$(DEMO)),--demo)
+
+test: install-dev
+	$(PY) -m pytest -n auto --dist loadgroup
+
+lint: install-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
+
+bench: install-dev
+	$(PY) -m tests.benchmarks
+
+screenshot: install-dev
+	$(PY) -m tests.screenshot
