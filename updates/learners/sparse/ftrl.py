@@ -9,9 +9,9 @@ import numpy as np
 
 from updates.learners.options import Option
 from updates.learners.sparse.algorithm import Algorithm, Rows
-from updates.learners.sparse.compiled import compiled
 from updates.learners.sparse.logistic import clipped, sigmoid
 from updates.learners.sparse.slots import STATE, Scratch, View, block_end, locate
+from updates.samples.jit import kernel
 
 Z, N = STATE, STATE + 1
 
@@ -25,16 +25,20 @@ class Parameters(NamedTuple):
     l2: float
 
 
-@compiled
+@kernel
 def weight(z: float, n: float, parameters: Parameters) -> float:
-    """The weight that z and n stand for: exactly 0 while |z| <= l1."""
-    if abs(z) <= parameters.l1:
+    """The weight that z and n stand for: exactly 0 while |z| <= l1.
+
+    Also 0 while n is 0: of gradients so small that their squares vanish, beta = 0 would make an
+    infinite weight.
+    """
+    if abs(z) <= parameters.l1 or n == 0.0:
         return 0.0
     rate = (parameters.beta + math.sqrt(n)) / parameters.alpha + parameters.l2
     return -(z - math.copysign(parameters.l1, z)) / rate
 
 
-@compiled
+@kernel
 def update(
     cell: np.ndarray, slot: int, gradient: float, weight: float, parameters: Parameters
 ) -> None:
@@ -46,7 +50,7 @@ def update(
     cell[slot, N] = after
 
 
-@compiled
+@kernel
 def learn(  # noqa: PLR0917
     view: View,
     rows: Rows,
@@ -88,7 +92,7 @@ def learn(  # noqa: PLR0917
     return row, size, count
 
 
-@compiled
+@kernel
 def weights_at(states: np.ndarray, slots: np.ndarray, parameters: Parameters) -> np.ndarray:
     """(n,) weights of the cells ``slots``; 0 where a slot is ABSENT."""
     result = np.zeros(slots.shape[0])

@@ -6,24 +6,24 @@ import math
 
 import numpy as np
 
-from updates.learners.sparse.compiled import compiled
+from updates.samples.jit import kernel
 
 SMALLEST = 1e-15  # predictions stay within [SMALLEST, 1 - SMALLEST], so that their log is finite
 
 
-@compiled
+@kernel
 def sigmoid(margin: float) -> float:
     """1 / (1 + exp(-margin)); 0 or 1 in double precision far out."""
     return 1.0 / (1.0 + math.exp(-margin))
 
 
-@compiled
+@kernel
 def clipped(probability: float) -> float:
     """A probability whose logarithm, and that of its complement, is finite."""
     return min(max(probability, SMALLEST), 1.0 - SMALLEST)
 
 
-@compiled
+@kernel
 def probabilities(
     indptr: np.ndarray, values: np.ndarray, weights: np.ndarray, intercept: float
 ) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from updates.learners.sparse.compiled import compiled
+from updates.samples.jit import kernel
 
 KEY, NUMBER, STATE = 0, 1, 2
 EMPTY = np.uint64(0)
@@ -67,13 +67,13 @@ def scratch_for(indptr: np.ndarray) -> Scratch:
     )
 
 
-@compiled
+@kernel
 def home(key: np.uint64, shift: np.uint64) -> int:
     """The cell where the search for a key starts."""
     return np.int64((key * GOLDEN_RATIO) >> shift)  # type: ignore[return-value]
 
 
-@compiled
+@kernel
 def block_end(indptr: np.ndarray, row: int) -> int:
     """One past the last row of the block from ``row`` on: up to BLOCK keys, at least a row."""
     end = row + 1
@@ -82,7 +82,7 @@ def block_end(indptr: np.ndarray, row: int) -> int:
     return end
 
 
-@compiled
+@kernel
 def locate(  # noqa: PLR0917
     view: View,
     size: int,
@@ -127,7 +127,7 @@ def locate(  # noqa: PLR0917
     return True, size, count
 
 
-@compiled
+@kernel
 def find(cells: np.ndarray, shift: np.uint64, keys: np.ndarray) -> np.ndarray:
     """(n,) int64 cells of the keys, ABSENT where a key is not in the table."""
     mask = cells.shape[0] - 1
@@ -146,7 +146,7 @@ def find(cells: np.ndarray, shift: np.uint64, keys: np.ndarray) -> np.ndarray:
     return slots
 
 
-@compiled
+@kernel
 def place(cells: np.ndarray, shift: np.uint64, rows: np.ndarray) -> None:
     """Copy the non-empty rows, whose keys are distinct, into the cells."""
     mask = cells.shape[0] - 1
@@ -159,7 +159,7 @@ def place(cells: np.ndarray, shift: np.uint64, rows: np.ndarray) -> None:
                 cells[slot, column] = rows[i, column]
 
 
-@compiled
+@kernel
 def in_order(cells: np.ndarray, size: int) -> np.ndarray:
     """(size,) int64 cells of the keys in the order of their insertion."""
     slots = np.empty(size, np.int64)

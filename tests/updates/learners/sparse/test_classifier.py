@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from tests.updates.learners.sparse.paper import algorithm_1
+from updates.learners import FTRLClassifier
+from updates.learners.sparse.ftrl import FTRL
+
+X, Y = make_classification(300, 8, random_state=0)
+
+
+@parametrize_with_checks([FTRLClassifier(), FTRLClassifier(l1=0.0, fit_intercept=False)])
+def test_it_is_a_scikit_learn_classifier(estimator, check):
+    check(estimator)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.7]))
+def test_it_equals_algorithm_1_of_the_paper(seed, l1):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(50, 6)) * (rng.random((50, 6)) < 0.4)
+    y, importance = rng.integers(0, 2, 50), rng.random(50)
+    classifier = FTRLClassifier(0.3, 0.5, l1, 0.1)
+    classifier.partial_fit(X, y, classes=[0, 1], sample_weight=importance)
+    constant = np.column_stack([X, np.ones(50)])
+    *_, w = algorithm_1(constant, y, (0.3, 0.5, l1, 0.1), importance)
+    learned = np.append(classifier.coef_, classifier.intercept_)
+    np.testing.assert_allclose(learned, w, rtol=0, atol=1e-10)
+    np.testing.assert_array_equal(learned == 0, w == 0)
+
+
+def test_its_defaults_are_those_of_the_learner_options():
+    defaults = {option.name: option.default for option in FTRL.options}
+    assert FTRLClassifier().get_params() == defaults | {"fit_intercept": True}
+
+
+def test_sparse_and_dense_rows_learn_the_same():
+    scattered = np.where(np.abs(X) > 0.5, X, 0)
+    dense = FTRLClassifier().fit(scattered, Y)
+    csr = FTRLClassifier().fit(sparse.csr_matrix(scattered), Y)
+    assert np.array_equal(dense.coef_, csr.coef_)
+
+
+def test_a_stored_zero_and_a_repeated_entry_are_read_as_their_sum():
+    stored = sparse.csr_array(([0.0, 1.0, 2.0], [0, 1, 1], [0, 3, 3]), shape=(2, 2))
+    plain = np.array([[0.0, 3.0], [0.0, 0.0]])
+    a = FTRLClassifier(l1=0.0).fit(stored, [1, 0])
+    assert np.array_equal(a.coef_, FTRLClassifier(l1=0.0).fit(plain, [1, 0]).coef_)
+    assert stored.nnz == 3
+
+
+def test_rows_in_several_calls_learn_as_in_one():
+    classifier = FTRLClassifier()
+    for rows in np.split(np.arange(300), [1, 7, 250]):
+        classifier.partial_fit(X[rows], Y[rows], classes=[0, 1])
+    assert np.array_equal(classifier.coef_, FTRLClassifier().fit(X, Y).coef_)
+
+
+def test_fitting_again_forgets():
+    classifier = FTRLClassifier().fit(-X, Y).fit(X, Y)
+    assert np.array_equal(classifier.coef_, FTRLClassifier().fit(X, Y).coef_)
+
+
+def test_more_l1_leaves_fewer_weights():
+    counts = [np.count_nonzero(FTRLClassifier(l1=l1).fit(X, Y).coef_) for l1 in (0, 5, 1000)]
+    assert counts[0] == 8 > counts[1] > counts[2] == 0
+
+
+def test_it_can_be_tuned():
+    search = GridSearchCV(FTRLClassifier(), {"alpha": np.logspace(-3, 0, 4)}, cv=3).fit(X, Y)
+    assert search.best_score_ > 0.8
+
+
+@pytest.mark.parametrize("bad", [{"alpha": 0.0}, {"l1": -1.0}, {"l2": "much"}, {"beta": np.nan}])
+def test_a_bad_parameter_is_named_with_its_range(bad):
+    with pytest.raises(ValueError, match=rf"{next(iter(bad))}: must be a number from .* to .*got"):
+        FTRLClassifier(**bad).fit(X, Y)
+
+
+def test_the_classes_of_the_first_call_hold():
+    classifier = clone(FTRLClassifier()).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="as before"):
+        classifier.partial_fit(X, Y, classes=[1, 2])
+    with pytest.raises(ValueError, match="must hold only"):
+        classifier.partial_fit(X, Y + 1)
+
+
+def test_negative_importance_weights_are_refused():
+    with pytest.raises(ValueError, match="egative"):
+        FTRLClassifier().partial_fit(X, Y, sample_weight=np.full(300, -1.0))
