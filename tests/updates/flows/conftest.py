@@ -1,0 +1,82 @@
+"""A recommender whose samples can be learned: each item has its own click probability."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from updates.flows.append_samples import append_samples
+from updates.flows.execute import execute
+from updates.flows.trigger import trigger
+from updates.models import UpdateRun
+from updates.samples.log import SampleLog
+
+FIRST_EVENT_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def learnable_rows(count, first=0):
+    """Rows ``first`` to ``first + count`` of one endless stream, one second apart."""
+    random = np.random.default_rng(7)
+    rates = random.uniform(0.05, 0.95, 20)
+    items = random.integers(0, 20, first + count)
+    labels = random.uniform(size=first + count) < rates[items]
+    return [
+        {
+            "label": int(labels[i]),
+            "event_time": FIRST_EVENT_TIME + timedelta(seconds=i),
+            "user": f"u{i % 50}",
+            "item": f"i{items[i]}",
+            "device": "phone",
+            "genres": [f"g{items[i] % 3}"],
+        }
+        for i in range(first, first + count)
+    ]
+
+
+@pytest.fixture
+def append(valkey, make_batch):
+    """``append(recommender, count)``: the next so many rows of the endless stream."""
+
+    def append_next(recommender, count):
+        first = SampleLog(recommender).head().last_offset
+        batch = make_batch(learnable_rows(count, first))
+        return append_samples(recommender, batch, batch_id=f"rows-{first}")
+
+    return append_next
+
+
+@pytest.fixture
+def recommender(transactional_db, make_recommender, append):
+    """With 1,000 samples and no version yet."""
+    recommender = make_recommender(schema=_schema(), learner_options={"alpha": 0.5})
+    append(recommender, 1000)
+    return recommender
+
+
+def _schema():
+    from tests.conftest import SCHEMA
+
+    return SCHEMA
+
+
+@pytest.fixture
+def update(valkey):
+    """``update(recommender, strategy or policy)``: trigger and execute; returns the run."""
+
+    def run_now(recommender, what="full", **kwargs):
+        recommender.refresh_from_db()
+        named = {"strategy": what} if isinstance(what, str) else {"policy": what}
+        run = trigger(recommender, **named, **kwargs)
+        execute(run.pk, "test")
+        return UpdateRun.objects.select_related("result_version").get(pk=run.pk)
+
+    return run_now
+
+
+@pytest.fixture
+def live(recommender, update):
+    """The first version of ``recommender``, live."""
+    run = update(recommender)
+    recommender.refresh_from_db()
+    assert recommender.live_version == run.result_version, run.error
+    return recommender.live_version
