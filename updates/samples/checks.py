@@ -84,7 +84,11 @@ class Checker:
         self.bad |= wrong
 
     def _came(self, field: str, row: int) -> Any:
-        return self.raw[field][row].as_py() if field in self.raw else None
+        if field not in self.raw:
+            return None
+        value = self.raw[field][row]
+        # A timestamp may lie outside the years that Python knows.
+        return value.value if isinstance(value, pa.TimestampScalar) else value.as_py()
 
     def _event_time(self, now: datetime) -> pa.Array:
         column = self._read(EVENT_TIME, EPOCH_MS)

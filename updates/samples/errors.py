@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-
-class ParseError(ValueError):
-    """A body that cannot be read as samples at all; says why."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +16,17 @@ class RowError:
     row: int
     field: str
     error: str
+
+
+class ParseError(ValueError):
+    """A body that cannot be read as samples at all, or rows that are only of use together.
+
+    errors : where single rows are at fault, one error each.
+    """
+
+    def __init__(self, problem: str, errors: Sequence[RowError] = ()) -> None:
+        super().__init__(problem)
+        self.errors = list(errors)
 
 
 def got(value: Any) -> str:

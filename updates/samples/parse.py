@@ -57,9 +57,18 @@ def parse_ndjson(schema: SampleSchema, body: bytes, now: datetime | None = None)
     return _check_rows(schema, row_reader(schema).read_lines(body), _canonical(now))
 
 
-def feature_batch(schema: SampleSchema, rows: Sequence[object]) -> ParsedBatch:
-    """Parse rows to score: their label and event time are 0, their weight 1, whatever they say."""
-    return _check_rows(schema, row_reader(schema, scoring=True).read_rows(rows), Checker.scoring)
+def feature_batch(schema: SampleSchema, rows: Sequence[object]) -> pa.RecordBatch:
+    """Rows to score, all of them, as a batch: a score belongs to the row at its place.
+
+    Their label and event time are 0 and their weight is 1, whatever they say. Raises ParseError
+    with the errors of all bad rows where there is one.
+    """
+    read = row_reader(schema, scoring=True).read_rows(rows)
+    parsed = _check_rows(schema, read, Checker.scoring)
+    if parsed.errors:
+        first = parsed.errors[0]
+        raise ParseError(f"row {first.row}: {first.field} {first.error}", parsed.errors)
+    return parsed.batch
 
 
 def parse_arrow(schema: SampleSchema, body: Body, now: datetime | None = None) -> ParsedBatch:
