@@ -41,6 +41,7 @@ class ArchivedBatch(models.Model):
     batch_id = models.CharField(max_length=200)
     first_offset = models.PositiveBigIntegerField()
     last_offset = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64, help_text="Of its content, to tell another's apart.")
 
     class Meta:
         constraints = [
