@@ -118,8 +118,8 @@ METRICS: dict[str, Metric] = {
         Metric(
             OPTIMALITY_GAP,
             "",
-            "NE of the incrementally updated live version − NE of a fresh full model, on the "
-            "same held-out samples.",
+            "NE of the incrementally updated version − NE of a fresh full model, on the same "
+            "newest samples, which neither had learned.",
         ),
         Metric(
             RUN_CPU_SECONDS,
@@ -135,7 +135,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             ACHIEVED_CADENCE_SECONDS,
             "s",
-            "Time between the last two fires of a policy, as they happened.",
+            "Time between the last two fires of a policy that started a run, as they happened.",
             labelled_by="policy",
         ),
     )

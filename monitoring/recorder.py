@@ -1,5 +1,89 @@
-"""Records what happened."""
+"""Records what ``updates`` says has happened. It never breaks the sender: errors are logged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from monitoring import metrics, series
+from updates import signals
+from updates.models import Deployment, ModelVersion, UpdatePolicy, UpdateRun
+from updates.models.policy import Strategy
+
+logger = logging.getLogger(__name__)
 
 
 def connect() -> None:
-    """Listen to the signals of updates."""
+    """Listen to the signals of ``updates``; connecting again changes nothing."""
+    signals.policy_fired.connect(on_policy_fired, dispatch_uid="monitoring.policy_fired")
+    signals.evaluated.connect(on_evaluated, dispatch_uid="monitoring.evaluated")
+    signals.promoted.connect(on_deployed, dispatch_uid="monitoring.promoted")
+    signals.rolled_back.connect(on_deployed, dispatch_uid="monitoring.rolled_back")
+
+
+def harmless(receiver: Callable[..., None]) -> Callable[..., None]:
+    """The receiver, its failures logged and its writes undone as if it had not been called."""
+
+    @wraps(receiver)
+    def guarded(**kwargs: Any) -> None:
+        try:
+            with transaction.atomic():
+                receiver(**kwargs)
+        except Exception:
+            logger.exception("recording in %s", receiver.__name__)
+
+    return guarded
+
+
+@harmless
+def on_policy_fired(
+    policy: UpdatePolicy, run: UpdateRun, due_at: datetime, fired_at: datetime, **kwargs: Any
+) -> None:
+    """Declared against achieved cadence, for a fire that started a run."""
+    if run.due_at != due_at:
+        return  # it fell in with a run that was waiting already
+    values = {
+        metrics.DECLARED_CADENCE_SECONDS: _declared_seconds(policy, due_at),
+        metrics.ACHIEVED_CADENCE_SECONDS: _achieved_seconds(policy, run),
+    }
+    series.record(policy.recommender, values, fired_at, label=policy.name)
+
+
+@harmless
+def on_evaluated(run: UpdateRun, evaluation: Any, **kwargs: Any) -> None:
+    """What the run cost, and for a full one how far the live version had fallen behind it."""
+    run.refresh_from_db(fields=["cpu_seconds", "strategy"])
+    gap = evaluation.to_json()["ne_gain"] if run.strategy == Strategy.FULL else None
+    values = {metrics.RUN_CPU_SECONDS: run.cpu_seconds, metrics.OPTIMALITY_GAP: gap}
+    series.record(run.recommender, values, timezone.now())
+
+
+@harmless
+def on_deployed(deployment: Deployment, **kwargs: Any) -> None:
+    """How sparse the version is that went live."""
+    series.record(deployment.recommender, _sparsity(deployment.version), at=deployment.started_at)
+
+
+def _declared_seconds(policy: UpdatePolicy, due_at: datetime) -> float | None:
+    following = policy.cadence.next_fire(last=due_at, after=due_at)
+    return (following - due_at).total_seconds() if following else None
+
+
+def _achieved_seconds(policy: UpdatePolicy, run: UpdateRun) -> float | None:
+    earlier = policy.runs.filter(due_at__isnull=False, pk__lt=run.pk).order_by("-pk").first()
+    return (run.queued_at - earlier.queued_at).total_seconds() if earlier else None
+
+
+def _sparsity(version: ModelVersion) -> dict[str, float | None]:
+    return {
+        metrics.NON_ZERO_WEIGHTS: version.sparsity.get("non_zero"),
+        metrics.SEEN_FEATURES: version.sparsity.get("seen"),
+        metrics.DEPLOYED_BYTES: version.sparsity.get("deployed_bytes"),
+        metrics.TINY_SHARE: version.sparsity.get("tiny_share"),
+    }

@@ -1,0 +1,53 @@
+"""What is measured by the clock."""
+
+import logging
+from datetime import datetime
+
+from celery import shared_task
+from django.utils import timezone
+
+from monitoring import metrics
+from monitoring.fleet import fleet_freshness, log_heads
+from monitoring.freshness import Freshness
+from monitoring.live_quality import judge
+from monitoring.models import LiveScoring
+from monitoring.series import Measurement, record_all
+from updates.models import Recommender
+from updates.samples.log import Head
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def observe() -> None:
+    """Record the freshness of all recommenders, and judge live versions on what arrived."""
+    now = timezone.now()
+    recommenders = list(Recommender.objects.select_related("live_version"))
+    heads = log_heads(recommenders)
+    _record_freshness(fleet_freshness(recommenders, now, heads), now)
+    _judge_all(recommenders, heads, now)
+
+
+def _record_freshness(fleet: dict[int, Freshness], now: datetime) -> None:
+    record_all(
+        Measurement(pk, name, value, now)
+        for pk, fresh in fleet.items()
+        for name, value in (
+            (metrics.AGE_SECONDS, fresh.age_seconds),
+            (metrics.LAG_SECONDS, fresh.lag_seconds),
+            (metrics.BACKLOG_SAMPLES, fresh.backlog_samples),
+        )
+    )
+
+
+def _judge_all(recommenders: list[Recommender], heads: dict[int, Head], now: datetime) -> None:
+    judged_to = dict(LiveScoring.objects.values_list("pk", "next_offset"))
+    for recommender in recommenders:
+        head = heads.get(recommender.pk)
+        if head is None or head.last_offset < judged_to.get(recommender.pk, 1):
+            continue
+        try:
+            judge(recommender, head.last_offset, now)
+        except Exception:
+            # One model that cannot be loaded must not hide how the others do.
+            logger.exception("judging %s", recommender.slug)
