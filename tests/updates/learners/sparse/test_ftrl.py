@@ -81,6 +81,7 @@ def test_it_gives_the_golden_vectors(golden):
     np.testing.assert_allclose(got, predictions, atol=1e-10)
     np.testing.assert_allclose([state["z"], state["n"]], [z, n], atol=1e-10)
     np.testing.assert_allclose(model.weights(), w, atol=1e-10)
+    assert model.intercept == 0 == state["intercept"].any()
 
 
 def test_a_weight_goes_back_to_exactly_zero():

@@ -80,6 +80,18 @@ def test_a_restored_table_learns_on_alike(first, second):
     assert arrays_equal(model.to_arrays(), restored.to_arrays())
 
 
+def test_rows_learned_together_are_learned_as_one_by_one():
+    rng = np.random.default_rng(0)
+    rows = [rng.choice(np.arange(1, 3000), size, replace=False).tolist() for size in [40, 700] * 9]
+    together, one_by_one = ftrl(capacity=2), ftrl()
+    for i, row in enumerate(rows):
+        one_by_one.learn(rows_of([dict.fromkeys(row, 1.0)], [i % 2]))
+    _, positions = learn(together, rows)
+    flat = [key for row in rows for key in row]
+    assert [flat[j] for j in positions] == list(dict.fromkeys(flat))
+    assert arrays_equal(together.to_arrays(), one_by_one.to_arrays())
+
+
 def test_half_of_the_cells_stay_empty():
     model = ftrl()
     learn(model, [list(range(1, 513))])
