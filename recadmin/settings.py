@@ -106,6 +106,7 @@ AUTH_PASSWORD_VALIDATORS = [
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "updates.api.auth.locked_out"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "fleet"
 LOGOUT_REDIRECT_URL = "login"
@@ -146,8 +147,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["updates.api.permissions.RolePermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["updates.api.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "updates.api.schema.TrueSchema",
     "EXCEPTION_HANDLER": "updates.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -163,6 +164,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["updates.api.schema.contract_paths"],
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "updates.models.run.RunState",
+        "VersionState": "updates.models.version.VersionState",
+        "FreshnessState": "updates.api.serializers.recommenders.FRESHNESS_STATES",
+        "ProblemType": "updates.api.schema.PROBLEM_TYPES",
+        "Trigger": "updates.models.policy.TRIGGER_LABELS",
+    },
 }
 
 CELERY_BROKER_URL = environment.broker_url(REDIS_URL)

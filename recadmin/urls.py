@@ -1,6 +1,13 @@
 """Addresses."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from recadmin import health
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("api/", include("recadmin.api")),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+]

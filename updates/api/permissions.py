@@ -1,10 +1,17 @@
 """Who may call what."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from recadmin.roles import OPERATOR, VIEWER, has_role
+
+if TYPE_CHECKING:
+    # rest_framework.views imports this module while it is being imported itself.
+    from rest_framework.views import APIView
 
 
 class RolePermission(BasePermission):

@@ -1,0 +1,188 @@
+"""The API's measurements: freshness, series, sparsity. Every number on a page is here."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import URLPattern, path
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from monitoring import metrics, series
+from monitoring.fleet import fleet_freshness, log_heads
+from monitoring.marks import CADENCE, PROMOTION, ROLLBACK, marks
+from updates.api.serializers.base import Strict
+from updates.api.serializers.recommenders import Freshness
+from updates.api.serializers.shapes import Sparsity
+from updates.api.views.base import OfRecommender, query
+from updates.models import Recommender
+
+DEFAULT_SPAN = timedelta(hours=24)
+SPARSITY_SERIES = (
+    metrics.NON_ZERO_WEIGHTS,
+    metrics.SEEN_FEATURES,
+    metrics.DEPLOYED_BYTES,
+    metrics.TINY_SHARE,
+)
+
+
+class Serving(serializers.Serializer):
+    """What one serving process serves; ``error`` says why it is not the wanted version."""
+
+    process = serializers.CharField(help_text="host:pid")
+    wanted = serializers.IntegerField(source="wanted.number")
+    served = serializers.IntegerField(source="served.number", default=None, allow_null=True)
+    error = serializers.CharField(allow_blank=True)
+    reported_at = serializers.DateTimeField()
+
+
+class FreshnessNow(Freshness):
+    """Freshness at one instant, with the facts that it is computed from."""
+
+    at = serializers.DateTimeField()
+    live_version = serializers.IntegerField(allow_null=True)
+    watermark = serializers.DateTimeField(
+        allow_null=True, help_text="Event time up to which the live version has learned."
+    )
+    last_offset = serializers.IntegerField(allow_null=True)
+    newest_event_time = serializers.DateTimeField(allow_null=True)
+    newest_arrived_at = serializers.DateTimeField(allow_null=True)
+    serving = Serving(many=True)
+
+
+SpanQuery = type(
+    "SpanQuery",
+    (Strict,),
+    {
+        "__doc__": "Which part of a series: the last 24 hours unless said otherwise.",
+        "from": serializers.DateTimeField(required=False),
+        "to": serializers.DateTimeField(required=False),
+        "points": serializers.IntegerField(
+            required=False, default=series.MOST_POINTS, min_value=2, max_value=series.MOST_POINTS
+        ),
+    },
+)
+
+
+class MetricQuery(SpanQuery):
+    """Which series; ``label`` names the policy where a metric is kept by policy."""
+
+    name = serializers.ChoiceField(choices=list(metrics.METRICS))
+    label = serializers.CharField(required=False, default="", allow_blank=True, max_length=60)
+
+
+class PointsField(serializers.ListField):
+    """[milliseconds since 1970 in UTC, value], oldest first."""
+
+    child = serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2)
+
+
+class MarkSerializer(serializers.Serializer):
+    """Something that happened: when (milliseconds since 1970 in UTC), of which kind, in words."""
+
+    at = serializers.IntegerField()
+    kind = serializers.ChoiceField(choices=[PROMOTION, ROLLBACK, CADENCE])
+    label = serializers.CharField()
+    url = serializers.CharField()
+
+
+SeriesSerializer = type(
+    "Series",
+    (serializers.Serializer,),
+    {
+        "__doc__": "A measurement over time, thinned to the points asked for, with what happened.",
+        "name": serializers.CharField(),
+        "unit": serializers.CharField(allow_blank=True),
+        "definition": serializers.CharField(),
+        "from": serializers.DateTimeField(),
+        "to": serializers.DateTimeField(),
+        "points": PointsField(),
+        "marks": MarkSerializer(many=True),
+    },
+)
+
+
+class SparsityAnswer(serializers.Serializer):
+    """Sparsity of the live version (null: none is live), and of those before it over time."""
+
+    version = serializers.IntegerField(allow_null=True)
+    sparsity = Sparsity(allow_null=True)
+    series = serializers.DictField(child=PointsField())
+
+
+class FreshnessView(OfRecommender):
+    @extend_schema(responses=FreshnessNow)
+    def get(self, request: Request, slug: str) -> Response:
+        """How fresh it is now, from which facts, and what each process serves."""
+        now = timezone.now()
+        recommender = self.recommender
+        heads = log_heads([recommender])
+        fresh = fleet_freshness([recommender], now, heads)[recommender.pk]
+        head, live = heads.get(recommender.pk), recommender.live_version
+        facts = {
+            "at": now,
+            "live_version": live and live.number,
+            "watermark": live and live.watermark,
+            "last_offset": head and head.last_offset,
+            "newest_event_time": head and head.newest_event_time,
+            "newest_arrived_at": head and head.newest_arrived_at,
+            "serving": recommender.serving_reports.select_related("wanted", "served"),
+        }
+        return Response(FreshnessNow(fresh.to_json() | facts).data)
+
+
+class MetricsView(OfRecommender):
+    @extend_schema(parameters=[MetricQuery], responses=SeriesSerializer)
+    def get(self, request: Request, slug: str) -> Response:
+        """A measurement over time, with what happened meanwhile."""
+        wanted = query(request, MetricQuery)
+        start, end = _span(wanted)
+        metric = metrics.metric(wanted["name"])
+        answer = {
+            "name": metric.name,
+            "unit": metric.unit,
+            "definition": metric.definition,
+            "from": start,
+            "to": end,
+            "points": _points(self.recommender, metric.name, wanted),
+            "marks": [mark.to_json() for mark in marks(self.recommender, start, end)],
+        }
+        return Response(SeriesSerializer(answer).data)
+
+
+class SparsityView(OfRecommender):
+    @extend_schema(parameters=[SpanQuery], responses=SparsityAnswer)
+    def get(self, request: Request, slug: str) -> Response:
+        """How sparse the live version is, and how sparsity went."""
+        wanted = query(request, SpanQuery)
+        live = self.recommender.live_version
+        answer = {
+            "version": live and live.number,
+            "sparsity": live and live.sparsity,
+            "series": {name: _points(self.recommender, name, wanted) for name in SPARSITY_SERIES},
+        }
+        return Response(SparsityAnswer(answer).data)
+
+
+def _span(wanted: dict[str, Any]) -> tuple[datetime, datetime]:
+    end = wanted.setdefault("to", timezone.now())
+    start = wanted.setdefault("from", end - DEFAULT_SPAN)
+    if start >= end:
+        raise serializers.ValidationError({"from": f"Must be before to ({end.isoformat()})."})
+    return start, end
+
+
+def _points(recommender: Recommender, name: str, wanted: dict[str, Any]) -> list[tuple[int, float]]:
+    start, end = _span(wanted)
+    label = wanted.get("label", "")
+    return series.read(recommender, name, start, end, points=wanted["points"], label=label)
+
+
+ONE = "recommenders/<slug:slug>"
+PATTERNS: list[URLPattern] = [
+    path(f"{ONE}/freshness", FreshnessView.as_view(), name="freshness"),
+    path(f"{ONE}/metrics", MetricsView.as_view(), name="metrics"),
+    path(f"{ONE}/sparsity", SparsityView.as_view(), name="sparsity"),
+]

@@ -1,0 +1,67 @@
+"""What the flows refuse, as problems."""
+
+from django.urls import reverse
+
+from updates.api.problems import Problem, describe
+from updates.artifacts import CorruptArtifact
+from updates.cadence import CadenceError
+from updates.flows.roll_back import RollBackError
+from updates.flows.trigger import TriggerError, WriterBusy
+from updates.models.run import IllegalRunMove
+from updates.models.version import IllegalVersionMove
+from updates.samples.errors import ParseError
+from updates.samples.stream import BatchConflict, LogUnavailable
+from updates.serving.scorer import NoLiveVersion
+
+RETRY_AFTER_SECONDS = 2
+
+
+@describe.register(TriggerError)
+@describe.register(RollBackError)
+def _field_at_fault(error: TriggerError | RollBackError) -> Problem:
+    return Problem(400, str(error), errors=[{"field": error.field, "error": str(error)}])
+
+
+@describe.register
+def _cadence(error: CadenceError) -> Problem:
+    name = f"cadence.{error.field}"
+    return Problem(400, str(error), errors=[{"field": name, "error": str(error)}])
+
+
+@describe.register
+def _busy(error: WriterBusy) -> Problem:
+    run = reverse("api:update", args=[error.run.pk])
+    return Problem(409, str(error), "writer-busy", more={"run": run})
+
+
+@describe.register(IllegalRunMove)
+@describe.register(IllegalVersionMove)
+def _wrong_state(error: IllegalRunMove | IllegalVersionMove) -> Problem:
+    return Problem(409, str(error), "wrong-state")
+
+
+@describe.register
+def _corrupt(error: CorruptArtifact) -> Problem:
+    return Problem(409, f"{error}.", "corrupt-artifact")
+
+
+@describe.register
+def _nothing_live(error: NoLiveVersion) -> Problem:
+    return Problem(409, str(error), "no-live-version")
+
+
+@describe.register
+def _unreadable(error: ParseError) -> Problem:
+    return Problem(400, str(error), errors=[{"field": "", "error": str(error)}])
+
+
+@describe.register
+def _batch_conflict(error: BatchConflict) -> Problem:
+    errors = [{"field": "Batch-Id", "error": str(error)}]
+    return Problem(409, str(error), "batch-conflict", errors=errors)
+
+
+@describe.register
+def _log_unavailable(error: LogUnavailable) -> Problem:
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return Problem(503, "Nothing was stored; send it again.", "log-unavailable", headers=retry)

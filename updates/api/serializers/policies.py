@@ -1,0 +1,121 @@
+"""Update policies and the receipts of their cadence changes."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from updates.api.serializers.base import Address, Clean, Strict
+from updates.models import CadenceChange, UpdatePolicy
+from updates.models.policy import TRIGGER_LABELS
+from updates.models.recommender import YEAR_SECONDS
+
+CADENCE = ["interval_seconds", "cron", "timezone", "every_samples"]
+GUARDRAILS = [
+    "min_samples",
+    "holdout_samples",
+    "max_ne_increase",
+    "min_calibration",
+    "max_calibration",
+]
+# What an operator may change; the rest is configuration.
+OPERABLE = {"trigger", *CADENCE, "enabled"}
+
+
+class CadenceSerializer(Strict, serializers.ModelSerializer):
+    """When it fires: what its trigger needs."""
+
+    class Meta:
+        model = UpdatePolicy
+        fields = CADENCE
+        extra_kwargs = {"interval_seconds": {"max_value": YEAR_SECONDS}}
+
+
+class GuardrailsSerializer(Strict, serializers.ModelSerializer):
+    """What a candidate must fulfil to be promoted."""
+
+    class Meta:
+        model = UpdatePolicy
+        fields = GUARDRAILS
+
+
+class PolicySerializer(Clean):
+    """What to update, how, when, from which data and under which guardrails."""
+
+    url = Address("policy", "recommender.slug", "name")
+    components = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Parts of the model to update; empty means all.",
+    )
+    cadence = CadenceSerializer(source="*", required=False)
+    guardrails = GuardrailsSerializer(source="*", required=False)
+
+    class Meta:
+        model = UpdatePolicy
+        fields = [
+            "url",
+            "name",
+            "strategy",
+            "components",
+            "trigger",
+            "cadence",
+            "window_seconds",
+            "replay_fraction",
+            "guardrails",
+            "enabled",
+            "hold_reason",
+            "next_due_at",
+            "last_due_at",
+            "skipped_fires",
+            "created_at",
+        ]
+        read_only_fields = ["hold_reason", "next_due_at", "last_due_at", "skipped_fires"]
+        extra_kwargs = {"window_seconds": {"max_value": 100 * YEAR_SECONDS}}
+
+    def blank(self) -> UpdatePolicy:
+        return UpdatePolicy(recommender=self.context["recommender"])
+
+    def nest(self, errors: dict[str, list[str]]) -> dict[str, Any]:
+        nested: dict[str, Any] = {}
+        for field, problems in errors.items():
+            group = {**dict.fromkeys(CADENCE, "cadence"), **dict.fromkeys(GUARDRAILS, "guardrails")}
+            target = nested.setdefault(group[field], {}) if field in group else nested
+            target[field] = problems
+        return nested
+
+    def create(self, validated_data: dict[str, Any]) -> UpdatePolicy:
+        return UpdatePolicy.objects.create(
+            recommender=self.context["recommender"], **validated_data
+        )
+
+
+class CadenceValue(serializers.Serializer):
+    """A cadence as a value."""
+
+    trigger = serializers.ChoiceField(TRIGGER_LABELS)
+    interval_seconds = serializers.IntegerField(allow_null=True)
+    cron = serializers.CharField(allow_blank=True)
+    timezone = serializers.CharField()
+    every_samples = serializers.IntegerField(allow_null=True)
+
+
+class ReceiptSerializer(serializers.ModelSerializer):
+    """What a cadence change did: the next fires before and after it."""
+
+    before = CadenceValue()
+    after = CadenceValue()
+    fires_before = serializers.ListField(child=serializers.DateTimeField())
+    fires_after = serializers.ListField(child=serializers.DateTimeField())
+
+    class Meta:
+        model = CadenceChange
+        fields = ["changed_at", "before", "after", "fires_before", "fires_after", "claimed_due_at"]
+
+
+class ChangedPolicySerializer(PolicySerializer):
+    """A policy with the receipt of the change; null where the cadence stayed as it was."""
+
+    receipt = ReceiptSerializer(allow_null=True, read_only=True)
+
+    class Meta(PolicySerializer.Meta):
+        fields = [*PolicySerializer.Meta.fields, "receipt"]

@@ -1,0 +1,99 @@
+"""Recommenders."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from updates.api.serializers.base import Address, Clean, Strict
+from updates.models import Recommender
+from updates.samples.schema import SampleSchema, SchemaError
+
+FRESHNESS_STATES = [
+    ("fresh", "age ≤ objective"),
+    ("aging", "age ≤ objective + grace"),
+    ("stale", "older"),
+    ("idle", "no sample waits to be learned, whatever the age"),
+    ("unknown", "nothing is live"),
+]
+
+
+class LearnerOptions(serializers.DictField):
+    """Options of the learner; left out means its default."""
+
+
+class Schema(Strict):
+    """Fields of a sample by kind."""
+
+    user = serializers.CharField(allow_null=True, required=False)
+    item = serializers.CharField(allow_null=True, required=False)
+    categorical = serializers.ListField(child=serializers.CharField(), required=False)
+    numeric = serializers.ListField(child=serializers.CharField(), required=False)
+    multivalued = serializers.ListField(child=serializers.CharField(), required=False)
+    crosses = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2),
+        required=False,
+    )
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        try:
+            return SampleSchema.from_json(data).to_json()
+        except SchemaError as error:
+            raise ValidationError(
+                {error.key: error.problem} if error.key else str(error)
+            ) from error
+
+    def to_representation(self, instance: dict[str, Any]) -> dict[str, Any]:
+        return instance
+
+
+class Freshness(serializers.Serializer):
+    """How fresh the live version is at the time of the answer."""
+
+    state = serializers.ChoiceField(FRESHNESS_STATES)
+    age_seconds = serializers.FloatField(allow_null=True, help_text="Now − watermark.")
+    lag_seconds = serializers.FloatField(
+        allow_null=True, help_text="Newest sample's event time − watermark; 0 if nothing waits."
+    )
+    backlog_samples = serializers.IntegerField(
+        allow_null=True, help_text="Samples not learned yet; null if the log does not answer."
+    )
+    objective_seconds = serializers.IntegerField()
+    grace_seconds = serializers.IntegerField()
+
+
+class RecommenderSerializer(Clean):
+    """A deployed model: what it learns, how its samples look, how fresh it must be."""
+
+    url = Address("recommender", "slug")
+    learner = serializers.CharField(help_text="The kind of model.")
+    learner_options = LearnerOptions(required=False)
+    schema = Schema()
+    live_version = serializers.IntegerField(
+        source="live_version.number", default=None, read_only=True, allow_null=True
+    )
+    freshness = Freshness(read_only=True)
+
+    class Meta:
+        model = Recommender
+        fields = [
+            "url",
+            "slug",
+            "name",
+            "learner",
+            "learner_options",
+            "schema",
+            "freshness_objective_seconds",
+            "grace_seconds",
+            "keep_versions",
+            "live_version",
+            "freshness",
+            "created_at",
+        ]
+        # A taken slug is the database's to refuse: asking first would only open a race.
+        extra_kwargs = {"slug": {"validators": []}}
+
+    def validate_slug(self, slug: str) -> str:
+        if self.instance and slug != self.instance.slug:
+            raise ValidationError("Is fixed: it names the recommender in addresses.")
+        return slug

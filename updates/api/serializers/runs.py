@@ -1,0 +1,145 @@
+"""Update runs."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from updates.api.serializers.base import Address, Strict
+from updates.api.serializers.shapes import Evaluation, Step
+from updates.models import Recommender, RunTransition, UpdateRun
+from updates.models.policy import Strategy
+from updates.models.recommender import YEAR_SECONDS
+from updates.models.run import RunState
+
+
+class Progress(serializers.Serializer):
+    """How far the phase under way is; total is null where it is not known."""
+
+    phase = serializers.CharField(source="progress_phase")
+    done = serializers.IntegerField(source="progress_done")
+    total = serializers.IntegerField(source="progress_total", allow_null=True)
+
+
+class Cost(serializers.Serializer):
+    """What the run has used so far; samples are those learned, replayed ones included."""
+
+    cpu_seconds = serializers.FloatField()
+    wall_seconds = serializers.FloatField()
+    peak_memory_bytes = serializers.IntegerField()
+    samples = serializers.IntegerField()
+    samples_per_second = serializers.FloatField(allow_null=True)
+
+
+class RunSerializer(serializers.ModelSerializer):
+    """One execution of an update."""
+
+    url = Address("update", "pk")
+    recommender = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    policy = serializers.SlugRelatedField(slug_field="name", read_only=True, allow_null=True)
+    components = serializers.ListField(child=serializers.CharField())
+    requested_by = serializers.SlugRelatedField(
+        slug_field="username", read_only=True, allow_null=True
+    )
+    progress = Progress(source="*")
+    cost = Cost(source="*")
+    ranges = Step(many=True)
+    metrics = Evaluation()
+    base_version = serializers.SlugRelatedField(
+        slug_field="number", read_only=True, allow_null=True
+    )
+    result_version = serializers.SlugRelatedField(
+        slug_field="number", read_only=True, allow_null=True
+    )
+
+    class Meta:
+        model = UpdateRun
+        fields = [
+            "url",
+            "id",
+            "recommender",
+            "policy",
+            "strategy",
+            "components",
+            "window_seconds",
+            "state",
+            "requested_by",
+            "reason",
+            "due_at",
+            "coalesced_fires",
+            "queued_at",
+            "started_at",
+            "finished_at",
+            "attempt",
+            "worker",
+            "progress",
+            "cost",
+            "ranges",
+            "metrics",
+            "error",
+            "base_version",
+            "result_version",
+        ]
+        read_only_fields = fields
+
+
+class TransitionSerializer(serializers.ModelSerializer):
+    """One move of a run."""
+
+    by = serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
+
+    class Meta:
+        model = RunTransition
+        fields = ["at", "from_state", "to_state", "why", "by"]
+        read_only_fields = fields
+
+
+class RunDetailSerializer(RunSerializer):
+    """One execution of an update, with each of its moves."""
+
+    transitions = TransitionSerializer(many=True, read_only=True)
+
+    class Meta(RunSerializer.Meta):
+        fields = [*RunSerializer.Meta.fields, "transitions"]
+        read_only_fields = fields
+
+
+class RunQuery(Strict):
+    """Which runs to list."""
+
+    recommender = serializers.SlugRelatedField(
+        slug_field="slug", queryset=Recommender.objects.all(), required=False
+    )
+    state = serializers.ChoiceField(choices=RunState.choices, required=False)
+
+
+class TriggerSerializer(Strict):
+    """An update to start: as a policy says, or as given here."""
+
+    policy = serializers.SlugField(required=False)
+    strategy = serializers.ChoiceField(choices=Strategy.choices, required=False)
+    components = serializers.ListField(child=serializers.CharField(), required=False)
+    window_seconds = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=100 * YEAR_SECONDS
+    )
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("policy" in attrs) == ("strategy" in attrs):
+            raise serializers.ValidationError({"strategy": "Give either a policy or a strategy."})
+        said_twice = {"components", "window_seconds"} & set(attrs) if "policy" in attrs else set()
+        if said_twice:
+            taken = "Comes from the policy; give a strategy instead of a policy to choose it."
+            raise serializers.ValidationError(dict.fromkeys(sorted(said_twice), taken))
+        return attrs
+
+    def validate_policy(self, name: str) -> Any:
+        policy = self.context["recommender"].policies.filter(name=name).first()
+        if policy is None:
+            raise serializers.ValidationError(f"There is no policy “{name}”.")
+        return policy
+
+
+class CancelSerializer(Strict):
+    """Why a run is cancelled."""
+
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)

@@ -1,0 +1,87 @@
+"""Small shapes that several answers hold."""
+
+from rest_framework import serializers
+
+from updates.api.serializers.base import Strict
+from updates.samples.parse import MAX_ROWS
+
+
+class Range(serializers.Serializer):
+    """Offsets first to last, both included; of these only event times from ``event_time_from``."""
+
+    first_offset = serializers.IntegerField()
+    last_offset = serializers.IntegerField()
+    event_time_from = serializers.DateTimeField(required=False)
+
+
+class Step(Range):
+    """What an update did with a range: fit (anew), learn (on top) or replay."""
+
+    op = serializers.CharField()
+
+
+class Quality(serializers.Serializer):
+    """Quality on one set of samples; null where it is not defined."""
+
+    samples = serializers.IntegerField()
+    positives = serializers.IntegerField()
+    log_loss = serializers.FloatField(allow_null=True, help_text="Nats a sample.")
+    ne = serializers.FloatField(allow_null=True, help_text="Normalized entropy; lower is better.")
+    auc = serializers.FloatField(allow_null=True)
+    calibration = serializers.FloatField(allow_null=True, help_text="Σ predictions ÷ Σ labels.")
+
+
+class Evaluation(serializers.Serializer):
+    """The candidate against the live version on the same newest samples; empty before it."""
+
+    holdout = Range(required=False)
+    candidate = Quality(required=False)
+    reference = Quality(required=False, allow_null=True)
+    reference_version = serializers.IntegerField(required=False, allow_null=True)
+    ne_gain = serializers.FloatField(required=False, allow_null=True)
+    loss_difference = serializers.FloatField(required=False, allow_null=True)
+    loss_difference_standard_error = serializers.FloatField(required=False, allow_null=True)
+    verdict = serializers.CharField(required=False)
+
+
+class Sparsity(serializers.Serializer):
+    """How sparse a model is."""
+
+    seen = serializers.IntegerField(help_text="Distinct features met.")
+    admitted = serializers.IntegerField(help_text="Features that hold parameters.")
+    non_zero = serializers.IntegerField(help_text="Weights other than zero.")
+    deployed_bytes = serializers.IntegerField(help_text="Bytes of what serving loads.")
+    tiny_share = serializers.FloatField(help_text="Share of the non-zero weights below 0.001.")
+
+
+class Refused(serializers.Serializer):
+    """A refused row, by its 0-based number."""
+
+    row = serializers.IntegerField()
+    field = serializers.CharField(help_text="Empty: the row as a whole.")
+    error = serializers.CharField()
+
+
+class Appended(serializers.Serializer):
+    """Where the good rows lie in the sample log; no offsets where none was good."""
+
+    first_offset = serializers.IntegerField(allow_null=True)
+    last_offset = serializers.IntegerField(allow_null=True)
+    accepted = serializers.IntegerField()
+    rejected = Refused(many=True)
+    duplicate = serializers.BooleanField(help_text="The Batch-Id was known; nothing was added.")
+
+
+class Rows(Strict):
+    """Rows to score: as samples, without label and event time."""
+
+    rows = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=MAX_ROWS)
+
+
+class Scored(serializers.Serializer):
+    """Probabilities of label 1, in the order of the rows, and which version gave them."""
+
+    scores = serializers.ListField(child=serializers.FloatField(min_value=0, max_value=1))
+    version = serializers.IntegerField()
+    offset = serializers.IntegerField(help_text="Last offset that the version has learned.")
+    age_seconds = serializers.FloatField(allow_null=True, help_text="Now − watermark.")

@@ -1,0 +1,44 @@
+"""Addresses of the API, below ``/api/v1/``."""
+
+from django.urls import URLPattern, path
+
+from updates.api import flow_problems  # noqa: F401  (registers what the flows refuse)
+from updates.api.views import auth, policies, recommenders, samples, updates, versions
+from updates.api.views.recommenders import FreshnessOf
+
+ONE = "recommenders/<slug:slug>"
+
+
+def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
+    """The addresses; ``freshness_of`` computes the freshness that recommenders are shown with."""
+    fresh = {"freshness_of": freshness_of}
+    return [
+        path("auth/token", auth.TokenView.as_view(), name="token"),
+        path("recommenders", recommenders.RecommenderList.as_view(**fresh), name="recommenders"),
+        path(ONE, recommenders.RecommenderDetail.as_view(**fresh), name="recommender"),
+        path(f"{ONE}/policies", policies.PolicyList.as_view(), name="policies"),
+        path(f"{ONE}/policies/<slug:name>", policies.PolicyDetail.as_view(), name="policy"),
+        path(
+            f"{ONE}/policies/<slug:name>/lift-hold", policies.LiftHold.as_view(), name="lift-hold"
+        ),
+        path(f"{ONE}/updates", updates.StartUpdate.as_view(), name="start-update"),
+        path("updates", updates.UpdateList.as_view(), name="updates"),
+        path("updates/<int:pk>", updates.UpdateDetail.as_view(), name="update"),
+        path("updates/<int:pk>/cancel", updates.CancelUpdate.as_view(), name="cancel-update"),
+        path(f"{ONE}/versions", versions.VersionList.as_view(), name="versions"),
+        path(f"{ONE}/versions/<int:number>", versions.VersionDetail.as_view(), name="version"),
+        path(
+            f"{ONE}/versions/<int:number>/promote",
+            versions.PromoteVersion.as_view(),
+            name="promote-version",
+        ),
+        path(f"{ONE}/rollback", versions.RollBack.as_view(), name="rollback"),
+        path(f"{ONE}/deployments", versions.DeploymentList.as_view(), name="deployments"),
+        path(f"{ONE}/samples", samples.Samples.as_view(), name="samples"),
+        path(f"{ONE}/score", samples.Score.as_view(), name="score"),
+    ]
+
+
+def with_slashes(patterns: list[URLPattern]) -> list[URLPattern]:
+    """The same addresses, each also with a trailing slash."""
+    return [*patterns, *(path(f"{p.pattern}/", p.callback) for p in patterns)]

@@ -1,0 +1,83 @@
+"""Samples in, scores out."""
+
+from dataclasses import asdict
+from uuid import uuid4
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from recadmin.roles import VIEWER
+from updates.api.parsers import (
+    ARROW_STREAM,
+    NDJSON,
+    ArrowSamples,
+    JSONSamples,
+    NDJSONSamples,
+    SampleBody,
+)
+from updates.api.schema import refuses
+from updates.api.serializers.shapes import Appended, Rows, Scored
+from updates.api.views.base import OfRecommender, body
+from updates.flows.append_samples import append_samples
+from updates.serving import scorer
+
+LONGEST_BATCH_ID = 200
+BATCH_ID = OpenApiParameter(
+    "Batch-Id",
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_BATCH_ID},
+    OpenApiParameter.HEADER,
+    description="Names the batch: sent again under the same name, it adds nothing.",
+)
+GIVEN_BATCH_ID = OpenApiParameter(
+    "Batch-Id", str, OpenApiParameter.HEADER, response=[202], description="Yours, or a new one."
+)
+CONTENT = {
+    "application/json": {"type": "array", "items": {"type": "object"}},
+    NDJSON: OpenApiTypes.STR,
+    ARROW_STREAM: OpenApiTypes.BINARY,
+}
+
+
+class Samples(OfRecommender):
+    parser_classes = [JSONSamples, NDJSONSamples, ArrowSamples]
+
+    @extend_schema(
+        request=CONTENT, responses={202: Appended}, parameters=[BATCH_ID, GIVEN_BATCH_ID]
+    )
+    @refuses(409, 503)
+    def post(self, request: Request, slug: str) -> Response:
+        """Append labelled samples; on disk when answered. Bad rows are refused one by one."""
+        batch_id = _batch_id(request)
+        parsed = _samples(request).read(self.recommender.sample_schema)
+        answer = {"first_offset": None, "last_offset": None, "duplicate": False}
+        if parsed.batch.num_rows:
+            answer = asdict(append_samples(self.recommender, parsed.batch, batch_id=batch_id))
+        answer |= {"accepted": parsed.batch.num_rows, "rejected": parsed.errors}
+        return Response(Appended(answer).data, status=202, headers={"Batch-Id": batch_id})
+
+
+class Score(OfRecommender):
+    write_role = VIEWER
+
+    @extend_schema(request=Rows, responses=Scored)
+    @refuses(409)
+    def post(self, request: Request, slug: str) -> Response:
+        """Score rows with the live version."""
+        rows = body(self, Rows)["rows"]
+        return Response(Scored(scorer.score(self.recommender, rows)).data)
+
+
+def _batch_id(request: Request) -> str:
+    batch_id = request.headers.get("Batch-Id", uuid4().hex)
+    if not 1 <= len(batch_id) <= LONGEST_BATCH_ID or not batch_id.isprintable():
+        allowed = f"Must have 1 to {LONGEST_BATCH_ID} printable characters."
+        raise ValidationError({"Batch-Id": allowed})
+    return batch_id
+
+
+def _samples(request: Request) -> SampleBody:
+    if not isinstance(request.data, SampleBody):
+        raise ValidationError("The body is empty; send at least one row.")
+    return request.data

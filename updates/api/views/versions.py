@@ -1,0 +1,79 @@
+"""Versions, and which of them is live."""
+
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView, RetrieveAPIView, get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from updates.api.idempotency import idempotent
+from updates.api.pagination import Pages
+from updates.api.schema import refuses
+from updates.api.serializers.versions import (
+    DeploymentQuery,
+    DeploymentSerializer,
+    ReasonSerializer,
+    RollBackSerializer,
+    VersionSerializer,
+)
+from updates.api.views.base import OfRecommender, body, query
+from updates.flows.promote import promote
+from updates.flows.roll_back import roll_back
+from updates.models import Deployment, ModelVersion
+
+
+class Versions(OfRecommender):
+    serializer_class = VersionSerializer
+    lookup_field = "number"
+
+    def get_queryset(self) -> QuerySet:
+        versions = ModelVersion.objects.filter(recommender=self.recommender)
+        return versions.select_related("recommender", "parent", "run")
+
+
+class VersionList(Versions, ListAPIView):
+    """Versions, newest first."""
+
+    pagination_class = Pages
+    page_order = "-number"
+
+
+class VersionDetail(Versions, RetrieveAPIView):
+    """One version."""
+
+
+class PromoteVersion(Versions):
+    @extend_schema(request=ReasonSerializer, responses=DeploymentSerializer)
+    @refuses(409)
+    @idempotent
+    def post(self, request: Request, slug: str, number: int) -> Response:
+        """Make a version live, whatever its guardrails said."""
+        version = get_object_or_404(self.get_queryset(), number=number)
+        deployment = promote(version, by=request.user, **body(self, ReasonSerializer))
+        return Response(DeploymentSerializer(deployment).data)
+
+
+class RollBack(OfRecommender):
+    @extend_schema(request=RollBackSerializer, responses=DeploymentSerializer)
+    @refuses(409)
+    @idempotent
+    def post(self, request: Request, slug: str) -> Response:
+        """Make a version live again that was live before."""
+        wanted = body(self, RollBackSerializer)
+        deployment = roll_back(self.recommender, by=request.user, **wanted)
+        return Response(DeploymentSerializer(deployment).data)
+
+
+@extend_schema(parameters=[DeploymentQuery])
+class DeploymentList(OfRecommender, ListAPIView):
+    """Which version was live from when to when, newest first; with ``at``, what was live then."""
+
+    serializer_class = DeploymentSerializer
+    pagination_class = Pages
+    page_order = "-id"
+
+    def get_queryset(self) -> QuerySet:
+        moves = Deployment.objects.filter(recommender=self.recommender)
+        if at := query(self.request, DeploymentQuery).get("at"):
+            moves = moves.filter(Q(ended_at__gt=at) | Q(ended_at=None), started_at__lte=at)
+        return moves.select_related("version", "previous", "moved_by")

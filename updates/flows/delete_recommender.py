@@ -1,0 +1,49 @@
+"""Delete a recommender with its history, its samples and its files."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from updates.flows.store import artifacts
+from updates.models import ModelVersion, Recommender, UpdateRun
+from updates.models.run import ACTIVE
+from updates.samples.log import SampleLog
+
+
+class StillUpdating(RuntimeError):
+    """An update is under way; ``run`` is the one to cancel first."""
+
+    def __init__(self, run: UpdateRun) -> None:
+        super().__init__(f"Run {run.pk} is {run.state}; cancel it first.")
+        self.run = run
+
+
+def delete_recommender(recommender: Recommender) -> None:
+    """Everything of it goes, the rows in one transaction and then the bytes.
+
+    Raises StillUpdating while a run is queued or at work.
+    """
+    with transaction.atomic():
+        recommender = Recommender.objects.select_for_update().get(pk=recommender.pk)
+        if run := recommender.runs.filter(state__in=ACTIVE).first():
+            raise StillUpdating(run)
+        digests = set(recommender.versions.values_list("digest", flat=True))
+        _delete_rows(recommender)
+        log = SampleLog(recommender)
+        recommender.delete()
+        transaction.on_commit(lambda: _delete_files(digests))
+        transaction.on_commit(log.delete)
+
+
+def _delete_rows(recommender: Recommender) -> None:
+    # Deployments and descendants protect a version from being deleted alone: they go first.
+    recommender.deployments.all().delete()
+    recommender.versions.update(parent=None)
+    recommender.versions.all().delete()
+
+
+def _delete_files(digests: Iterable[str]) -> None:
+    # Equal learning gives equal digests: another recommender may hold the same artifact.
+    shared = set(ModelVersion.objects.filter(digest__in=digests).values_list("digest", flat=True))
+    for digest in set(digests) - shared:
+        artifacts().delete(digest)
