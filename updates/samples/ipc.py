@@ -74,7 +74,8 @@ def _decompressed_bytes(message: pa.Message) -> int:
     (count,) = struct.unpack_from("<I", metadata, vector)
     buffers = struct.iter_unpack("<qq", metadata[vector + 4 : vector + 4 + 16 * count])
     # Each compressed buffer starts with its length decompressed, -1 where it was left as it is.
-    return sum(struct.unpack_from("<q", body, offset)[0] for offset, size in buffers if size)
+    sizes = [struct.unpack_from("<q", body, offset)[0] for offset, size in buffers if size]
+    return sum(max(size, 0) for size in sizes)
 
 
 def _root(metadata: memoryview) -> int:

@@ -76,7 +76,7 @@ class RowReader:
     def read_lines(self, body: bytes) -> Rows:
         """Read newline-delimited JSON; blank lines are no rows.
 
-        Raises ParseError where no line at all is JSON.
+        Raises ParseError, with an error each, where no line at all is JSON.
         """
         try:
             rows = self._json.decode_lines(body)
@@ -88,7 +88,8 @@ class RowReader:
         lines = [line for line in body.split(b"\n") if line.strip()]
         read = [self._read_line(number, line) for number, line in enumerate(lines)]
         if read and all(isinstance(row, _NotJson) for row in read):
-            raise ParseError(f"not newline-delimited JSON: the first line {read[0].error}")
+            first = f"the first line {read[0].error}"
+            raise ParseError(f"not newline-delimited JSON: {first}", self._some(read).errors)
         return self._some(read)
 
     def _all(self, rows: Sequence[msgspec.Struct]) -> Rows:
