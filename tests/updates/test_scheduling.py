@@ -148,9 +148,7 @@ def test_one_failing_policy_stops_no_other(recommender, hourly, monkeypatch):
 
 
 def _abandoned(recommender):
-    run = UpdateRun.objects.create(
-        recommender=recommender, strategy="full", components=["weights"]
-    )
+    run = UpdateRun.objects.create(recommender=recommender, strategy="full", components=["weights"])
     then = NOON - timedelta(minutes=5)
     run.claim("gone:1", ComponentLease.acquire(run, then), then)
     return run

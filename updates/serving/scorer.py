@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,6 @@ class Scorer:
         self._lock = threading.Lock()
         self._loading = threading.Lock()
         self._generation: int | None = None
-        self._watcher: threading.Thread | None = None
 
     def score(self, recommender: Recommender, rows: list[Any]) -> Scored:
         """Probabilities for the rows, in order. Raises NoLiveVersion and ParseError."""
@@ -90,10 +89,6 @@ class Scorer:
             self._refresh(recommender)
 
     def _first_load(self, recommender: Recommender) -> Served:
-        with self._lock:
-            if self._watcher is None or not self._watcher.is_alive():
-                self._watcher = threading.Thread(target=self._watch, name="scorer", daemon=True)
-                self._watcher.start()
         self._refresh(recommender)
         try:
             return self._served[recommender.pk]
@@ -141,22 +136,6 @@ class Scorer:
             },
         )
 
-    def _watch(self) -> None:
-        due = {self.flush: 0.0, self.report: time.monotonic() + REPORT_SECONDS}
-        every = {self.flush: FLUSH_SECONDS, self.report: REPORT_SECONDS}
-        while True:
-            time.sleep(POLL_SECONDS)
-            try:
-                close_old_connections()
-                self.look()
-                for job, at in due.items():
-                    if time.monotonic() >= at:
-                        due[job] = time.monotonic() + every[job]
-                        job()
-            except DatabaseError:
-                logger.exception("looking for new deployments")
-                connection.close()
-
 
 def _serve(deployment: Deployment) -> Served:
     version = deployment.version
@@ -171,10 +150,29 @@ def _serve(deployment: Deployment) -> Served:
     )
 
 
-@lru_cache(maxsize=1)
+def watch(scorer: Scorer) -> None:
+    """Keep a scorer up to date, for as long as the process lives."""
+    every = {scorer.flush: FLUSH_SECONDS, scorer.report: REPORT_SECONDS}
+    due = {job: time.monotonic() + seconds for job, seconds in every.items()}
+    while True:
+        time.sleep(POLL_SECONDS)
+        try:
+            close_old_connections()
+            scorer.look()
+            for job in [job for job, at in due.items() if time.monotonic() >= at]:
+                due[job] = time.monotonic() + every[job]
+                job()
+        except DatabaseError:
+            logger.exception("looking for new deployments")
+            connection.close()
+
+
+@cache
 def process_scorer() -> Scorer:
-    """This process's scorer."""
-    return Scorer()
+    """This process's scorer, watched by a thread of its own."""
+    scorer = Scorer()
+    threading.Thread(target=watch, args=[scorer], name="scorer", daemon=True).start()
+    return scorer
 
 
 def score(recommender: Recommender, rows: list[Any]) -> Scored:

@@ -40,7 +40,7 @@ def test_too_few_samples_are_rejected_by_the_guardrail(recommender, live, append
     )
     append(recommender, 19)
     assert update(recommender, policy).error == (
-        "There are 19 samples to learn; min_samples is 20."
+        "There are 19 samples to learn; min_samples asks for 20."
     )
 
 

@@ -63,9 +63,7 @@ def test_a_reason_is_required(recommender, live, second):
     assert error.value.field == "reason"
 
 
-def test_a_version_that_was_never_live_is_no_place_to_go_back_to(
-    recommender, live, append, update
-):
+def test_a_version_that_was_never_live_is_no_place_to_go_back_to(recommender, live, append, update):
     policy = recommender.policies.create(
         name="strict", strategy="full", trigger="manual", min_calibration=3, max_calibration=4
     )

@@ -95,9 +95,7 @@ def test_a_mended_version_is_served_again(recommender, live, second, scorer):
     assert ServingReport.objects.get().error == ""
 
 
-def test_requests_are_counted_for_the_deployment_that_answered(
-    recommender, live, second, scorer
-):
+def test_requests_are_counted_for_the_deployment_that_answered(recommender, live, second, scorer):
     scorer.score(recommender, ROWS)
     roll_back(recommender, to=live, reason="worse")
     scorer.look()
