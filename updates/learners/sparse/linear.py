@@ -99,8 +99,7 @@ class SparseLinear(Learner):
         return LearnReport(done, np.concatenate(predictions))
 
     def _learn_chunks(self, batch: pa.RecordBatch) -> Iterable[np.ndarray]:
-        for start in range(0, batch.num_rows, CHUNK):
-            encoded = self._encoder.encode(batch.slice(start, CHUNK))
+        for encoded in self._encoded_chunks(batch):
             predictions, inserted = self.model.learn(_rows(encoded))
             if len(inserted):
                 self._names.append(*encoded.names(inserted))
@@ -109,10 +108,17 @@ class SparseLinear(Learner):
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) probabilities of label 1; learns nothing."""
         weights: _Weights = self._serving or self.model
-        encoded = self._encoder.encode(batch)
-        return probabilities(
-            encoded.indptr, encoded.values, weights.weights_of(encoded.keys), weights.intercept
-        )
+        parts = [
+            probabilities(
+                encoded.indptr, encoded.values, weights.weights_of(encoded.keys), weights.intercept
+            )
+            for encoded in self._encoded_chunks(batch)
+        ]
+        return np.concatenate([np.empty(0), *parts])
+
+    def _encoded_chunks(self, batch: pa.RecordBatch) -> Iterable[Encoded]:
+        for start in range(0, batch.num_rows, CHUNK):
+            yield self._encoder.encode(batch.slice(start, CHUNK))
 
     def save(self, folder: Path) -> None:
         """Write ``state.safetensors``, to go on learning, and ``weights.safetensors``, to serve."""
@@ -121,15 +127,16 @@ class SparseLinear(Learner):
 
     def load(self, folder: Path) -> None:
         """Replace the state by a saved one. Raises KeyError if it is of another algorithm."""
-        self._forget()
         arrays = load_file(folder / FILE)
+        self._forget()
         self.model.restore(arrays)
         self._names = Names.from_arrays(arrays)
 
     def load_serving(self, folder: Path) -> None:
         """Load the non-zero weights only: 16 bytes each."""
-        self._serving = ServingWeights(folder)
-        self._model = None
+        serving = ServingWeights(folder)
+        self._forget()
+        self._model, self._serving = None, serving
 
     def sparsity(self) -> Sparsity:
         """Counts of keys and weights, the intercept left out."""

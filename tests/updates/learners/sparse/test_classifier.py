@@ -1,3 +1,5 @@
+import doctest
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from tests.updates.learners.sparse.paper import algorithm_1
 from updates.learners import FTRLClassifier
+from updates.learners.sparse import classifier as module
 from updates.learners.sparse.ftrl import FTRL
 
 X, Y = make_classification(300, 8, random_state=0)
@@ -32,6 +35,10 @@ def test_it_equals_algorithm_1_of_the_paper(seed, l1):
     learned = np.append(classifier.coef_, classifier.intercept_)
     np.testing.assert_allclose(learned, w, rtol=0, atol=1e-10)
     np.testing.assert_array_equal(learned == 0, w == 0)
+
+
+def test_its_example_gives_what_it_says():
+    assert doctest.testmod(module) == (0, 2)
 
 
 def test_its_defaults_are_those_of_the_learner_options():

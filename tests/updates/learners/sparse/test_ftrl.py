@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from tests.updates.learners.sparse.paper import algorithm_1
 from tests.updates.learners.sparse.rows import dense_rows, ftrl, rows_of
 
-# Published in docs/learners.md: p before each row, then z, n and w after the last one.
+# Computed apart, in double precision: p before each row, then z, n and w after the last one.
 STREAM = (
     [{1: 1, 2: 1}, {1: 1, 3: 1}, {2: 1, 3: 0.5}, {1: 1}, {1: 1, 2: -1, 3: 2}, {2: 1}],
     [1, 0, 1, 1, 0, 1],

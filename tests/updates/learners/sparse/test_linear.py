@@ -118,6 +118,7 @@ def test_a_torn_file_is_refused(learner, batch, tmp_path):
         learner.load(tmp_path)
     with pytest.raises(SafetensorError):
         learner.load_serving(tmp_path)
+    assert learner.sparsity().seen > 0
 
 
 def test_a_bad_option_is_named_with_its_range():
