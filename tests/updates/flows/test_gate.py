@@ -1,11 +1,8 @@
 """Guardrails: what is not promoted, and why."""
 
-import dataclasses
 
-import numpy as np
 import pytest
 
-from updates.flows import execute as execute_module
 from updates.strategies import incremental
 
 
