@@ -1,0 +1,37 @@
+"""The documentation's code does what it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from updates.learners.base import Learner
+from updates.learners.checks import check_learner
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+@pytest.fixture
+def documented_learner():
+    """The class that docs/adding-a-learner.md writes."""
+    code = re.search(r"```python\n(import json.*?)```", (DOCS / "adding-a-learner.md").read_text(), re.S)
+    names: dict = {"__name__": "documented"}
+    exec(code.group(1), names)
+    return next(
+        value
+        for value in names.values()
+        if isinstance(value, type) and issubclass(value, Learner) and value is not Learner
+    )
+
+
+def test_the_guide_s_learner_keeps_every_promise(documented_learner, make_batch):
+    from tests.conftest import SCHEMA
+
+    batches = [make_batch(60), make_batch(40, first=60), make_batch(25, first=100)]
+    check_learner(documented_learner, SCHEMA, batches)
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
