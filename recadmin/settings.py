@@ -176,6 +176,10 @@ SPECTACULAR_SETTINGS = {
 
 CELERY_BROKER_URL = environment.broker_url(REDIS_URL)
 
+# A range of a sample log is archived when this many samples wait, or the first this long.
+SEGMENT_ROWS = int(os.environ.get("SEGMENT_ROWS", "50000"))
+SEGMENT_SECONDS = int(os.environ.get("SEGMENT_SECONDS", "3600"))
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
