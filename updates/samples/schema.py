@@ -63,6 +63,8 @@ class SampleSchema:
                 raise SchemaError(
                     "crosses", f"{list(pair)} must be two of the fields {sorted(crossable)}"
                 )
+            if self.crosses.count(pair) > 1:
+                raise SchemaError("crosses", f"{list(pair)} is named more than once")
 
     @cached_property
     def single_valued(self) -> tuple[str, ...]:
