@@ -1,0 +1,169 @@
+"""The learner ``gbdt``: LightGBM's trees on historical rates of feature values."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from safetensors.numpy import load_file, save_file
+
+from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
+from updates.learners.options import Option
+from updates.learners.rates import Rates
+from updates.learners.trees import OPTIONS, Rows, Trees, log_odds, probabilities
+from updates.samples.schema import LABEL, WEIGHT, SampleSchema
+
+TREES_FILE, RATES_FILE, BASE_FILE = "trees.txt", "rates.safetensors", "base.json"
+CHUNK = 1 << 16  # rows between two calls of progress: some 30 ms
+BYTES_PER_KEY = 24
+TINY = 1e-3
+
+
+class GBDT(Learner):
+    """Gradient-boosted trees (He et al. 2014: trees of at most 12 leaves on historical features).
+
+    Features: for each categorical, multi-valued and crossed feature the smoothed rate of label 1
+    that the row's value had before this row (``updates.learners.rates``), and the numbers as they
+    are. Counts of the values, or LightGBM's own categorical splits, beside the rates were tried
+    and not worth their cost: docs/gbdt.md.
+
+    ``fit`` counts rates and grows ``num_trees`` trees. ``learn`` goes on counting, and refits the
+    leaves of the trees it has: each keeps exp(−n / memory_samples) of its value after n samples.
+    Trees never grow in number by learning; docs/gbdt.md has the measurement that decided between
+    this and adding trees. Where there are no trees yet, ``learn`` grows them from its batch.
+
+    Without any tree the probability is the smoothed mean label.
+    """
+
+    name = "gbdt"
+    components = ("trees",)
+    sequential = False
+    options = (
+        *OPTIONS,
+        Option(
+            "smoothing", 5.0, "Weight of the overall rate in the rate of each value.", 0.01, 1e6
+        ),
+        Option(
+            "memory_samples",
+            50_000,
+            "Samples after which a leaf has forgotten 63 % of its value in incremental updates.",
+            100,
+            1_000_000_000,
+        ),
+    )
+
+    def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__(schema, options)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._rates = Rates(self.schema, self.settings["smoothing"])
+        self._trees: Trees | None = None
+        self._base_score = log_odds(self._rates.prior)
+
+    def fit(
+        self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
+    ) -> LearnReport:
+        """Count rates over the batches in order, then grow trees; no progressive predictions."""
+        self._forget()
+        rows = self._count(batches, progress)
+        self._grow(rows, progress)
+        return LearnReport(len(rows.labels))
+
+    def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
+        """Predict the batch as a whole, count it, refit the leaves to it."""
+        predictions = self.predict(batch)
+        if not batch.num_rows:
+            return LearnReport(0, predictions)
+        rows = self._count([batch], progress)
+        if self._trees is None:
+            self._grow(rows, progress)
+        elif rows.weights.any():
+            progress("refitting leaves", 0, batch.num_rows)
+            keep = math.exp(-batch.num_rows / self.settings["memory_samples"])
+            self._trees = self._trees.refit(rows, self._base_score, keep, self.settings)
+        return LearnReport(batch.num_rows, predictions)
+
+    def _count(self, batches: Iterable[pa.RecordBatch], progress: Progress) -> Rows:
+        features, labels, weights = [self._rates.look_up(_nothing(self.schema))], [], []
+        done = 0
+        for chunk in _chunks(batches):
+            progress("counting rates", done, None)
+            features.append(self._rates.count(chunk))
+            labels.append(np.asarray(chunk.column(LABEL)))
+            weights.append(np.asarray(chunk.column(WEIGHT)))
+            done += chunk.num_rows
+        empty = np.empty(0, np.float32)
+        return Rows(
+            np.concatenate(features),
+            np.concatenate([empty, *labels]),
+            np.concatenate([empty, *weights]),
+        )
+
+    def _grow(self, rows: Rows, progress: Progress) -> None:
+        self._base_score = log_odds(self._rates.prior)
+        if rows.weights.any():
+            self._trees = Trees.grow(rows, self._base_score, self.settings, progress)
+
+    def predict(self, batch: pa.RecordBatch) -> np.ndarray:
+        """(n,) probabilities of label 1, by the rates and trees as they are."""
+        scores = [np.empty(0), *map(self._scores, _chunks([batch]))]
+        return probabilities(np.concatenate(scores))
+
+    def _scores(self, batch: pa.RecordBatch) -> np.ndarray:
+        if self._trees is None:
+            return np.full(batch.num_rows, self._base_score)
+        features = self._rates.look_up(batch)
+        return self._base_score + self._trees.scores(features, self.settings["num_threads"])
+
+    def save(self, folder: Path) -> None:
+        """Write ``trees.txt`` (LightGBM text; empty without trees), ``rates.safetensors`` and
+        ``base.json`` (the score that the trees add to, in log-odds)."""
+        (folder / TREES_FILE).write_text(self._trees.text if self._trees else "")
+        save_file(self._rates.to_arrays(), folder / RATES_FILE)
+        (folder / BASE_FILE).write_text(json.dumps({"base_score": self._base_score}))
+
+    def load(self, folder: Path) -> None:
+        """Replace the state by a saved one. Raises ValueError if it is of another schema."""
+        self._forget()
+        self._rates.restore(load_file(folder / RATES_FILE))
+        text = (folder / TREES_FILE).read_text()
+        self._trees = Trees(text) if text else None
+        self._base_score = json.loads((folder / BASE_FILE).read_text())["base_score"]
+
+    def sparsity(self) -> Sparsity:
+        """Parameters are the rates, one a key, and the values of the leaves.
+
+        seen, admitted : both together. non_zero : rates (all, as smoothing keeps them above 0) and
+        leaves with a value other than 0. tiny_share : leaves below 1e-3 among the non-zero.
+        """
+        leaves = self._trees.leaf_values if self._trees else np.empty(0)
+        keys, non_zero = self._rates.size, int(np.count_nonzero(leaves))
+        tiny = np.count_nonzero(np.abs(leaves) < TINY) - (len(leaves) - non_zero)
+        return Sparsity(
+            seen=keys + len(leaves),
+            admitted=keys + len(leaves),
+            non_zero=keys + non_zero,
+            deployed_bytes=keys * BYTES_PER_KEY + (len(self._trees.text) if self._trees else 0),
+            tiny_share=float(tiny / (keys + non_zero)) if keys + non_zero else 0.0,
+        )
+
+    def is_finite(self) -> bool:
+        """Whether every rate and every leaf is a finite number."""
+        leaves = self._trees.leaf_values if self._trees else np.empty(0)
+        return bool(np.isfinite(leaves).all()) and self._rates.is_finite()
+
+
+def _chunks(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
+        yield from table.to_batches(max_chunksize=CHUNK)
+
+
+def _nothing(schema: SampleSchema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], schema=schema.arrow)
