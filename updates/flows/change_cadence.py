@@ -32,7 +32,7 @@ def change_cadence(
         for field in FIELDS:
             setattr(policy, field, getattr(cadence, field))
         policy.next_due_at = cadence.next_fire(last=policy.last_due_at or now, after=now)
-        policy.history_user = by
+        policy._history_user = by
         policy.save(update_fields=[*FIELDS, "next_due_at"])
         return CadenceChange.objects.create(
             policy=policy,

@@ -55,7 +55,7 @@ def roll_back(
 def lift_hold(policy: UpdatePolicy, *, by: Any = None) -> None:
     """Let a held policy fire again from its next time on; what it missed is not made up for."""
     policy.hold_reason = ""
-    policy.history_change_reason = "hold lifted"
+    policy._change_reason = "hold lifted"
     policy._history_user = by
     policy.reschedule()
     policy.save(update_fields=["hold_reason", "next_due_at"])
