@@ -31,7 +31,7 @@ BROKEN = [
         CheckFailed,
     ),
 ]
-LEARNERS = [counting.Counting, registry.get("sparse_linear")]
+LEARNERS = [counting.Counting, *map(registry.get, registry.names())]
 
 
 @pytest.mark.parametrize(
