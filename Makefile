@@ -19,6 +19,7 @@ $(VENV)/bin/python:
 $(VENV)/installed: requirements.txt requirements-data.txt | $(VENV)/bin/python
 	$(PY) -m pip install --quiet -r requirements.txt
 	$(PY) -m pip install --quiet --no-deps -r requirements-data.txt
+	$(PY) -m updates.learners.compile
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
@@ -26,7 +27,8 @@ $(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
 	@touch $@
 
 run: install
-	@exec $(PY) manage.py up --port $(PORT) $(if $(filter 1,$(DEMO)),--demo)
+	@$(PY) manage.py up --port $(PORT) $(if $(filter 1,$(DEMO)),--demo) || \
+		{ status=$$?; [ $$status -eq 130 ] || exit $$status; }
 
 test: install-dev
 	$(PY) -m pytest -n auto --dist loadgroup

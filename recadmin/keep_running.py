@@ -1,4 +1,4 @@
-"""Run a command and start it again when it dies: ``python -m recadmin.keep_running COMMAND …``.
+"""Run Python and start it again when it dies: ``python -m recadmin.keep_running ARGUMENTS …``.
 
 The supervisor stops everything when one of its processes ends, so each runs under this: a process
 that is killed is back within a second, one that ends by itself (status 0) is left ended.
@@ -18,8 +18,8 @@ LONGEST_PAUSE_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.5
 
 
-def keep_running(command: list[str]) -> int:
-    """Run until told to stop by SIGTERM or SIGINT; returns the exit status."""
+def keep_running(arguments: list[str]) -> None:
+    """Run this Python with the arguments until told to stop by SIGTERM or SIGINT."""
     stop = threading.Event()
     child: subprocess.Popen[bytes] | None = None
 
@@ -34,7 +34,7 @@ def keep_running(command: list[str]) -> int:
     pause = FIRST_PAUSE_SECONDS
     while not stop.is_set():
         started = time.monotonic()
-        child = subprocess.Popen(command)  # noqa: S603 - the supervisor's own commands
+        child = subprocess.Popen([sys.executable, *arguments])  # noqa: S603 - the Procfile's
         status = child.wait()
         if status == 0 and not stop.is_set():
             stop.wait()
@@ -45,8 +45,7 @@ def keep_running(command: list[str]) -> int:
         print(f"ended with status {status}; starting again in {pause:g} s", flush=True)
         stop.wait(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(keep_running(sys.argv[1:]))
+    keep_running(sys.argv[1:])

@@ -160,6 +160,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "recadmin",
     "DESCRIPTION": "Keeps deployed recommender models fresh and shows how fresh they are.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

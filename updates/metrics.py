@@ -87,11 +87,17 @@ def quality(
 class LossDifference:
     """Mean of candidate's minus reference's log losses on the same samples, and its noise.
 
-    standard_error : of the mean, from the paired differences; infinite with fewer than 2 samples.
+    standard_error : of the mean, from the paired differences; None with fewer than 2 samples.
     """
 
     mean: float
-    standard_error: float
+    standard_error: float | None
+
+    def at_least(self, errors: float) -> float:
+        """The difference less so many standard errors; −∞ where the noise is unknown."""
+        return (
+            -math.inf if self.standard_error is None else self.mean - errors * self.standard_error
+        )
 
 
 def loss_difference(
@@ -100,5 +106,5 @@ def loss_difference(
     """Paired comparison of two sets of predictions, in nats a sample."""
     differences = losses(labels, candidate) - losses(labels, reference)
     n = len(differences)
-    error = float(differences.std(ddof=1) / math.sqrt(n)) if n > 1 else math.inf
+    error = float(differences.std(ddof=1) / math.sqrt(n)) if n > 1 else None
     return LossDifference(float(differences.mean()) if n else 0.0, error)

@@ -60,12 +60,13 @@ class Evaluation:
         on = f"on {self.candidate.samples} newest samples that it had not learned"
         if not self.candidate.samples:
             return "Promoted unjudged: there were too few new samples to hold any out."
-        if self.reference is None or self.difference is None:
-            return f"NE {_number(self.candidate.ne)} {on}; there is no older version to compare."
-        return (
-            f"NE {_number(self.candidate.ne)} against {_number(self.reference.ne)} "
-            f"of version {self.reference_number}, {on}."
-        )
+        # With one label only, the entropy that NE is measured in is zero.
+        measure, name = ("ne", "NE") if self.candidate.ne else ("log_loss", "Log loss")
+        ours = f"{name} {getattr(self.candidate, measure):.4f}"
+        if self.reference is None:
+            return f"{ours} {on}; there is no older version to compare."
+        theirs = getattr(self.reference, measure)
+        return f"{ours} against {theirs:.4f} of version {self.reference_number}, {on}."
 
 
 def evaluate(
@@ -125,7 +126,7 @@ def _broken(
     if not candidate.learner.is_finite():
         broken.append("A weight is not a finite number.")
     if difference is not None and (background := entropy(float(labels.mean()))):
-        worse = (difference.mean - NOISE * difference.standard_error) / background
+        worse = difference.at_least(NOISE) / background
         if worse > policy.max_ne_increase:
             broken.append(
                 f"NE is worse than the live version's by {difference.mean / background:.4f} on "
@@ -141,7 +142,3 @@ def _broken(
 
 def _column(table: pa.Table, name: str) -> np.ndarray:
     return table.column(name).to_numpy().astype(np.float64)
-
-
-def _number(value: float | None) -> str:
-    return "undefined (one label only)" if value is None else f"{value:.4f}"

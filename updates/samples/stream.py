@@ -79,6 +79,8 @@ class BatchConflict(ValueError):
             f"Batch-Id {batch_id!r} names another batch, at offsets {first_offset} to "
             f"{last_offset}; send new samples under a new Batch-Id"
         )
+        self.first_offset = first_offset
+        self.last_offset = last_offset
 
 
 class ArchiveMoved(RuntimeError):

@@ -12,10 +12,6 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from honcho.manager import Manager
-from honcho.printer import Printer
-
-from recadmin import processes
 
 
 class Command(BaseCommand):
@@ -37,26 +33,14 @@ class Command(BaseCommand):
         if demo:
             call_command("demo", setup_only=True)
         self._greet(port, password)
-        manager = Manager(Printer(sys.stdout))
-        environment = {
-            **os.environ,
-            "PYTHONUNBUFFERED": "1",
-            "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR", str(data / "numba")),
-        }
-        for name, command in processes.commands(port, demo=demo).items():
-            manager.add_process(name, command, env=environment, cwd=str(settings.BASE_DIR))
-        manager.loop()
-        lock.close()
-        sys.exit(0 if manager.returncode in (0, None, -2, -15, 130, 143) else manager.returncode)
+        _become_supervisor(port, lock, demo=demo)
 
     def _greet(self, port: int, password: str | None) -> None:
         self.stdout.write(f"\n  recadmin: http://localhost:{port}/")
         if password:
             self.stdout.write(f"  user admin, password {password} (shown this once)")
         else:
-            self.stdout.write(
-                "  forgot the password? python manage.py changepassword admin"
-            )
+            self.stdout.write("  forgot the password? python manage.py changepassword admin")
         self.stdout.write("  Ctrl-C stops everything; the data stays.\n\n")
         self.stdout.flush()
 
@@ -104,3 +88,22 @@ def _first_admin() -> str | None:
     password = secrets.token_urlsafe(12)
     users.create_superuser("admin", password=password)
     return password
+
+
+def _become_supervisor(port: int, lock: IO[str], *, demo: bool) -> None:
+    """Honcho in place of this process, which holds all of Django in memory for nothing."""
+    names = ["web", "runs", "control", "beat"]
+    names += ["valkey"] if settings.EMBEDDED_VALKEY else []
+    names += ["demo"] if demo else []
+    os.set_inheritable(lock.fileno(), True)
+    environment = {
+        **os.environ,
+        "PORT": str(port),
+        "PYTHONUNBUFFERED": "1",
+        # The Procfile says `python`: this one.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
+    procfile = str(settings.BASE_DIR / "Procfile")
+    command = [sys.executable, "-m", "honcho", "-f", procfile, "start", *names]
+    os.chdir(settings.BASE_DIR)
+    os.execve(command[0], command, environment)  # noqa: S606 - no shell on purpose

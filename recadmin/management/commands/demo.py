@@ -1,0 +1,75 @@
+"""The demo: ML-100k, most of it as history, the rest played live at 144 times its pace."""
+
+import contextlib
+import signal
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from updates.flows.trigger import WriterBusy, trigger
+from updates.management.commands.simulate import start_replay
+from updates.models import Recommender
+from updates.samples.sources.ml_100k import ML_100K
+
+SLUG = "ml-100k"
+# A recorded day passes in ten minutes, an hour in 25 seconds.
+SPEED = 144
+DAY_SECONDS = 86_400 // SPEED
+HOUR_SECONDS = 3_600 // SPEED
+HISTORY = 0.8
+
+
+class Command(BaseCommand):
+    help = "Set the demo up (recommender ml-100k with two policies) and play it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--setup-only", action="store_true", help="create, play nothing")
+
+    def handle(self, *args: Any, setup_only: bool, **options: Any) -> None:
+        recommender = set_up()
+        if setup_only:
+            return
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        replay = start_replay(SLUG, "ml-100k", SPEED)
+        replay.load_history(HISTORY)
+        if recommender.live_version is None:
+            _first_update(recommender)
+        replay.play()
+
+
+def set_up() -> Recommender:
+    """The recommender and its policies, created where they are missing, else left as they are."""
+    recommender, created = Recommender.objects.get_or_create(
+        slug=SLUG,
+        defaults={
+            "name": f"MovieLens 100K, {SPEED} × as fast",
+            "learner": "sparse_linear",
+            "schema": ML_100K.to_json(),
+            "freshness_objective_seconds": 2 * HOUR_SECONDS,
+            "grace_seconds": HOUR_SECONDS,
+        },
+    )
+    if created:
+        recommender.policies.create(
+            name="hourly-incremental",
+            strategy="incremental",
+            trigger="interval",
+            interval_seconds=HOUR_SECONDS,
+        )
+        recommender.policies.create(
+            name="daily-full",
+            strategy="full",
+            trigger="interval",
+            interval_seconds=DAY_SECONDS,
+            window_seconds=90 * DAY_SECONDS,
+        )
+    return recommender
+
+
+def _first_update(recommender: Recommender) -> None:
+    policy = recommender.policies.filter(strategy="full").first()
+    if policy is not None:
+        # Started again in the middle of the first update: it is under way.
+        with contextlib.suppress(WriterBusy):
+            trigger(recommender, policy=policy, reason="the demo's first version")

@@ -1,0 +1,61 @@
+"""Compile the numeric kernels once, into the cache beside their sources: ``make install`` does.
+
+Without it the first update and the first score of each process wait for the compiler.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+
+from updates.learners import registry
+from updates.samples.schema import SampleSchema
+
+SCHEMA = SampleSchema(
+    user="user",
+    item="item",
+    numeric=("price",),
+    multivalued=("tags",),
+    crosses=(("user", "item"), ("user", "tags"), ("tags", "tags")),
+)
+
+
+def samples(count: int = 200) -> pa.RecordBatch:
+    """Rows with a field of each kind."""
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    return pa.RecordBatch.from_pylist(
+        [
+            {
+                "label": i % 2,
+                "event_time": first + timedelta(seconds=i),
+                "weight": 1.0,
+                "user": f"u{i % 7}",
+                "item": f"i{i % 5}",
+                "price": i / 10,
+                "tags": [f"t{i % 3}", f"t{i % 4}"],
+            }
+            for i in range(count)
+        ],
+        schema=SCHEMA.arrow,
+    )
+
+
+def compile_kernels() -> None:
+    """Put every installed learner through learning, saving, loading and predicting."""
+    batch = samples()
+    for name in registry.names():
+        learner = registry.get(name)(SCHEMA)
+        learner.fit([batch])
+        learner.learn(batch)
+        with tempfile.TemporaryDirectory() as folder:
+            learner.save(Path(folder))
+            serving = registry.get(name)(SCHEMA)
+            serving.load_serving(Path(folder))
+            serving.predict(batch)
+
+
+if __name__ == "__main__":
+    compile_kernels()

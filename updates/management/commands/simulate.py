@@ -1,0 +1,61 @@
+"""Play recorded samples live, their time compressed."""
+
+import signal
+import sys
+from typing import Any
+
+import pyarrow as pa
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from updates.flows.replay import Replay
+from updates.models import Recommender
+from updates.samples.errors import ParseError
+from updates.samples.sources import SourceMissing, open_source
+
+
+class Command(BaseCommand):
+    help = (
+        "Map recorded event times onto the present and play the samples as if they happened now. "
+        "Goes on where it stopped; plays no sample twice."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("slug")
+        parser.add_argument("--source", default="ml-100k", help="ml-100k or a file's path")
+        parser.add_argument("--speed", type=float, default=1.0, help="so many times as fast")
+        parser.add_argument(
+            "--history", type=float, default=0.0, help="share of the samples loaded at once before"
+        )
+
+    def handle(
+        self,
+        *args: Any,
+        slug: str,
+        source: str,
+        speed: float,
+        history: float,
+        **options: Any,
+    ) -> None:
+        if speed <= 0:
+            raise CommandError(f"--speed must be above 0, got {speed:g}")
+        if not 0 <= history <= 1:
+            raise CommandError(f"--history must be from 0 to 1, got {history:g}")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        replay = start_replay(slug, source, speed)
+        replay.load_history(history)
+        self.stdout.write(f"{slug}: playing {source} from sample {replay.next_row} on")
+        replay.play()
+        self.stdout.write(f"{slug}: all of {source} has been played")
+
+
+def start_replay(slug: str, source: str, speed: float) -> Replay:
+    """The replay of a source into a recommender; raises CommandError where one is missing."""
+    try:
+        recommender = Recommender.objects.get(slug=slug)
+        samples = open_source(source, recommender.sample_schema)
+        table = pa.Table.from_batches(list(samples), schema=samples.schema.arrow)
+    except Recommender.DoesNotExist:
+        raise CommandError(f"There is no recommender {slug!r}; create it in the admin.") from None
+    except (SourceMissing, ParseError) as error:
+        raise CommandError(str(error)) from error
+    return Replay(recommender, source, table, speed)
