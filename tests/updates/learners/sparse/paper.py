@@ -15,7 +15,7 @@ def algorithm_1(X, y, parameters, importance):
     return np.array(predictions), z, n, weights(z, n, *parameters)
 
 
-def weights(z, n, alpha, beta, l1, l2):  # noqa: PLR0917
+def weights(z, n, alpha, beta, l1, l2):
     with np.errstate(divide="ignore", invalid="ignore"):
         w = -(z - np.sign(z) * l1) / ((beta + np.sqrt(n)) / alpha + l2)
     return np.where(np.abs(z) <= l1, 0.0, w)
