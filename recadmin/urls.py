@@ -6,6 +6,7 @@ from django.urls import include, path
 from recadmin import health
 
 urlpatterns = [
+    path("", include("monitoring.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("recadmin.api")),
     path("healthz", health.alive, name="healthz"),

@@ -1,0 +1,88 @@
+"""What people enter on the pages; what it means is checked by the flows."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+
+from updates.cadence import Cadence, Trigger
+from updates.models import Recommender, UpdatePolicy
+from updates.models.policy import TRIGGER_LABELS, Strategy
+from updates.models.recommender import YEAR_SECONDS
+
+FIELD_OF_TRIGGER = {
+    Trigger.INTERVAL: ["interval_seconds"],
+    Trigger.CRON: ["cron", "timezone"],
+    Trigger.SAMPLES: ["every_samples"],
+}
+
+
+class TriggerForm(forms.Form):
+    """Start an update now."""
+
+    strategy = forms.ChoiceField(choices=Strategy.choices)
+    window_seconds = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=100 * YEAR_SECONDS,
+        label="Window in seconds",
+        help_text="For full: train on the event times of the last so many seconds; empty means "
+        "the whole log.",
+    )
+    reason = forms.CharField(required=False, max_length=500)
+
+
+class RollBackForm(forms.Form):
+    """Back to an earlier version."""
+
+    to = forms.ModelChoiceField(None, to_field_name="number", widget=forms.HiddenInput)
+    reason = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What went wrong; it is kept in the deployment history.",
+    )
+    hold = forms.BooleanField(
+        required=False,
+        label="Hold the policies",
+        help_text="Until the hold is lifted no update of this recommender fires, so that nothing "
+        "undoes the roll-back.",
+    )
+
+    def __init__(self, recommender: Recommender, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["to"].queryset = recommender.versions.all()
+        self.fields["to"].error_messages["invalid_choice"] = "There is no such version."
+
+
+class CadenceForm(forms.Form):
+    """When a policy fires."""
+
+    trigger = forms.ChoiceField(choices=TRIGGER_LABELS)
+    interval_seconds = forms.IntegerField(
+        required=False, min_value=1, max_value=YEAR_SECONDS, label="Seconds between updates"
+    )
+    cron = forms.CharField(
+        required=False,
+        max_length=100,
+        label="Cron expression",
+        help_text="minute hour day month weekday, e.g. 0 3 * * *",
+    )
+    timezone = forms.ChoiceField(
+        required=False,
+        label="Time zone",
+        choices=lambda: [(name, name) for name in sorted(available_timezones())],
+    )
+    every_samples = forms.IntegerField(required=False, min_value=1, label="Samples between updates")
+
+    @classmethod
+    def of(cls, policy: UpdatePolicy) -> CadenceForm:
+        """The form with the policy's present cadence."""
+        return cls(initial=policy.cadence.to_json(), auto_id=f"{policy.name}-%s")
+
+    def cadence(self) -> Cadence:
+        """What was entered, the fields that the trigger does not need left out."""
+        trigger = Trigger(self.cleaned_data["trigger"])
+        names = FIELD_OF_TRIGGER.get(trigger, [])
+        return Cadence(trigger, **{name: self.cleaned_data[name] for name in names})

@@ -1,0 +1,111 @@
+"""What the page of one recommender shows, gathered part by part."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+
+from monitoring import metrics
+from monitoring.age_bar import AgeBar
+from monitoring.fleet import fleet_freshness, log_heads
+from monitoring.models import Point
+from updates.models import (
+    Deployment,
+    ModelVersion,
+    Recommender,
+    ServingReport,
+    UpdatePolicy,
+    UpdateRun,
+)
+from updates.models.run import ACTIVE
+
+RECENT_RUNS = 8
+# A process that reported less than this ago is running; an older report is of one that has ended.
+REPORT_COUNTS = timedelta(seconds=60)
+# So long a process may take to load what has just been deployed, before it is said to lag.
+SWAP_TAKES = timedelta(seconds=5)
+
+
+def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
+    """Its freshness now, what is live and who made it so, and processes that serve otherwise."""
+    heads = log_heads([recommender])
+    fresh = fleet_freshness([recommender], now, heads)[recommender.pk]
+    deployment = open_deployment(recommender)
+    return {
+        "recommender": recommender,
+        "fresh": fresh,
+        "bar": AgeBar.of(fresh),
+        "head": heads.get(recommender.pk),
+        "deployment": deployment,
+        "alerts": serving_alerts(recommender, deployment, now),
+        "log_silent": not heads,
+        "runs": recent_runs(recommender),
+    }
+
+
+def open_deployment(recommender: Recommender) -> Deployment | None:
+    """The deployment in force."""
+    return (
+        recommender.deployments.filter(ended_at=None)
+        .select_related("version", "moved_by", "run__policy")
+        .first()
+    )
+
+
+def recent_runs(recommender: Recommender) -> list[UpdateRun]:
+    """The newest runs, those under way first."""
+    runs = recommender.runs.select_related("policy", "result_version", "requested_by")
+    newest = list(runs[:RECENT_RUNS])
+    return sorted(newest, key=lambda run: (run.state not in ACTIVE, -run.pk))
+
+
+def serving_alerts(
+    recommender: Recommender, deployment: Deployment | None, now: datetime
+) -> list[str]:
+    """A sentence for each running process that serves something else than the live version."""
+    reports = ServingReport.objects.filter(
+        recommender=recommender, reported_at__gte=now - REPORT_COUNTS
+    ).select_related("wanted", "served")
+    settled = deployment is not None and deployment.started_at <= now - SWAP_TAKES
+    sentences = []
+    for report in reports.order_by("process"):
+        serves = f"version {report.served.number}" if report.served else "nothing"
+        if report.error:
+            sentences.append(f"Process {report.process} serves {serves}. {report.error}")
+        elif settled and report.served_id != recommender.live_version_id:
+            sentences.append(
+                f"Process {report.process} lags: it serves {serves}, "
+                f"version {deployment.version.number} is live."
+            )
+    return sentences
+
+
+def policies(recommender: Recommender) -> list[dict[str, Any]]:
+    """Each policy with its declared and achieved cadence, newest measurement of each."""
+    achieved = _newest_by_label(recommender, metrics.ACHIEVED_CADENCE_SECONDS)
+    declared = _newest_by_label(recommender, metrics.DECLARED_CADENCE_SECONDS)
+    return [
+        {
+            "policy": policy,
+            "achieved": achieved.get(policy.name),
+            "declared": declared.get(policy.name),
+        }
+        for policy in UpdatePolicy.objects.filter(recommender=recommender)
+    ]
+
+
+def _newest_by_label(recommender: Recommender, name: str) -> dict[str, float]:
+    points = Point.objects.filter(series__recommender=recommender, series__name=name)
+    return dict(points.order_by("t").values_list("series__label", "value"))
+
+
+def versions(recommender: Recommender) -> QuerySet[ModelVersion]:
+    """Its versions, newest first, with the run that made each."""
+    return recommender.versions.select_related("run").order_by("-number")
+
+
+def deployments(recommender: Recommender) -> QuerySet[Deployment]:
+    """What was live when, newest first, with who moved it."""
+    return recommender.deployments.select_related("version", "previous", "moved_by", "run__policy")

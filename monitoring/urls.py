@@ -1,0 +1,31 @@
+"""Addresses of the pages."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from monitoring.views import fleet, policies, recommender, runs, versions
+
+ONE = "recommenders/<slug:slug>"
+POLICY = f"{ONE}/policies/<slug:name>"
+VERSION = f"{ONE}/versions/<int:number>"
+
+urlpatterns = [
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("", fleet.fleet, name="fleet"),
+    path(f"{ONE}/", recommender.recommender, name="recommender"),
+    path(f"{ONE}/headline/", recommender.headline, name="headline"),
+    path(f"{ONE}/updates/", recommender.start_update, name="start-update"),
+    path(f"{ONE}/rollback/", recommender.rollback, name="rollback"),
+    path(f"{POLICY}/", policies.policy, name="policy"),
+    path(f"{POLICY}/cadence/", policies.cadence, name="policy-cadence"),
+    path(f"{POLICY}/pause/", policies.pause_policy, name="policy-pause"),
+    path(f"{POLICY}/resume/", policies.resume_policy, name="policy-resume"),
+    path(f"{POLICY}/lift-hold/", policies.lift, name="policy-lift-hold"),
+    path(f"{POLICY}/run/", policies.run_now, name="policy-run"),
+    path(f"{VERSION}/", versions.version, name="version"),
+    path(f"{VERSION}/weights/", versions.weights, name="version-weights"),
+    path(f"{VERSION}/promote/", versions.promote_version, name="version-promote"),
+    path("runs/<int:pk>/", runs.run, name="run"),
+    path("runs/<int:pk>/cancel/", runs.cancel_run, name="run-cancel"),
+]

@@ -1,0 +1,80 @@
+"""One recommender: its state, charts, policies, versions and history."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from monitoring import charts, recommender_page
+from monitoring.forms import RollBackForm, TriggerForm
+from monitoring.views.access import needs, page
+from monitoring.views.refusals import form_errors, told
+from recadmin.roles import OPERATOR, VIEWER
+from updates.flows.roll_back import roll_back
+from updates.flows.trigger import trigger
+from updates.models import Recommender
+
+ROWS = 12
+
+
+@require_safe
+@needs(VIEWER)
+def recommender(request: HttpRequest, slug: str) -> HttpResponse:
+    """The page."""
+    found = _find(slug)
+    context = recommender_page.headline(found, timezone.now()) | {
+        "charts": charts.CHARTS,
+        "policies": recommender_page.policies(found),
+        "versions": _page_of(request, recommender_page.versions(found), "versions"),
+        "deployments": _page_of(request, recommender_page.deployments(found), "deployments"),
+        "trigger_form": TriggerForm(),
+        "roll_back_form": RollBackForm(found),
+    }
+    return page(request, "monitoring/recommender.html", context)
+
+
+@require_safe
+@needs(VIEWER)
+def headline(request: HttpRequest, slug: str) -> HttpResponse:
+    """What changes by the second, for htmx."""
+    context = recommender_page.headline(_find(slug), timezone.now())
+    return page(request, "monitoring/_live.html", context)
+
+
+@require_POST
+@needs(OPERATOR)
+def start_update(request: HttpRequest, slug: str) -> HttpResponse:
+    """Trigger an update by hand."""
+    found = _find(slug)
+    form = TriggerForm(request.POST)
+    if not form.is_valid():
+        form_errors(request, form.errors)
+        return redirect("recommender", slug)
+    with told(request):
+        return redirect("run", trigger(found, requested_by=request.user, **form.cleaned_data).pk)
+    return redirect("recommender", slug)
+
+
+@require_POST
+@needs(OPERATOR)
+def rollback(request: HttpRequest, slug: str) -> HttpResponse:
+    """Back to an earlier version."""
+    found = _find(slug)
+    form = RollBackForm(found, request.POST)
+    if not form.is_valid():
+        form_errors(request, form.errors)
+        return redirect("recommender", slug)
+    with told(request):
+        roll_back(found, by=request.user, **form.cleaned_data)
+    return redirect("recommender", slug)
+
+
+def _find(slug: str) -> Recommender:
+    return get_object_or_404(Recommender.objects.select_related("live_version"), slug=slug)
+
+
+def _page_of(request: HttpRequest, rows: object, name: str) -> object:
+    return Paginator(rows, ROWS).get_page(request.GET.get(name))

@@ -1,0 +1,44 @@
+"""What a flow refuses, told to the person who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.contrib import messages
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from updates.artifacts import CorruptArtifact
+from updates.flows.roll_back import RollBackError
+from updates.flows.trigger import TriggerError, WriterBusy
+from updates.models.run import IllegalRunMove
+from updates.models.version import IllegalVersionMove
+
+REFUSALS = (TriggerError, RollBackError, CorruptArtifact, IllegalRunMove, IllegalVersionMove)
+
+
+@contextmanager
+def told(request: HttpRequest) -> Iterator[None]:
+    """Within it a flow's refusal becomes a message on the next page; nothing was changed."""
+    try:
+        yield
+    except WriterBusy as busy:
+        link = format_html(
+            '{} <a href="{}">See run {}</a>.', busy, reverse("run", args=[busy.run.pk]), busy.run.pk
+        )
+        messages.error(request, link)
+    except REFUSALS as refusal:
+        messages.error(request, _sentence(str(refusal)))
+
+
+def form_errors(request: HttpRequest, errors: dict[str, list[str]]) -> None:
+    """The errors of a form whose page is not shown again, as messages that name the field."""
+    for field, problems in errors.items():
+        messages.error(request, f"{field.replace('_', ' ').capitalize()}: {' '.join(problems)}")
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,73 @@
+"""One version: what it learned, how good and how sparse it is, where it was live."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST, require_safe
+
+from monitoring.forms import RollBackForm
+from monitoring.heaviest import heaviest_weights
+from monitoring.views.access import needs, page
+from monitoring.views.refusals import told
+from recadmin.roles import OPERATOR, VIEWER
+from updates.artifacts import CorruptArtifact
+from updates.flows.promote import promote
+from updates.models import ModelVersion
+from updates.models.version import VersionState
+
+PROMOTABLE = (VersionState.CANDIDATE, VersionState.REJECTED, VersionState.RETIRED)
+
+
+@require_safe
+@needs(VIEWER)
+def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """The page."""
+    found = _find(slug, number)
+    deployments = found.deployments.select_related("moved_by", "run")
+    context = {
+        "recommender": found.recommender,
+        "version": found,
+        "children": found.children.order_by("number"),
+        "deployments": deployments,
+        "can_roll_back": deployments
+        and found.state == VersionState.RETIRED
+        and not found.pruned_at,
+        "can_promote": found.state in PROMOTABLE and not found.pruned_at,
+        "roll_back_form": RollBackForm(found.recommender, initial={"to": found.number}),
+    }
+    return page(request, "monitoring/version.html", context)
+
+
+@require_safe
+@needs(VIEWER)
+def weights(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Its heaviest weights, for htmx: the whole model must be read for them."""
+    found = _find(slug, number)
+    context = {"version": found}
+    try:
+        context["weights"] = heaviest_weights(found)
+    except CorruptArtifact as error:
+        context["error"] = f"The model cannot be read: {error}."
+    return page(request, "monitoring/_weights.html", context)
+
+
+@require_POST
+@needs(OPERATOR)
+def promote_version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Make it live by a person's word."""
+    found = _find(slug, number)
+    reason = request.POST.get("reason", "").strip()
+    if not reason:
+        messages.error(request, "Reason: say why; it is kept in the deployment history.")
+        return redirect("version", slug, number)
+    with told(request):
+        promote(found, reason=reason, by=request.user)
+        return redirect("recommender", slug)
+    return redirect("version", slug, number)
+
+
+def _find(slug: str, number: int) -> ModelVersion:
+    versions = ModelVersion.objects.select_related("recommender__live_version", "parent", "run")
+    return get_object_or_404(versions, recommender__slug=slug, number=number)
