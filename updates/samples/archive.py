@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,13 +51,13 @@ def write_segment(folder: Path, samples: pa.Table) -> SegmentFile:
     """Write a numbered range of samples; whole on disk under its name when this returns.
 
     The same samples give the same bytes, so that a range archived again after a crash replaces its
-    file by an equal one.
+    file by an equal one. Raises FileNotFoundError where the file is swept meanwhile.
     """
     first = samples.column(OFFSET)[0].as_py()
     last = samples.column(OFFSET)[-1].as_py()
     path = folder / f"{first:016d}-{last:016d}.parquet"
     make_durable_folder(folder)
-    draft = folder / f".{path.name}.{os.getpid()}"
+    draft = folder / f".{path.name}.{uuid.uuid4().hex}"
     try:
         _write(samples, draft)
         draft.replace(path)

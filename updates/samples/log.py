@@ -140,20 +140,12 @@ class SampleLog:
     @classmethod
     def heads(cls, recommenders: Iterable[Recommender]) -> dict[int, Head]:
         """Heads by the recommenders' primary keys, in one round trip. Raises LogUnavailable."""
-        logs = [cls(recommender) for recommender in recommenders]
-        heads = SampleStream.heads(connection(), [log.stream for log in logs]) if logs else []
-        return {log.recommender.pk: log._head(head) for log, head in zip(logs, heads, strict=True)}
-
-    def _head(self, head: StreamHead) -> Head:
-        if not head.last_offset:
-            # New, or Valkey has lost its data; the archive has not.
-            newest = self._segments().aggregate(last=Max("last_offset"), time=Max("max_event_time"))
-            return Head(newest["last"] or 0, newest["time"])
-        return Head(
-            head.last_offset,
-            from_ms(head.newest_event_time_ms),
-            from_ms(head.newest_arrived_at_ms),
-        )
+        streams = {recommender.pk: cls(recommender).stream for recommender in recommenders}
+        found = SampleStream.heads(connection(), list(streams.values())) if streams else []
+        heads = dict(zip(streams, found, strict=True))
+        # New, or Valkey has lost its data; the archive has not.
+        archived = _archived_heads([pk for pk, head in heads.items() if not head.last_offset])
+        return {pk: archived.get(pk) or _head(head) for pk, head in heads.items()}
 
     def read(
         self, start: int, stop: int, since: datetime | None = None
@@ -216,15 +208,24 @@ class SampleLog:
         head = self.stream.head()
         if head.archived_through < archived and head.last_offset:
             self._trim(head.archived_through, archived)
-        entries = self._closed(archived + 1, head.last_offset + 1, now)
+        try:
+            segment = self._archive_next(archived + 1, head.last_offset + 1, now)
+        except (LogGap, FileNotFoundError, IntegrityError):
+            if self.archived_through() == archived:
+                raise
+            # Another process has archived the range meanwhile.
+            return None
+        if segment is not None:
+            self._trim(archived, segment.last_offset)
+        return segment
+
+    def _archive_next(self, start: int, stop: int, now: datetime) -> Segment | None:
+        entries = self._closed(start, stop, now)
         if not entries:
             return None
-        samples = pa.Table.from_batches(decode(entry) for entry in entries)
-        file = write_segment(self.folder, samples)
+        file = write_segment(self.folder, pa.Table.from_batches(map(decode, entries)))
         segment = self._register(file, entries)
-        if segment is not None:
-            sweep(file)
-            self._trim(archived, segment.last_offset)
+        sweep(file)
         return segment
 
     def _closed(self, start: int, stop: int, now: datetime) -> list[Entry]:
@@ -245,8 +246,8 @@ class SampleLog:
                 break
         return entries
 
-    def _register(self, file: SegmentFile, entries: list[Entry]) -> Segment | None:
-        """Commit what makes the range archived; None where another process was faster."""
+    def _register(self, file: SegmentFile, entries: list[Entry]) -> Segment:
+        """Commit what makes the range archived; IntegrityError where another was faster."""
         try:
             # Durable: the stream is trimmed next, so this must not hang on an outer transaction.
             with transaction.atomic(durable=True):
@@ -261,11 +262,11 @@ class SampleLog:
                     bytes=file.bytes,
                 )
                 ArchivedBatch.objects.bulk_create(map(self._archived_batch, entries))
+                return segment
         except IntegrityError:
             if not self._segments().filter(last_offset=file.last_offset).exists():
                 file.path.unlink(missing_ok=True)
-            return None
-        return segment
+            raise
 
     def _archived_batch(self, entry: Entry) -> ArchivedBatch:
         return ArchivedBatch(
@@ -292,6 +293,27 @@ class SampleLog:
 def decode(entry: Entry) -> pa.RecordBatch:
     """The samples of an entry of the stream, numbered."""
     return number(from_ipc(entry.payload), entry.first_offset, entry.arrived_at_ms)
+
+
+def _archived_heads(recommender_ids: list[int]) -> dict[int, Head]:
+    """Of those recommenders that have something archived, how far that goes: one query."""
+    if not recommender_ids:
+        return {}
+    segments = Segment.objects.filter(recommender__in=recommender_ids).order_by()
+    newest = segments.values("recommender").annotate(
+        last=Max("last_offset"), time=Max("max_event_time")
+    )
+    return {row["recommender"]: Head(row["last"], row["time"]) for row in newest}
+
+
+def _head(head: StreamHead) -> Head:
+    if not head.last_offset:
+        return Head()
+    return Head(
+        head.last_offset,
+        from_ms(head.newest_event_time_ms),
+        from_ms(head.newest_arrived_at_ms),
+    )
 
 
 def delete_with_recommender(instance: Recommender, **kwargs: Any) -> None:
