@@ -9,6 +9,9 @@ class RecadminConfig(AppConfig):
     name = "recadmin"
 
     def ready(self) -> None:
+        # Shared tasks find the application once it is imported; here and not in the package, so
+        # that the supervisor's small processes do not load Celery.
+        from recadmin import celery  # noqa: F401
         from recadmin.roles import create_groups
 
         post_migrate.connect(create_groups, dispatch_uid="recadmin.roles")
