@@ -11,6 +11,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from updates.cadence import Cadence, CadenceError, Trigger
+from updates.learners.base import Learner
 from updates.models.recommender import Recommender
 
 
@@ -132,6 +133,12 @@ class UpdatePolicy(models.Model):
     def __str__(self) -> str:
         return f"{self.recommender.slug}/{self.name}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new policy is put on the schedule from now; it is not fired by being created."""
+        if self._state.adding and self.next_due_at is None:
+            self.reschedule()
+        super().save(*args, **kwargs)
+
     @property
     def cadence(self) -> Cadence:
         """When it fires, as a value."""
@@ -151,7 +158,11 @@ class UpdatePolicy(models.Model):
     @property
     def effective_components(self) -> list[str]:
         """Its components, all of the learner's where none are named."""
-        return list(self.components or self.recommender.learner_class.components)
+        return list(self.components or self._learner.components)
+
+    @property
+    def _learner(self) -> type[Learner]:
+        return self.recommender.learner_class
 
     def clean(self) -> None:
         errors: dict[str, Any] = {}
@@ -162,19 +173,17 @@ class UpdatePolicy(models.Model):
         if self.recommender_id and not isinstance(self.components, list):
             errors["components"] = "Must be a list of component names."
         elif self.recommender_id:
-            known = self.recommender.learner_class.components
+            known = self._learner.components
             if unknown := sorted(set(self.components) - set(known)):
                 errors["components"] = f"Unknown: {unknown}; this learner has {list(known)}."
+        if self.recommender_id and self.replay_fraction and not self._learner.sequential:
+            errors["replay_fraction"] = (
+                f"Must be 0: {self.recommender.learner} would count replayed samples twice."
+            )
         if self.min_calibration >= self.max_calibration:
             errors["max_calibration"] = f"Must be above min_calibration ({self.min_calibration})."
         if errors:
             raise ValidationError(errors)
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """A new policy is put on the schedule from now; it is not fired by being created."""
-        if self._state.adding and self.next_due_at is None:
-            self.reschedule()
-        super().save(*args, **kwargs)
 
     def reschedule(self) -> None:
         """Begin its schedule anew from now (in memory; the caller saves)."""

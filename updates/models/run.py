@@ -178,7 +178,7 @@ class UpdateRun(models.Model):
         return self.attempt
 
     def note(self, attempt: int, **fields: Any) -> bool:
-        """Store progress or cost of an attempt under way; false where it is no longer this one's."""
+        """Store progress or cost of an attempt under way; false where it is not its any more."""
         return bool(
             UpdateRun.objects.filter(pk=self.pk, attempt=attempt, state__in=WRITING).update(
                 **fields
