@@ -11,47 +11,49 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from monitoring import words
+from updates import words
 
 register = template.Library()
 NOTHING = "–"
+# What a template hands over for None and for a key that a dictionary lacks.
+MISSING = (None, "")
 register.filter("cadence_words", words.cadence)
 
 
 @register.filter
 def duration(seconds: float | None) -> str:
     """Seconds in words; a dash for None."""
-    return NOTHING if seconds is None else words.duration(seconds)
+    return NOTHING if seconds in MISSING else words.duration(seconds)
 
 
 @register.filter
 def whole(value: float | None) -> str:
     """A count with thousands separated; a dash for None."""
-    return NOTHING if value is None else f"{value:,.0f}"
+    return NOTHING if value in MISSING else f"{value:,.0f}"
 
 
 @register.filter
 def ratio(value: float | None) -> str:
     """NE, AUC and the like to four places; a dash for None."""
-    return NOTHING if value is None else f"{value:.4f}"
+    return NOTHING if value in MISSING else f"{value:.4f}"
 
 
 @register.filter
 def share(value: float | None) -> str:
     """A share of one in percent; a dash for None."""
-    return NOTHING if value is None else f"{value:.1%}".replace("%", " %")
+    return NOTHING if value in MISSING else f"{value:.1%}".replace("%", " %")
 
 
 @register.filter
 def signed(value: float | None) -> str:
     """A difference or a weight, with its sign; a dash for None."""
-    return NOTHING if value is None else f"{value:+.4f}".replace("-", "−")
+    return NOTHING if value in MISSING else f"{value:+.4f}".replace("-", "−")
 
 
 @register.filter
 def byte_count(value: float | None) -> str:
     """Bytes in binary units; a dash for None."""
-    if value is None:
+    if value in MISSING:
         return NOTHING
     size = float(value)
     for unit in ("B", "KiB", "MiB"):
