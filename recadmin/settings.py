@@ -115,6 +115,7 @@ LOGOUT_REDIRECT_URL = "login"
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "recadmin.formats"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = RECADMIN_DATA / "static"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cron_descriptor import FormatError, MissingFieldError, Options, get_description
 
 from updates.cadence import Cadence, Trigger
@@ -48,3 +50,8 @@ def _cron(value: Cadence) -> str:
     except (FormatError, MissingFieldError, ValueError):
         phrase = value.cron
     return f"{phrase[:1].lower()}{phrase[1:]} ({value.timezone})"
+
+
+def cadence_from_json(value: dict[str, Any]) -> str:
+    """The same for ``Cadence.to_json``, as kept in receipts."""
+    return cadence(Cadence(**value | {"trigger": Trigger(value["trigger"])}))

@@ -90,6 +90,6 @@ def _widest_gap(cadence: Cadence, now: datetime) -> int:
 
 def _span(seconds: int) -> str:
     """Whole hours up to three days as hours, so that a window and a cadence compare at sight."""
-    if seconds % words.HOUR == 0 and seconds < 3 * words.DAY:
+    if seconds % words.HOUR == 0 and seconds <= 3 * words.DAY:
         return f"{seconds // words.HOUR} h"
     return words.duration(seconds)

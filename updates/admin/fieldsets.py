@@ -1,0 +1,50 @@
+"""The fields of a policy, grouped by what they are for."""
+
+import json
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from updates.admin.policy_form import GOES_WITH
+from updates.models import UpdatePolicy
+
+GUARDRAILS = [
+    "min_samples",
+    "holdout_samples",
+    "max_ne_increase",
+    "min_calibration",
+    "max_calibration",
+]
+DATA_HELP = (
+    "Which samples an update learns. The window belongs to strategy full, the replay fraction to "
+    "strategy incremental."
+)
+GUARDRAILS_HELP = (
+    "A candidate that breaks one of these is not promoted: it is kept as rejected, with the reason."
+)
+
+
+def policy_fieldsets(policy: UpdatePolicy | None, *, editable: bool) -> list[tuple[str, Any]]:
+    """What, when, from which data, under which guardrails; for a stored one also how it stands."""
+    when = ["trigger", "interval_seconds", "cron", "timezone", "every_samples", "enabled"]
+    groups = [
+        ("What", {"fields": ["recommender", "name", "strategy", "components"]}),
+        ("When", {"fields": when, "description": _when_help(policy, editable)}),
+        (
+            "From which data",
+            {"fields": ["window_seconds", "replay_fraction"], "description": DATA_HELP},
+        ),
+        ("Guardrails", {"fields": GUARDRAILS, "description": GUARDRAILS_HELP}),
+    ]
+    if policy:
+        stands = ["state", "next_due_at", "last_due_at", "skipped_fires"]
+        groups.append(("How it stands", {"fields": stands}))
+    return groups
+
+
+def _when_help(policy: UpdatePolicy | None, editable: bool) -> str:
+    name = "admin:updates_updatepolicy_preview"
+    address = reverse(f"{name}_of", args=[policy.pk]) if policy else reverse(name)
+    context = {"address": address, "goes_with": json.dumps(GOES_WITH), "editable": editable}
+    return render_to_string("admin/updates/updatepolicy/when.html", context)

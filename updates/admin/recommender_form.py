@@ -1,0 +1,57 @@
+"""The form of a recommender."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from updates.admin.catalogue import options_help
+from updates.admin.forms import HelpfulForm
+from updates.admin.json_field import JSONObjectField
+from updates.learners import registry
+from updates.models import Recommender
+
+FIXED = "Fixed: samples and versions depend on it. For another one, create another recommender."
+SCHEMA_HELP = (
+    "Fields of a sample by kind, e.g. <code>{&quot;user&quot;: &quot;user&quot;, "
+    "&quot;item&quot;: &quot;item&quot;, &quot;categorical&quot;: [&quot;device&quot;], "
+    "&quot;numeric&quot;: [&quot;price&quot;], &quot;multivalued&quot;: [&quot;genres&quot;], "
+    "&quot;crosses&quot;: [[&quot;user&quot;, &quot;genres&quot;]]}</code>. "
+    "<code>label</code>, <code>event_time</code> and <code>weight</code> belong to every sample."
+)
+
+
+class RecommenderForm(HelpfulForm):
+    learner = forms.ChoiceField(
+        choices=lambda: [(name, name) for name in registry.names()],
+        help_text="The kind of model; its options are listed below.",
+    )
+    learner_options = JSONObjectField(required=False)
+    schema = JSONObjectField(help_text=SCHEMA_HELP)
+
+    class Meta:
+        model = Recommender
+        fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Those who may only look have no fields.
+        if "learner_options" in self.fields:
+            self.fields["learner_options"].help_text = options_help()
+        if self.instance.pk:
+            for name in {"slug", "learner", "schema"} & set(self.fields):
+                self.fix(name, FIXED)
+
+    def clean_learner_options(self) -> dict[str, Any]:
+        """Empty means all defaults."""
+        return self.cleaned_data["learner_options"] or {}
+
+    def clean(self) -> dict[str, Any]:
+        """A learner that is installed but broken is said here, not met later by a worker."""
+        name = self.cleaned_data.get("learner")
+        try:
+            if name:
+                registry.get(name)
+        except (ImportError, AttributeError) as error:
+            raise ValidationError({"learner": f"{name} cannot be loaded: {error}."}) from error
+        return self.cleaned_data
