@@ -57,9 +57,10 @@ class Evaluation:
         """The outcome in a sentence with its numbers."""
         if self.broken:
             return " ".join(self.broken)
-        on = f"on {self.candidate.samples} newest samples that it had not learned"
         if not self.candidate.samples:
             return "Promoted unjudged: there were too few new samples to hold any out."
+        held_out = "newest sample" if self.candidate.samples == 1 else "newest samples"
+        on = f"on {self.candidate.samples} {held_out} that it had not learned"
         # With one label only, the entropy that NE is measured in is zero.
         measure, name = ("ne", "NE") if self.candidate.ne else ("log_loss", "Log loss")
         ours = f"{name} {getattr(self.candidate, measure):.4f}"

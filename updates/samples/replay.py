@@ -15,7 +15,7 @@ from updates.samples.schema import EVENT_TIME, TIMESTAMP
 class TimeMap:
     """The recorded moment ``recorded_ms`` happens at ``present_ms``; time runs ``speed`` × as fast.
 
-    All times are epoch milliseconds, UTC. At speed 144 a recorded day passes in ten minutes, so
+    All times are epoch milliseconds, UTC. At speed 360 a recorded day passes in four minutes, so
     that ages, lags and cadences mean what they say, only smaller.
     """
 
