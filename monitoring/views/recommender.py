@@ -30,8 +30,8 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
         "policies": recommender_page.policies(found),
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
         "deployments": _page_of(request, recommender_page.deployments(found), "deployments"),
-        "trigger_form": TriggerForm(),
-        "roll_back_form": RollBackForm(found),
+        "trigger_form": TriggerForm(auto_id="trigger-%s"),
+        "roll_back_form": RollBackForm(found, auto_id="roll-back-%s"),
     }
     return page(request, "monitoring/recommender.html", context)
 

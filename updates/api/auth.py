@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from axes.helpers import get_cool_off, get_lockout_message
+from axes.helpers import get_cool_off
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from updates.api.problems import Problem, plain_response
 
@@ -14,9 +16,10 @@ def locked_out(
     request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any] | None
 ) -> HttpResponse:
     """A problem for clients of the API, a sentence for people (called by axes)."""
-    if not request.path.startswith("/api/"):
-        return HttpResponse(get_lockout_message(), status=TOO_MANY_REQUESTS)
     wait = get_cool_off(request)
+    if not request.path.startswith("/api/"):
+        context = {"failures": settings.AXES_FAILURE_LIMIT, "wait": wait}
+        return render(request, "registration/locked.html", context, status=TOO_MANY_REQUESTS)
     headers = {"Retry-After": str(int(wait.total_seconds()))} if wait else {}
     detail = "Too many failed attempts with this name from this address; wait before the next."
     return plain_response(

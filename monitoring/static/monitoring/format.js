@@ -1,4 +1,4 @@
-// Numbers and times in words, as monitoring/words.py and templatetags/formats.py write them.
+// Numbers and times in words, as updates/words.py and templatetags/formats.py write them.
 "use strict";
 const format = (() => {
   const NOTHING = "–";
