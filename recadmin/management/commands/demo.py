@@ -48,6 +48,8 @@ def set_up() -> Recommender:
             "schema": ML_100K.to_json(),
             "freshness_objective_seconds": 2 * HOUR_SECONDS,
             "grace_seconds": HOUR_SECONDS,
+            # Half an hour of hourly updates, to go back to and to judge full updates against.
+            "keep_versions": 200,
         },
     )
     if created:
