@@ -42,7 +42,6 @@ class Client(threading.Thread):
     def __init__(self, log, name, answers, stop):
         super().__init__(name=name)
         self.log, self.answers, self.stop = log, answers, stop
-        self.retries = 0
 
     def run(self):
         number = 0
@@ -58,7 +57,6 @@ class Client(threading.Thread):
             try:
                 return self.log.append(batch, batch_id, FIRST_EVENT_TIME)
             except LogUnavailable:
-                self.retries += 1
                 time.sleep(0.02)
 
 
@@ -84,6 +82,3 @@ def test_every_answered_batch_is_there_exactly_once(mortal_valkey, make_recommen
     assert sum(a.last_offset - a.first_offset + 1 for a in answers.values()) == len(items)
     for batch_id, answer in answers.items():
         assert set(items[answer.first_offset - 1 : answer.last_offset]) == {batch_id}
-    assert any(answer.duplicate for answer in answers.values()) or sum(
-        client.retries for client in clients
-    )
