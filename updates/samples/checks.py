@@ -167,9 +167,6 @@ def without_repeats(column: pa.ListArray) -> pa.ListArray:
     keys = hash_strings(lists.values, np.uint64(0))
     if not drop_repeats(lists.starts, lists.stops, keys):
         return column
-    if lists.lengths.sum() != len(keys):
-        # A null list may hide values: taking every row leaves them behind.
-        return without_repeats(column.take(pa.array(np.arange(len(column)))))
     kept = keys != NO_KEY
     before = np.concatenate([[0], np.cumsum(kept)])
     ends = np.append(before[lists.starts], before[-1]).astype(np.int32)

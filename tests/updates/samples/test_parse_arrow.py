@@ -162,6 +162,12 @@ def test_batches_are_read_as_the_same_rows_of_json_are(compression, parts):
     assert parsed.batch.equals(parse_rows(SCHEMA, rows, NOW).batch)
 
 
+def test_values_that_a_null_list_hides_do_not_come_back_where_repeats_are_dropped():
+    offsets, values = pa.array([0, 2, 4], pa.int32()), pa.array(["x", "y", "a", "a"])
+    lists = pa.ListArray.from_arrays(offsets, values, mask=pa.array([True, False]))
+    assert parse(GOOD | {"genres": lists}).batch["genres"].to_pylist() == [None, ["a"]]
+
+
 def test_no_rows_are_an_empty_batch():
     parsed = parse({"label": [], "event_time": []})
     assert parsed.batch.num_rows == 0
