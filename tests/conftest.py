@@ -135,7 +135,7 @@ def make_rows(
             "item": f"i{i}",
             "device": ("phone", "desktop")[i % 2],
             "price": i / 2,
-            "genres": [f"g{i % 5}", f"g{i % 3}"],
+            "genres": [f"g{i % 5}", f"h{i % 3}"],
         }
         for i in range(first, first + count)
     ]

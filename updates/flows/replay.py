@@ -44,7 +44,7 @@ class Replay:
         self.speed = speed
         self.now_ms = now_ms
         self._times = event_times_ms(self.samples)
-        self._state: Path = settings.RECADMIN_DATA / "replay" / f"{recommender.slug}.json"
+        self._state: Path = settings.RECADMIN_DATA / "replay" / f"r{recommender.pk}.json"
         self.next_row = self._remembered()
 
     @property
