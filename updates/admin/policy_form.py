@@ -57,8 +57,8 @@ class PolicyForm(HelpfulForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not self.fields:
-            return  # those who may only look have none
+        if "recommender" not in self.fields:
+            return  # those who may only look have no fields to fill in
         recommender = self.recommender_given
         components = recommender.learner_class.components
         self.fields["components"].choices = [(name, name) for name in components]

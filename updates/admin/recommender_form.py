@@ -27,7 +27,10 @@ class RecommenderForm(HelpfulForm):
         help_text="The kind of model; its options are listed below.",
     )
     learner_options = JSONObjectField(required=False)
-    schema = JSONObjectField(help_text=SCHEMA_HELP)
+    schema = JSONObjectField(
+        help_text=SCHEMA_HELP,
+        error_messages={"required": "Name at least one feature, in the form shown below."},
+    )
 
     class Meta:
         model = Recommender
@@ -48,10 +51,11 @@ class RecommenderForm(HelpfulForm):
 
     def clean(self) -> dict[str, Any]:
         """A learner that is installed but broken is said here, not met later by a worker."""
-        name = self.cleaned_data.get("learner")
+        cleaned = super().clean()
+        name = cleaned.get("learner")
         try:
             if name:
                 registry.get(name)
         except (ImportError, AttributeError) as error:
             raise ValidationError({"learner": f"{name} cannot be loaded: {error}."}) from error
-        return self.cleaned_data
+        return cleaned
