@@ -28,9 +28,9 @@ class JSONObjectField(forms.JSONField):
         return super().to_python(value)
 
     def prepare_value(self, value: Any) -> str:
-        """What was typed as it was typed; what is stored, indented."""
-        if isinstance(value, str):
-            return value
+        """What was typed as it was typed; what is stored, indented; nothing before there is any."""
+        if value is None or isinstance(value, str):
+            return value or ""
         return json.dumps(value, indent=2, ensure_ascii=False)
 
 

@@ -46,6 +46,7 @@ def set_up() -> Recommender:
         defaults={
             "name": f"MovieLens 100K, {SPEED} × as fast",
             "learner": "sparse_linear",
+            "learner_options": {"alpha": 0.3},
             "schema": ML_100K.to_json(),
             "freshness_objective_seconds": 2 * HOUR_SECONDS,
             "grace_seconds": HOUR_SECONDS,
