@@ -1,0 +1,111 @@
+"""Every page: no complaint in the console, no sideways scrolling, dark and light, by keyboard."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.conftest import SCHEMA, wait_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
+
+PATHS = [
+    "/",
+    "/recommenders/shop/",
+    "/recommenders/shop/versions/1/",
+    "/runs/{run}/",
+    "/admin/",
+    "/admin/updates/recommender/",
+    "/admin/updates/recommender/add/",
+    "/admin/updates/updatepolicy/",
+    "/admin/updates/updaterun/",
+    "/admin/updates/modelversion/",
+    "/api/docs/",
+]
+WIDER_THAN_THE_WINDOW = (
+    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+)
+
+
+@pytest.fixture(scope="module")
+def shop(stack) -> dict[str, int]:
+    """A recommender with one live version; what its addresses are made of."""
+    with stack.admin() as api:
+        name = {"slug": "shop", "name": "Shop", "learner": "sparse_linear"}
+        api.call("POST", "recommenders", {**name, "schema": SCHEMA.to_json()})
+        rows = [
+            {"label": i % 3 // 2, "event_time": 1767225600000 + i, "item": f"i{i % 9}"}
+            for i in range(300)
+        ]
+        api.call("POST", "recommenders/shop/samples", rows)
+        run = api.call("POST", "recommenders/shop/updates", {"strategy": "full"})["id"]
+        wait_until(lambda: api.call("GET", f"updates/{run}")["state"] == "promoted", seconds=60)
+    return {"run": run}
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_the_window_and_complain_of_nothing(shop, visit, width, scheme):
+    page = visit(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    for path in PATHS:
+        answer = page.goto(path.format(**shop))
+        assert answer.status == 200, path
+        if path.startswith("/admin/") or path == "/api/docs/":
+            continue  # Django's and Swagger's own tables may scroll
+        assert page.evaluate(WIDER_THAN_THE_WINDOW) <= 0, path
+
+
+def test_dark_mode_can_be_chosen_and_is_remembered(shop, visit):
+    page = visit("/", color_scheme="light")
+    background = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(background)
+    page.get_by_role("button", name="Colours").click(click_count=2)  # as the system, light, dark
+    chosen = page.evaluate(background)
+    page.reload()
+    assert chosen != before
+    assert page.evaluate(background) == chosen
+
+
+def test_the_first_tab_offers_to_skip_to_the_content(shop, visit):
+    page = visit("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_contain_text("Skip")
+
+
+def test_an_update_can_be_triggered_by_keyboard_alone(shop, visit):
+    page = visit("/recommenders/shop/")
+    page.get_by_role("button", name="Trigger an update").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog#trigger")).to_be_visible()
+    page.locator("dialog#trigger [name=strategy]").focus()
+    page.keyboard.press("f")
+    page.get_by_role("button", name="Start").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/*/")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("promoted", timeout=60_000)
+
+
+def test_the_fleet_moves_without_a_reload(shop, visit):
+    page = visit("/")
+    age = page.locator("main")
+    first = age.inner_text()
+    expect(age).not_to_have_text(first, timeout=10_000)
+
+
+def test_a_viewer_sees_no_controls(shop, stack, chromium):
+    stack.manage(
+        "shell",
+        "-c",
+        "from django.contrib.auth.models import Group, User; "
+        "User.objects.create_user('vera', password='seeing-only')"
+        ".groups.add(Group.objects.get(name='viewer'))",
+    )
+    with chromium.new_context(base_url=stack.url) as context:
+        page = context.new_page()
+        page.goto("/login/")
+        page.get_by_label("Username").fill("vera")
+        page.get_by_label("Password").fill("seeing-only")
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url("**/")
+        page.goto("/recommenders/shop/")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Shop")
+        expect(page.get_by_role("button", name="Roll back")).to_have_count(0)
+        expect(page.get_by_role("button", name="Trigger an update")).to_have_count(0)
