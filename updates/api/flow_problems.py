@@ -1,10 +1,13 @@
 """What the flows refuse, as problems."""
 
+from dataclasses import asdict
+
 from django.urls import reverse
 
 from updates.api.problems import Problem, describe
 from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
+from updates.flows.delete_recommender import StillUpdating
 from updates.flows.roll_back import RollBackError
 from updates.flows.trigger import TriggerError, WriterBusy
 from updates.models.run import IllegalRunMove
@@ -34,6 +37,12 @@ def _busy(error: WriterBusy) -> Problem:
     return Problem(409, str(error), "writer-busy", more={"run": run})
 
 
+@describe.register
+def _still_updating(error: StillUpdating) -> Problem:
+    run = reverse("api:update", args=[error.run.pk])
+    return Problem(409, str(error), "in-use", more={"run": run})
+
+
 @describe.register(IllegalRunMove)
 @describe.register(IllegalVersionMove)
 def _wrong_state(error: IllegalRunMove | IllegalVersionMove) -> Problem:
@@ -52,7 +61,8 @@ def _nothing_live(error: NoLiveVersion) -> Problem:
 
 @describe.register
 def _unreadable(error: ParseError) -> Problem:
-    return Problem(400, str(error), errors=[{"field": "", "error": str(error)}])
+    rows = [asdict(row) for row in error.errors]
+    return Problem(400, str(error), errors=rows or [{"field": "", "error": str(error)}])
 
 
 @describe.register

@@ -12,7 +12,7 @@ from django.conf import settings
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError as Unreadable
 
-from updates.api.problems import Problem
+from updates.api.problems import Problem, too_long
 from updates.samples import parse
 from updates.samples.schema import SampleSchema
 
@@ -30,7 +30,7 @@ def read_body(stream: Any, context: Mapping[str, Any]) -> bytes:
     elif encoding not in ("identity", "gzip"):
         raise Problem(415, f"Content-Encoding must be gzip or identity, got {encoding}.")
     if len(body) > limit:
-        raise Problem(413, f"The body must have at most {limit} bytes; send smaller batches.")
+        raise too_long()
     return body
 
 

@@ -9,6 +9,7 @@ from functools import singledispatch
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import IntegrityError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
@@ -95,6 +96,12 @@ def describe(error: Exception) -> Problem:
     return Problem(500, "The server failed; the error is in its log.")
 
 
+def too_long() -> Problem:
+    """A body above DATA_UPLOAD_MAX_MEMORY_SIZE."""
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return Problem(413, f"The body must have at most {limit} bytes, also unpacked.")
+
+
 @describe.register
 def _problem(error: Problem) -> Problem:
     return error
@@ -112,7 +119,7 @@ def _denied(error: PermissionDenied) -> Problem:
 
 @describe.register(RequestDataTooBig)
 def _too_big(error: RequestDataTooBig) -> Problem:
-    return Problem(413, str(error))
+    return too_long()
 
 
 @describe.register(ProtectedError)

@@ -1,6 +1,7 @@
 """OpenAPI that is true: problems, idempotency keys and strict bodies described where they apply."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
@@ -96,8 +97,9 @@ class TrueSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
+        # A copy: the hooks that name enumerations write into what they get.
         problem = ResolvedComponent(
-            "Problem", ResolvedComponent.SCHEMA, object="Problem", schema=PROBLEM
+            "Problem", ResolvedComponent.SCHEMA, object="Problem", schema=deepcopy(PROBLEM)
         )
         self.registry.register_on_missing(problem)
         content = {CONTENT_TYPE: {"schema": problem.ref}}

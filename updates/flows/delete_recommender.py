@@ -7,7 +7,6 @@ from django.db import transaction
 from updates.flows.store import artifacts
 from updates.models import ModelVersion, Recommender, UpdateRun
 from updates.models.run import ACTIVE
-from updates.samples.log import SampleLog
 
 
 class StillUpdating(RuntimeError):
@@ -21,6 +20,8 @@ class StillUpdating(RuntimeError):
 def delete_recommender(recommender: Recommender) -> None:
     """Everything of it goes, the rows in one transaction and then the bytes.
 
+    Its samples go with it wherever it is deleted (``updates.apps``).
+
     Raises StillUpdating while a run is queued or at work.
     """
     with transaction.atomic():
@@ -29,10 +30,8 @@ def delete_recommender(recommender: Recommender) -> None:
             raise StillUpdating(run)
         digests = set(recommender.versions.values_list("digest", flat=True))
         _delete_rows(recommender)
-        log = SampleLog(recommender)
         recommender.delete()
         transaction.on_commit(lambda: _delete_files(digests))
-        transaction.on_commit(log.delete)
 
 
 def _delete_rows(recommender: Recommender) -> None:

@@ -43,7 +43,7 @@ class RunSerializer(serializers.ModelSerializer):
     progress = Progress(source="*")
     cost = Cost(source="*")
     ranges = Step(many=True)
-    metrics = Evaluation()
+    metrics = Evaluation(allow_null=True)
     base_version = serializers.SlugRelatedField(
         slug_field="number", read_only=True, allow_null=True
     )

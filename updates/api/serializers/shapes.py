@@ -1,5 +1,7 @@
 """Small shapes that several answers hold."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from updates.api.serializers.base import Strict
@@ -32,16 +34,19 @@ class Quality(serializers.Serializer):
 
 
 class Evaluation(serializers.Serializer):
-    """The candidate against the live version on the same newest samples; empty before it."""
+    """The candidate against the live version on the same newest samples; null before it."""
 
-    holdout = Range(required=False)
-    candidate = Quality(required=False)
-    reference = Quality(required=False, allow_null=True)
-    reference_version = serializers.IntegerField(required=False, allow_null=True)
-    ne_gain = serializers.FloatField(required=False, allow_null=True)
-    loss_difference = serializers.FloatField(required=False, allow_null=True)
-    loss_difference_standard_error = serializers.FloatField(required=False, allow_null=True)
-    verdict = serializers.CharField(required=False)
+    holdout = Range()
+    candidate = Quality()
+    reference = Quality(allow_null=True)
+    reference_version = serializers.IntegerField(allow_null=True)
+    ne_gain = serializers.FloatField(allow_null=True)
+    loss_difference = serializers.FloatField(allow_null=True)
+    loss_difference_standard_error = serializers.FloatField(allow_null=True)
+    verdict = serializers.CharField()
+
+    def to_representation(self, instance: dict[str, Any]) -> dict[str, Any] | None:
+        return super().to_representation(instance) if instance else None
 
 
 class Sparsity(serializers.Serializer):

@@ -25,7 +25,7 @@ class VersionSerializer(serializers.ModelSerializer):
     learner_options = LearnerOptions()
     learned_ranges = Range(many=True)
     components = serializers.DictField(child=Component())
-    metrics = Evaluation()
+    metrics = Evaluation(allow_null=True)
     sparsity = Sparsity()
     run = serializers.IntegerField(source="run.pk", default=None, allow_null=True, read_only=True)
 

@@ -25,6 +25,7 @@ from updates.api.views.base import OfRecommender
 from updates.api.views.recommenders import save_new
 from updates.cadence import Trigger
 from updates.flows.change_cadence import change_cadence
+from updates.flows.pause import pause, resume
 from updates.flows.roll_back import lift_hold
 from updates.models import CadenceChange, UpdatePolicy
 
@@ -107,12 +108,18 @@ def _refuse_configuring(request: Request, change: dict[str, Any]) -> None:
 
 
 def _change(policy: UpdatePolicy, change: Any, by: Any) -> CadenceChange | None:
-    """Cadence by its flow, so that no fire is lost or doubled; the rest as a plain edit."""
-    wanted = {f: change.validated_data.pop(f) for f in CADENCE_FIELDS & set(change.validated_data)}
+    """What decides its fires by flows, so that none is lost or doubled; the rest by an edit."""
+    fields = change.validated_data
+    cadence = {name: fields.pop(name) for name in CADENCE_FIELDS & set(fields)}
+    enabled = fields.pop("enabled", None)
     with transaction.atomic():
-        if change.validated_data:
+        if fields:
             change.save()
-        if not wanted:
-            return None
-        wanted["trigger"] = Trigger(wanted.get("trigger", policy.trigger))
-        return change_cadence(policy, replace(policy.cadence, **wanted), by=by)
+        if enabled is not None:
+            (resume if enabled else pause)(policy, by=by)
+        return _change_cadence(policy, cadence, by) if cadence else None
+
+
+def _change_cadence(policy: UpdatePolicy, wanted: dict[str, Any], by: Any) -> CadenceChange:
+    trigger = Trigger(wanted.get("trigger", policy.trigger))
+    return change_cadence(policy, replace(policy.cadence, **wanted | {"trigger": trigger}), by=by)

@@ -1,0 +1,87 @@
+"""POST and DELETE auth/token."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from tests.updates.api.conftest import Caller
+
+
+def log_in(username="viewer", password="password"):
+    return Caller().post("auth/token", {"username": username, "password": password})
+
+
+def with_token(token):
+    caller = Caller()
+    caller.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+    return caller
+
+
+def test_name_and_password_give_a_token_that_works(viewer):
+    answer = log_in().json()
+    assert with_token(answer["token"]).get("recommenders").status_code == 200
+
+
+def test_a_token_ends_after_its_term(viewer):
+    answer = log_in().json()
+    with time_machine.travel(timezone.now() + timedelta(days=91)):
+        assert with_token(answer["token"]).get("recommenders").status_code == 401
+
+
+def test_a_wrong_password_is_refused(viewer):
+    response = log_in(password="wrong")
+    assert response.status_code == 401
+    assert "token" not in response.json()
+
+
+def test_an_inactive_user_gets_no_token(viewer):
+    viewer.is_active = False
+    viewer.save(update_fields=["is_active"])
+    assert log_in().status_code == 401
+
+
+def test_a_missing_password_is_named(db):
+    response = Caller().post("auth/token", {"username": "viewer"})
+    assert response.status_code == 400
+    assert response.json()["errors"] == [{"field": "password", "error": "This field is required."}]
+
+
+def test_guessing_locks_out_even_the_right_password(viewer, settings):
+    settings.AXES_FAILURE_LIMIT = 3
+    answers = [log_in(password="wrong").status_code for _ in range(3)]
+    assert answers[:2] == [401, 401]
+    locked = log_in()
+    assert locked.status_code == 429
+    assert locked["Retry-After"] == "900"
+    assert locked.json()["type"].endswith("locked-out")
+
+
+def test_logging_out_ends_only_that_token(viewer):
+    first, second = Caller(viewer), Caller(viewer)
+    assert first.delete("auth/token").status_code == 204
+    assert first.get("recommenders").status_code == 401
+    assert second.get("recommenders").status_code == 200
+
+
+@pytest.mark.parametrize("header", ["Token", "Token nonsense", "Token a b"])
+def test_a_malformed_token_is_refused(header, db):
+    caller = Caller()
+    caller.credentials(HTTP_AUTHORIZATION=header)
+    assert caller.get("recommenders").status_code == 401
+
+
+def test_a_session_is_accepted_and_needs_the_csrf_token_to_write(operator, deployed):
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(operator)
+    assert client.get("/api/v1/recommenders").status_code == 200
+    wanted = {"to": 1, "reason": "worse"}
+    refused = client.post("/api/v1/recommenders/news/rollback", wanted)
+    assert (refused.status_code, refused["Content-Type"]) == (403, "application/problem+json")
+    client.cookies["csrftoken"] = "a" * 32
+    accepted = client.post(
+        "/api/v1/recommenders/news/rollback", wanted, headers={"X-CSRFToken": "a" * 32}
+    )
+    assert accepted.status_code == 200

@@ -1,0 +1,148 @@
+"""The ladder that every operation climbs: works, by role, outsider, no token, unknown address."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.updates.api.conftest import Caller, description
+from updates.models import UpdateRun
+
+ROLES = ["viewer", "operator", "admin"]
+FOREIGN = {"news": "absent", "{run}": "999999", "hourly": "absent", "versions/1": "versions/999"}
+
+
+@dataclass
+class Call:
+    """How an operation is called, by whom at least, and what it answers."""
+
+    method: str
+    path: str
+    role: str = "viewer"
+    status: int = 200
+    body: Any = None
+
+
+ROW = {"label": 1, "event_time": "2026-01-01T00:00:00Z", "item": "i1"}
+RECOMMENDER = {
+    "slug": "music",
+    "name": "Music",
+    "learner": "sparse_linear",
+    "schema": {"item": "item"},
+}
+POLICY = {
+    "name": "daily",
+    "strategy": "full",
+    "trigger": "cron",
+    "cadence": {"cron": "0 3 * * *"},
+}
+NEWS = "recommenders/news"
+CALLS = {
+    "auth_token_create": Call(
+        "post", "auth/token", "nobody", body={"username": "viewer", "password": "password"}
+    ),
+    "auth_token_destroy": Call("delete", "auth/token", "outsider", 204),
+    "recommenders_list": Call("get", "recommenders"),
+    "recommenders_create": Call("post", "recommenders", "admin", 201, RECOMMENDER),
+    "recommenders_retrieve": Call("get", NEWS),
+    "recommenders_partial_update": Call("patch", NEWS, "admin", body={"name": "News!"}),
+    "recommenders_destroy": Call("delete", NEWS, "admin", 204),
+    "recommenders_policies_list": Call("get", f"{NEWS}/policies"),
+    "recommenders_policies_create": Call("post", f"{NEWS}/policies", "admin", 201, POLICY),
+    "recommenders_policies_retrieve": Call("get", f"{NEWS}/policies/hourly"),
+    "recommenders_policies_partial_update": Call(
+        "patch", f"{NEWS}/policies/hourly", "operator", body={"trigger": "manual"}
+    ),
+    "recommenders_policies_destroy": Call("delete", f"{NEWS}/policies/hourly", "admin", 204),
+    "recommenders_policies_lift_hold_create": Call(
+        "post", f"{NEWS}/policies/hourly/lift-hold", "operator"
+    ),
+    "recommenders_updates_create": Call(
+        "post", f"{NEWS}/updates", "operator", 202, {"policy": "hourly"}
+    ),
+    "updates_list": Call("get", "updates"),
+    "updates_retrieve": Call("get", "updates/{run}"),
+    "updates_cancel_create": Call("post", "updates/{run}/cancel", "operator", body={}),
+    "recommenders_versions_list": Call("get", f"{NEWS}/versions"),
+    "recommenders_versions_retrieve": Call("get", f"{NEWS}/versions/1"),
+    "recommenders_versions_promote_create": Call(
+        "post", f"{NEWS}/versions/1/promote", "operator", body={"reason": "better"}
+    ),
+    "recommenders_rollback_create": Call(
+        "post", f"{NEWS}/rollback", "operator", body={"to": 1, "reason": "worse"}
+    ),
+    "recommenders_deployments_list": Call("get", f"{NEWS}/deployments"),
+    "recommenders_samples_create": Call("post", f"{NEWS}/samples", "operator", 202, [ROW]),
+    "recommenders_score_create": Call("post", f"{NEWS}/score", body={"rows": [{"item": "i1"}]}),
+    "recommenders_freshness_retrieve": Call("get", f"{NEWS}/freshness"),
+    "recommenders_metrics_retrieve": Call("get", f"{NEWS}/metrics?name=age_seconds"),
+    "recommenders_sparsity_retrieve": Call("get", f"{NEWS}/sparsity"),
+}
+PROTECTED = [name for name, call in CALLS.items() if call.role != "nobody"]
+BY_ROLE = [name for name in PROTECTED if CALLS[name].role in ROLES]
+BELOW = [name for name in BY_ROLE if CALLS[name].role != "viewer"]
+ADDRESSED = [name for name in BY_ROLE if any(part in CALLS[name].path for part in FOREIGN)]
+
+
+@pytest.fixture
+def scene(live, make_recommender, make_policy, make_run, append, update):
+    """``news`` with a live and a retired version that score, and a run elsewhere to cancel."""
+    make_policy(live.recommender)
+    append(live.recommender, 500)
+    update(live.recommender, "incremental")
+    return make_run(make_recommender("other"))
+
+
+def send(caller, name, run=None, path=None):
+    call = CALLS[name]
+    path = (path or call.path).replace("{run}", str(run.pk if run else 0))
+    return getattr(caller, call.method)(path, call.body)
+
+
+def test_every_operation_described_is_called_here():
+    described = {
+        operation["operationId"]: f"{method} {path}"
+        for path, operations in description()["paths"].items()
+        for method, operation in operations.items()
+        if method != "parameters"
+    }
+    assert described.keys() == CALLS.keys()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_it_works_for_the_least_role(name, scene, callers):
+    response = send(callers[CALLS[name].role], name, scene)
+    assert response.status_code == CALLS[name].status, response.content
+
+
+@pytest.mark.parametrize("name", BELOW)
+def test_a_lower_role_is_refused(name, callers):
+    for role in ROLES[: ROLES.index(CALLS[name].role)]:
+        assert send(callers[role], name).status_code == 403
+
+
+@pytest.mark.parametrize("name", BY_ROLE)
+def test_an_account_without_a_role_is_refused(name, callers):
+    assert send(callers["outsider"], name).status_code == 403
+
+
+@pytest.mark.parametrize("name", PROTECTED)
+def test_without_a_token_nothing_is_told(name, db):
+    response = send(Caller(), name)
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Token"
+
+
+@pytest.mark.parametrize("name", ADDRESSED)
+def test_an_unknown_address_is_not_found(name, scene, as_admin):
+    path = CALLS[name].path
+    for known, absent in FOREIGN.items():
+        if known in path:
+            assert send(as_admin, name, scene, path.replace(known, absent)).status_code == 404
+    assert UpdateRun.objects.get(pk=scene.pk).state == "queued"
+
+
+@pytest.mark.parametrize("name", ["recommenders_list", "updates_list", "recommenders_retrieve"])
+def test_a_trailing_slash_leads_to_the_same(name, scene, as_viewer):
+    path = CALLS[name].path
+    assert as_viewer.get(f"{path}/").json().keys() == as_viewer.get(path).json().keys()
