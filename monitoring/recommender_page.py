@@ -21,7 +21,7 @@ from updates.models import (
 )
 from updates.models.run import ACTIVE
 
-RECENT_RUNS = 8
+RECENT_RUNS = 6
 # A process that reported less than this ago is running; an older report is of one that has ended.
 REPORT_COUNTS = timedelta(seconds=60)
 # So long a process may take to load what has just been deployed, before it is said to lag.

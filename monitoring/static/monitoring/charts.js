@@ -8,7 +8,9 @@
   const reset = section.querySelector("[data-reset]");
   const buttons = [...section.querySelectorAll("[data-range]")];
 
-  let range = "3600";
+  // At first a dozen times the objective: long enough to see a rhythm, short enough to see a miss.
+  const first = buttons.find((b) => Number(b.dataset.range) >= 12 * Number(section.dataset.objective));
+  let range = (first || buttons.at(-1)).dataset.range;
   let zoomed = null; // [from, to] in ms once the reader has zoomed or panned
   let asked = 0;
 

@@ -136,14 +136,14 @@ const Plot = (() => {
       const unit = this.figure.dataset.unit;
       const newest = answers.map((answer) => answer.points.at(-1)?.[1]);
       const empty = newest.every((value) => value === undefined);
-      const text = empty ? "" : newest.map((v) => format.value(v, unit)).join(" · ");
-      this.figure.querySelector("[data-latest]").textContent = text;
+      const named = newest.map((v, i) => `${this.labels[i]} ${format.value(v, unit)}`);
+      const text = newest.length > 1 ? named.join(" · ") : format.value(newest[0], unit);
+      this.figure.querySelector("[data-latest]").textContent = empty ? "" : text;
       this.figure.querySelector(".no-points").hidden = !empty;
       const canvas = this.figure.querySelector("canvas");
       canvas.classList.toggle("empty", empty);
       const title = this.figure.querySelector(".chart-title").textContent.trim();
-      const words = this.labels.map((label, i) => `${label} ${format.value(newest[i], unit)}`).join(", ");
-      canvas.setAttribute("aria-label", `${title} over time; newest: ${words}`);
+      canvas.setAttribute("aria-label", `${title} over time; newest: ${named.join(", ")}`);
     }
 
     // Colours are read when drawing: after a change of theme all of it is drawn anew.
