@@ -14,7 +14,9 @@ DOCS = Path(__file__).parent.parent / "docs"
 @pytest.fixture
 def documented_learner():
     """The class that docs/adding-a-learner.md writes."""
-    code = re.search(r"```python\n(import json.*?)```", (DOCS / "adding-a-learner.md").read_text(), re.S)
+    code = re.search(
+        r"```python\n(import json.*?)```", (DOCS / "adding-a-learner.md").read_text(), re.S
+    )
     names: dict = {"__name__": "documented"}
     exec(code.group(1), names)
     return next(

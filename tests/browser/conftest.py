@@ -36,9 +36,9 @@ def visit(stack, chromium) -> Iterator[Callable[..., Page]]:
         page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
         page.on(
             "console",
-            lambda said: complaints.append(f"{page.url}: {said.text}")
-            if said.type == "error"
-            else None,
+            lambda said: (
+                complaints.append(f"{page.url}: {said.text}") if said.type == "error" else None
+            ),
         )
         page.goto("/login/")
         page.get_by_label("Username").fill("admin")

@@ -42,7 +42,7 @@ def test_a_model_that_cannot_be_read_does_not_hide_the_others(
     append(broken, 100)
     append(live.recommender, 100)
     observe()
-    assert "judging a-broken-one" in caplog.text
+    assert "a-broken-one cannot be judged: artifact 000000000000" in caplog.text
     assert recorded(live.recommender, "ne")
 
 

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,11 +14,21 @@ from safetensors.numpy import load_file, save_file
 
 from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
 from updates.learners.options import Option
-from updates.learners.rates import Rates
-from updates.learners.trees import OPTIONS, Rows, Trees, log_odds, probabilities
+from updates.learners.rates import Rates, Rows
 from updates.samples.schema import LABEL, WEIGHT, SampleSchema
 
+if TYPE_CHECKING:  # LightGBM costs a second and 80 MB: only who grows or loads trees imports it
+    from updates.learners.trees import Trees
+
 TREES_FILE, RATES_FILE, BASE_FILE = "trees.txt", "rates.safetensors", "base.json"
+TREE_OPTIONS = (
+    Option("learning_rate", 0.05, "Share of its step that each tree takes.", 1e-4, 1.0),
+    Option("num_leaves", 12, "Most leaves of a tree.", 2, 1024),
+    Option("min_data_in_leaf", 50, "Fewest samples in a leaf.", 1, 1_000_000),
+    Option("lambda_l2", 1.0, "L2: the larger, the smaller the leaves' values.", 1e-3, 1e6),
+    Option("max_bin", 255, "Most steps into which a feature's values are divided.", 2, 65_535),
+    Option("num_threads", 2, "Threads of LightGBM; the model does not depend on them.", 1, 256),
+)
 CHUNK = 1 << 16  # rows between two calls of progress: some 30 ms
 BYTES_PER_KEY = 24
 TINY = 1e-3
@@ -44,7 +54,8 @@ class GBDT(Learner):
     components = ("trees",)
     sequential = False
     options = (
-        *OPTIONS,
+        Option("num_trees", 100, "Trees that a full update grows.", 1, 5000),
+        *TREE_OPTIONS,
         Option(
             "smoothing", 5.0, "Weight of the overall rate in the rate of each value.", 0.01, 1e6
         ),
@@ -76,7 +87,10 @@ class GBDT(Learner):
         return LearnReport(len(rows.labels))
 
     def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
-        """Predict the batch as a whole, count it, refit the leaves to it."""
+        """Predict the batch as a whole, count it, refit the leaves to it.
+
+        Stopped by ``progress``, it leaves a part of the batch counted.
+        """
         predictions = self.predict(batch)
         if not batch.num_rows:
             return LearnReport(0, predictions)
@@ -85,9 +99,12 @@ class GBDT(Learner):
             self._grow(rows, progress)
         elif rows.weights.any():
             progress("refitting leaves", 0, batch.num_rows)
-            keep = math.exp(-batch.num_rows / self.settings["memory_samples"])
-            self._trees = self._trees.refit(rows, self._base_score, keep, self.settings)
+            self._trees = self._refreshed(self._trees, rows)
         return LearnReport(batch.num_rows, predictions)
+
+    def _refreshed(self, trees: Trees, rows: Rows) -> Trees:
+        keep = math.exp(-len(rows.labels) / self.settings["memory_samples"])
+        return trees.refit(rows, self._base_score, keep, self._parameters)
 
     def _count(self, batches: Iterable[pa.RecordBatch], progress: Progress) -> Rows:
         features, labels, weights = [self._rates.look_up(_nothing(self.schema))], [], []
@@ -106,9 +123,23 @@ class GBDT(Learner):
         )
 
     def _grow(self, rows: Rows, progress: Progress) -> None:
+        from updates.learners.trees import Trees
+
         self._base_score = log_odds(self._rates.prior)
         if rows.weights.any():
-            self._trees = Trees.grow(rows, self._base_score, self.settings, progress)
+            self._trees = Trees.grow(
+                rows, self._base_score, self.settings["num_trees"], self._parameters, progress
+            )
+
+    @property
+    def _parameters(self) -> dict[str, Any]:
+        """The options that are LightGBM's own parameters."""
+        return {option.name: self.settings[option.name] for option in TREE_OPTIONS}
+
+    @property
+    def trees(self) -> Trees | None:
+        """The trees, None where nothing made one split yet."""
+        return self._trees
 
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) probabilities of label 1, by the rates and trees as they are."""
@@ -130,11 +161,15 @@ class GBDT(Learner):
 
     def load(self, folder: Path) -> None:
         """Replace the state by a saved one. Raises ValueError if it is of another schema."""
-        self._forget()
-        self._rates.restore(load_file(folder / RATES_FILE))
+        from updates.learners.trees import Trees
+
+        rates = Rates(self.schema, self.settings["smoothing"])
+        rates.restore(load_file(folder / RATES_FILE))
         text = (folder / TREES_FILE).read_text()
+        base_score = json.loads((folder / BASE_FILE).read_text())["base_score"]
+        # Only now, so that a folder that cannot be read leaves the state as it was.
         self._trees = Trees(text) if text else None
-        self._base_score = json.loads((folder / BASE_FILE).read_text())["base_score"]
+        self._rates, self._base_score = rates, base_score
 
     def sparsity(self) -> Sparsity:
         """Parameters are the rates, one a key, and the values of the leaves.
@@ -167,3 +202,13 @@ def _chunks(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.RecordB
 
 def _nothing(schema: SampleSchema) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema=schema.arrow)
+
+
+def log_odds(probability: float) -> float:
+    """ln(p / (1 − p)) for p within (0, 1)."""
+    return math.log(probability) - math.log1p(-probability)
+
+
+def probabilities(scores: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(−score)), written so that no score overflows."""
+    return 0.5 * (1.0 + np.tanh(0.5 * scores))

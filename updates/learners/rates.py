@@ -11,17 +11,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from updates.learners.key_columns import feature_names, key_columns
-from updates.learners.sparse.slots import STATE, Scratch, locate
+from updates.learners.sparse.slots import ABSENT, STATE, Scratch, locate
 from updates.learners.sparse.table import KeyTable
 from updates.samples.jit import kernel
 from updates.samples.schema import LABEL, WEIGHT, SampleSchema
 
 COLUMNS = ("positives", "weight")
+
+
+class Rows(NamedTuple):
+    """Rows ready to be learned: features (n, k) float, labels (n,) in {0, 1}, weights (n,) >= 0."""
+
+    features: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
 
 
 class Rates:
@@ -72,8 +81,8 @@ class Rates:
         for i, column in enumerate(key_columns(self.schema, batch)):
             cells = _insert(self._tables[i], column.keys)
             states = self._tables[i].view.states
-            _count(
-                states, cells, column.indptr, positives, weights, priors, self.smoothing, matrix, i
+            matrix[:, i] = _count(
+                states, cells, column.indptr, positives, weights, priors, self.smoothing
             )
         self.positives, self.weight = float(so_far[-1]), float(weight_so_far[-1])
         return matrix
@@ -83,14 +92,9 @@ class Rates:
         matrix = self._matrix(batch)
         for i, column in enumerate(key_columns(self.schema, batch)):
             table = self._tables[i]
-            _read(
-                table.view.states,
-                table.find(column.keys),
-                column.indptr,
-                self.prior,
-                self.smoothing,
-                matrix,
-                i,
+            cells = table.find(column.keys)
+            matrix[:, i] = _read(
+                table.view.states, cells, column.indptr, self.prior, self.smoothing
             )
         return matrix
 
@@ -161,34 +165,32 @@ def _count(  # noqa: PLR0917
     weights: np.ndarray,
     priors: np.ndarray,
     smoothing: float,
-    matrix: np.ndarray,
-    column: int,
-) -> None:
+) -> np.ndarray:
+    """(n,) rates, each read before its row is added to the sums of its values."""
+    rates = np.empty(len(weights))
     for row in range(len(weights)):
         known, total = smoothing * priors[row], smoothing
-        for j in range(indptr[row], indptr[row + 1]):
-            known += states[cells[j], STATE]
-            total += states[cells[j], STATE + 1]
-        matrix[row, column] = known / total
-        for j in range(indptr[row], indptr[row + 1]):
-            states[cells[j], STATE] += positives[row]
-            states[cells[j], STATE + 1] += weights[row]
+        for cell in cells[indptr[row] : indptr[row + 1]]:
+            known += states[cell, STATE]
+            total += states[cell, STATE + 1]
+        rates[row] = known / total
+        for cell in cells[indptr[row] : indptr[row + 1]]:
+            states[cell, STATE] += positives[row]
+            states[cell, STATE + 1] += weights[row]
+    return rates
 
 
 @kernel
-def _read(  # noqa: PLR0917
-    states: np.ndarray,
-    cells: np.ndarray,
-    indptr: np.ndarray,
-    prior: float,
-    smoothing: float,
-    matrix: np.ndarray,
-    column: int,
-) -> None:
-    for row in range(len(indptr) - 1):
+def _read(
+    states: np.ndarray, cells: np.ndarray, indptr: np.ndarray, prior: float, smoothing: float
+) -> np.ndarray:
+    """(n,) rates; a value whose cell is ABSENT adds nothing."""
+    rates = np.empty(len(indptr) - 1)
+    for row in range(len(rates)):
         known, total = smoothing * prior, smoothing
-        for j in range(indptr[row], indptr[row + 1]):
-            if cells[j] >= 0:
-                known += states[cells[j], STATE]
-                total += states[cells[j], STATE + 1]
-        matrix[row, column] = known / total
+        for cell in cells[indptr[row] : indptr[row + 1]]:
+            if cell != ABSENT:
+                known += states[cell, STATE]
+                total += states[cell, STATE + 1]
+        rates[row] = known / total
+    return rates

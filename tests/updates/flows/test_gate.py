@@ -1,6 +1,5 @@
 """Guardrails: what is not promoted, and why."""
 
-
 import pytest
 
 from updates.strategies import incremental

@@ -40,8 +40,9 @@ class Command(BaseCommand):
             raise CommandError(f"--speed must be above 0, got {speed:g}")
         if not 0 <= history <= 1:
             raise CommandError(f"--history must be from 0 to 1, got {history:g}")
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         replay = start_replay(slug, source, speed)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: sys.exit(0))
         replay.load_history(history)
         self.stdout.write(f"{slug}: playing {source} from sample {replay.next_row} on")
         replay.play()

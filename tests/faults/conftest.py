@@ -1,0 +1,48 @@
+"""Real processes, one set of them for all tests, and their database seen from outside."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+
+from tests.api_client import ApiClient
+from tests.faults.recommender import STACK, mend
+from tests.stack import Stack
+
+# Archiving then happens in the middle of the tests, as it does in use.
+SMALL_SEGMENTS = {"SEGMENT_ROWS": "2000"}
+
+
+@pytest.fixture(scope="session")
+def _stack(tmp_path_factory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("stack"), environment=SMALL_SEGMENTS) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(_stack) -> Iterator[Stack]:
+    """All processes of the product; those that a test kills are back for the next one."""
+    yield _stack
+    mend(_stack)
+
+
+@pytest.fixture(scope="session")
+def api(_stack) -> ApiClient:
+    """A client of the stack's API who may do everything."""
+    return _stack.admin()
+
+
+@pytest.fixture
+def database(stack, django_db_blocker) -> Iterator[None]:
+    """The models' ``using(STACK)`` is the database that the stack's processes work on."""
+    settings = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(stack.data / "recadmin.sqlite3"),
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+    }
+    configured = connections.configure_settings({"default": settings})
+    connections.databases[STACK] = configured["default"]
+    with django_db_blocker.unblock():
+        yield
+        connections[STACK].close()
+    del connections[STACK], connections.databases[STACK]

@@ -1,0 +1,59 @@
+"""kill -9 of Valkey: no sample is lost, no run forgotten."""
+
+import pytest
+
+from tests.faults.clients import appending, nothing_is_lost_or_doubled
+from tests.faults.recommender import Driven
+
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("database")]
+
+
+def test_what_clients_were_answered_is_in_the_log_once_and_nothing_else(stack, api):
+    Driven(api, "valkey-killed")
+    with appending(api, "valkey-killed") as appends:
+        for _ in range(3):
+            appends.wait_for_more(30)
+            stack.kill("valkey")
+            stack.start("valkey")
+        appends.wait_for_more(30)
+    nothing_is_lost_or_doubled(stack, "valkey-killed", appends)
+
+
+def test_a_client_is_told_to_come_again_while_valkey_is_down(stack, api):
+    recommender = Driven(api, "valkey-down")
+    stack.kill("valkey")
+    with api.another() as client:
+        answer = client.request("POST", "/api/v1/recommenders/valkey-down/samples", b"[{}]")
+    assert answer.status == 400 or answer.status == 503
+    stack.start("valkey")
+    recommender.append(10)
+
+
+def test_a_run_whose_message_the_broker_never_got_is_executed_when_it_is_back(stack, api):
+    recommender = Driven(api, "no-message")
+    recommender.append(2_000)
+    stack.kill("valkey")
+    run = recommender.start()
+    assert recommender.run(run)["state"] == "queued"
+    stack.start("valkey")
+    assert recommender.promoted(run)["number"] == 1
+
+
+def test_a_run_whose_message_the_broker_lost_is_executed(stack, api):
+    recommender = Driven(api, "lost-message")
+    recommender.append(2_000)
+    stack.kill("runs")
+    run = recommender.start()
+    stack.python("-c", LOSE_MESSAGES)
+    stack.kill("valkey")
+    stack.start("valkey")
+    stack.start("runs")
+    assert recommender.promoted(run)["number"] == 1
+
+
+LOSE_MESSAGES = """
+import django
+django.setup()
+from recadmin.valkey import connection
+assert connection().delete("runs") == 1
+"""
