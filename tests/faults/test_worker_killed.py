@@ -55,7 +55,7 @@ def killed_child_alone(stack, run):
         (
             killed_while_trees_grow,
             "full",
-            {"learner": "gbdt", "learner_options": {"num_trees": 300, "num_threads": 1}},
+            {"learner": "gbdt", "learner_options": {"num_trees": 3000, "num_threads": 1}},
         ),
     ],
 )

@@ -32,7 +32,7 @@ def test_it_says_how_fresh_each_recommender_is(as_viewer, fleet):
     fleet(1)
     words = text(as_viewer.get("/"))
     assert "News-0 news-0 · sparse_linear fresh 2 min" in words
-    assert "of 1 h + 10 min grace" in words
+    assert "of 1 h + 10 min" in words
     assert "0.8123" in words
     assert "queued" in words
     assert "in 59 min" in words or "in 1 h" in words

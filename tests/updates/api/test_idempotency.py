@@ -1,9 +1,12 @@
 """Idempotency-Key: sent again, answered alike, done once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connections
+from django.utils import timezone
 
 from tests.updates.api.conftest import Caller, description
 from updates.models import Deployment, IdempotentRequest, UpdateRun
@@ -81,6 +84,18 @@ def test_a_crash_leaves_neither_effect_nor_key(as_operator, news, monkeypatch):
     assert as_operator.post(START, {"strategy": "full"}, headers=KEY).status_code == 500
     assert not UpdateRun.objects.exists()
     assert not IdempotentRequest.objects.exists()
+
+
+def test_a_key_is_free_again_after_a_day(as_operator, deployed):
+    def promote_third():
+        path = "recommenders/news/versions/3/promote"
+        return as_operator.post(path, {"reason": "x"}, headers=KEY).status_code
+
+    assert promote_third() == 200
+    with time_machine.travel(timezone.now() + timedelta(hours=23)):
+        assert promote_third() == 200
+    with time_machine.travel(timezone.now() + timedelta(hours=25)):
+        assert promote_third() == 409  # done anew, and live already
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201])

@@ -5,6 +5,7 @@ from django.core.management import call_command
 from django.urls import get_resolver
 
 from tests.updates.api.conftest import description
+from updates.api.problems import TITLES
 
 
 def test_it_is_made_without_a_warning(tmp_path):
@@ -27,6 +28,10 @@ def test_it_describes_every_address_of_the_api():
 
 def test_it_can_be_read_without_an_account(client):
     assert client.get("/api/schema/").status_code == 200
+
+
+def test_every_kind_of_problem_is_explained():
+    assert all(title in description()["info"]["description"] for title in TITLES.values())
 
 
 def test_options_of_each_learner_are_described_with_their_bounds():

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -164,15 +165,19 @@ def test_a_packed_body_is_unpacked(as_operator, rows):
 
 
 def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(as_operator, settings):
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000
-    assert send_packed(as_operator, gzip.compress(b" " * 1_000_000)).status_code == 413
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
+    packed = gzip.compress(b" " * 50_000_000)
+    tracemalloc.start()
+    assert send_packed(as_operator, packed).status_code == 413
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
     ("packed", "encoding", "status"),
     [
         (b"plain", "gzip", 400),
-        (gzip.compress(b"{}" * 99)[:-9], "gzip", 400),
+        (gzip.compress(b'{"label": 1, "event_time": 0}')[:-4], "gzip", 400),
         (b"{}", "br", 415),
     ],
 )
