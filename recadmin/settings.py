@@ -167,6 +167,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "PREPROCESSING_HOOKS": ["updates.api.schema.contract_paths"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "updates.api.schema.explain",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "RunState": "updates.models.run.RunState",
         "VersionState": "updates.models.version.VersionState",

@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -18,6 +20,7 @@ from updates.models import IdempotentRequest
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 200
+KEPT_HOURS = 24
 Handler = Callable[..., Response]
 
 
@@ -26,7 +29,7 @@ def idempotent(handler: Handler) -> Handler:
 
     Key, effect and answer are stored in one transaction: a retry finds all or nothing, and of two
     at once the second waits in the database for the first. A request that was refused had no
-    effect and is not remembered; the same key may then try again.
+    effect and is not remembered; the same key may then try again. Keys are kept for KEPT_HOURS.
     """
 
     @wraps(handler)
@@ -36,10 +39,12 @@ def idempotent(handler: Handler) -> Handler:
             return handler(view, request, *args, **kwargs)
         wanted = {"user": request.user, "key": _checked(key)}
         fingerprint = _fingerprint(request)
-        if stored := IdempotentRequest.objects.filter(**wanted).first():
+        expired = timezone.now() - timedelta(hours=KEPT_HOURS)
+        if stored := IdempotentRequest.objects.filter(**wanted, created_at__gt=expired).first():
             return _again(stored, fingerprint)
         try:
             with transaction.atomic():
+                _forget(request.user, expired)
                 stored = IdempotentRequest.objects.create(**wanted, fingerprint=fingerprint)
                 response = handler(view, request, *args, **kwargs)
                 _store(stored, response)
@@ -53,6 +58,10 @@ def idempotent(handler: Handler) -> Handler:
 
     answer_once.idempotent = True
     return answer_once
+
+
+def _forget(user: Any, expired: datetime) -> None:
+    IdempotentRequest.objects.filter(user=user, created_at__lte=expired).delete()
 
 
 def _checked(key: str) -> str:

@@ -70,7 +70,8 @@ KEY = OpenApiParameter(
     idempotency.HEADER,
     {"type": "string", "minLength": 1, "maxLength": idempotency.LONGEST_KEY},
     OpenApiParameter.HEADER,
-    description="A request sent again with the same key is answered alike and acts once.",
+    description=f"A request sent again with the same key within {idempotency.KEPT_HOURS} hours "
+    "is answered alike and acts once.",
 )
 
 
@@ -82,6 +83,22 @@ def refuses(*statuses: int) -> Callable[[Any], Any]:
         return handler
 
     return note
+
+
+COMMON = """
+
+**Authentication.** `POST auth/token` gives a token; send it as `Authorization: Token …`. A session
+of the pages is accepted too, with its CSRF token for all but reading.
+
+**Roles.** Viewers read and score. Operators also send samples, start, cancel, promote, roll back,
+and change when and whether policies fire. Admins also create, configure and delete.
+
+**Lists** come in pages: follow `next` until it is null.
+
+**Errors** are problem details (RFC 9457, `application/problem+json`); `errors` names each field at
+fault. Where the type is not `about:blank`, it is one of:
+
+"""
 
 
 class TrueSchema(AutoSchema):
@@ -158,6 +175,13 @@ def _option_schema(option: Option) -> dict[str, Any]:
         bounds = {"minimum": option.minimum, "maximum": option.maximum}
         schema |= {key: bound for key, bound in bounds.items() if abs(bound) != float("inf")}
     return schema
+
+
+def explain(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """Say in the description's head what holds for all operations."""
+    kinds = "".join(f"- `{TYPES}{kind}`: {title}\n" for kind, title in TITLES.items())
+    result["info"]["description"] += COMMON + kinds
+    return result
 
 
 def contract_paths(endpoints: list[tuple[Any, ...]], **kwargs: Any) -> list[tuple[Any, ...]]:
