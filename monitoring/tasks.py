@@ -12,6 +12,7 @@ from monitoring.freshness import Freshness
 from monitoring.live_quality import judge
 from monitoring.models import LiveScoring
 from monitoring.series import Measurement, record_all
+from updates.artifacts import CorruptArtifact
 from updates.models import Recommender
 from updates.samples.log import Head
 
@@ -48,6 +49,8 @@ def _judge_all(recommenders: list[Recommender], heads: dict[int, Head], now: dat
             continue
         try:
             judge(recommender, head.last_offset, now)
+        except CorruptArtifact as error:
+            logger.warning("%s cannot be judged: %s", recommender.slug, error)
         except Exception:
             # One model that cannot be loaded must not hide how the others do.
             logger.exception("judging %s", recommender.slug)
