@@ -1,4 +1,4 @@
-"""``manage.py simulate``: what it refuses; tests of the flow and of faults hold how it plays."""
+"""What ``manage.py simulate`` refuses; how it plays is tested with the flow and in faults."""
 
 import pytest
 from django.core.management import CommandError, call_command
