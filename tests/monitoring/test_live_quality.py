@@ -56,6 +56,7 @@ def test_a_small_window_waits_for_more_and_counts_what_it_has(live, append):
 
 
 def test_samples_learned_before_they_were_looked_at_are_left_out(live, append, update):
+    look(live)
     append(live.recommender, 500)
     update(live.recommender, "incremental")
     append(live.recommender, 80)
