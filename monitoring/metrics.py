@@ -33,19 +33,17 @@ class UnknownMetric(ValueError):
 
 @dataclass(frozen=True)
 class Metric:
-    """One kind of series.
+    """One kind of series; those of a policy are kept under its name as label.
 
     unit : of its values; "" for a ratio without one.
     holds : its value stays true until the next point (what is deployed does, what is measured on
         a window of samples does not).
-    labelled_by : what its label names, e.g. the policy; "" where there is one series a recommender.
     """
 
     name: str
     unit: str
     definition: str
     holds: bool = False
-    labelled_by: str = ""
 
 
 _ON_ARRIVAL = "of the live version on newly arrived samples, before any version learned them"
@@ -130,13 +128,11 @@ METRICS: dict[str, Metric] = {
             DECLARED_CADENCE_SECONDS,
             "s",
             "Time between two fires of a policy, by its cadence.",
-            labelled_by="policy",
         ),
         Metric(
             ACHIEVED_CADENCE_SECONDS,
             "s",
             "Time between the last two fires of a policy that started a run, as they happened.",
-            labelled_by="policy",
         ),
     )
 }
