@@ -180,6 +180,7 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(as_operator, setting
         (gzip.compress(b'{"label": 1, "event_time": 0}')[:-4], "gzip", 400),
         (b"{}", "br", 415),
     ],
+    ids=["not packed", "cut off", "packed otherwise"],
 )
 def test_a_body_that_cannot_be_unpacked_is_refused(packed, encoding, status, as_operator):
     assert send_packed(as_operator, packed, encoding).status_code == status
