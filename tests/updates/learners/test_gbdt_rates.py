@@ -35,13 +35,15 @@ def naive_rates(rows):
         users = [row["user"]]
         tags = list(dict.fromkeys(tag for tag in row["tags"] or [] if tag)) or [None]
         features = [users, tags, [(user, tag) for user in users for tag in tags]]
-        cells = [[sums[i, value] for value in values] for i, values in enumerate(features)]
-        known = np.array([np.sum(cell, axis=0) for cell in cells])
+        known = np.array(
+            [sum(sums[i, value] for value in values) for i, values in enumerate(features)]
+        )
         prior = positives / weight
         found.append((known[:, 0] + SMOOTHING * prior) / (known[:, 1] + SMOOTHING))
         counted = row["weight"] * np.array([row["label"], 1.0])
-        for cell in itertools.chain(*cells):
-            np.add(cell, counted, out=cell)
+        for i, values in enumerate(features):
+            for value in values:
+                sums[i, value] += counted
         positives, weight = positives + counted[0], weight + counted[1]
     return np.array(found).reshape(-1, 3)
 
