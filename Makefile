@@ -31,7 +31,8 @@ run: install
 		{ status=$$?; [ $$status -eq 130 ] || exit $$status; }
 
 test: install-dev
-	$(PY) -m pytest -n auto --dist loadgroup
+	$(PY) -m pytest -n auto --dist loadgroup --ignore tests/browser
+	$(PY) -m pytest tests/browser
 
 lint: install-dev
 	$(VENV)/bin/ruff check .
