@@ -39,7 +39,8 @@ class Quality:
 def losses(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """(n,) log losses in nats."""
     p = np.clip(predictions, CLIP, 1 - CLIP)
-    return -np.where(labels > 0.5, np.log(p), np.log1p(-p))
+    found: np.ndarray = -np.where(labels > 0.5, np.log(p), np.log1p(-p))
+    return found
 
 
 def entropy(mean_label: float) -> float:
