@@ -28,7 +28,7 @@ REQUEST_ROWS = 1_000
 
 
 def tables(
-    samples: int = 500_000, river_samples: int = 20_000, repetitions: int = 5
+    samples: int = 500_000, river_samples: int = 50_000, repetitions: int = 5
 ) -> Iterator[Table]:
     """Encoded rows alone; whole path against Vowpal Wabbit; whole path against River."""
     clicks = simulate(samples)

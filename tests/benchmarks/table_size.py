@@ -1,52 +1,72 @@
-"""Learning as the table grows: 100 thousand keys and 10 million."""
+"""Learning as the table of parameters outgrows the caches: 100 k and 10 M keys."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
-from tests.benchmarks.harness import Table, alternate, rates, timed
-from tests.benchmarks.peers import FTRL
+from tests.benchmarks.harness import Table, alternate, rates, timed, times_as_fast
 from updates.learners.sparse import ftrl
 from updates.learners.sparse.algorithm import Rows
 from updates.learners.sparse.model import SparseModel
 
 FEATURES = 20
+SKEW = 4  # a key's rank is size · u^SKEW, u uniform: half of the features are 6 % of the keys
 
 
 def tables(
-    samples: int = 200_000, sizes: tuple[int, ...] = (100_000, 10_000_000), repetitions: int = 3
+    sizes: Sequence[int] = (100_000, 10_000_000), samples: int = 200_000, repetitions: int = 5
 ) -> Iterator[Table]:
-    """Rows of 20 uniformly drawn known keys: the worst case for the caches."""
-    found = []
-    for keys in sizes:
-        model = SparseModel(ftrl.FTRL, ftrl.Parameters(**asdict(FTRL())))
-        for first in range(0, keys, FEATURES * samples):
-            model.learn(_rows(np.arange(first, min(first + FEATURES * samples, keys))))
-        drawn = np.random.default_rng(1).integers(0, keys, FEATURES * samples)
-        rows = _rows(drawn)
-        seconds = alternate({"learn": timed(lambda m=model, r=rows: m.learn(r))}, repetitions)
-        count = len(rows.labels)
-        found.append(
-            {
-                "keys": model.table.size,
-                "rows/s min / median / max": rates(count, seconds["learn"]),
-            }
+    """The same rows' worth of learning in tables of different sizes, skewed and uniform."""
+    random = np.random.default_rng(1)
+    models = {size: _filled(size, random) for size in sizes}
+    rows = []
+    for skew, name in ((SKEW, "skewed"), (1, "uniform")):
+        contenders = {
+            size: partial(model.learn, _draw(size, samples, skew, random))
+            for size, model in models.items()
+        }
+        seconds = alternate(
+            {str(size): timed(work) for size, work in contenders.items()}, repetitions
         )
-    yield Table(f"Table size: FTRL, {FEATURES} uniform keys a row", found)
+        smallest = seconds[str(min(sizes))]
+        for size, model in models.items():
+            spent = seconds[str(size)]
+            rows.append(
+                {
+                    "keys": size,
+                    "which keys a row has": name,
+                    "rows/s min / median / max": rates(samples, spent),
+                    "times as fast as the smallest": times_as_fast(spent, smallest),
+                    "bytes a key": round(model.table.nbytes / size),
+                }
+            )
+    yield Table(f"Table size: FTRL on encoded rows of {FEATURES} features", rows)
 
 
-def _rows(numbers: np.ndarray) -> Rows:
-    """Rows of FEATURES keys each, spread over all 64 bits."""
-    numbers = numbers[: len(numbers) // FEATURES * FEATURES]
-    keys = (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    count = len(keys) // FEATURES
-    return Rows(
-        np.arange(0, len(keys) + 1, FEATURES, dtype=np.int64),
-        keys,
-        np.ones(len(keys)),
-        (np.arange(count) % 3 == 0).astype(np.float64),
-        np.ones(count),
-    )
+def _filled(size: int, random: np.random.Generator) -> SparseModel:
+    model = SparseModel(ftrl.FTRL, ftrl.Parameters(alpha=0.1, beta=1.0, l1=1.0, l2=0.0))
+    model.learn(_rows(_keys(np.arange(size)), random))
+    return model
+
+
+def _draw(size: int, samples: int, skew: float, random: np.random.Generator) -> Rows:
+    ranks = (size * random.random((samples, FEATURES)) ** skew).astype(np.int64)
+    # Each feature has a range of keys of its own, so that no key comes twice in a row.
+    ranks = ranks // FEATURES * FEATURES + np.arange(FEATURES)
+    return _rows(_keys(ranks.ravel() % size), random)
+
+
+def _keys(numbers: np.ndarray) -> np.ndarray:
+    """A scattered key for each number, never 0 (an odd multiplier permutes the 64-bit numbers)."""
+    return (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+
+
+def _rows(keys: np.ndarray, random: np.random.Generator) -> Rows:
+    samples = len(keys) // FEATURES
+    keys = keys[: samples * FEATURES]
+    labels = (random.random(samples) < 0.3).astype(np.float64)
+    indptr = np.arange(0, len(keys) + 1, FEATURES)
+    return Rows(indptr, keys, np.ones(len(keys)), labels, np.ones(samples))

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from updates.flows.store import artifacts
 from updates.models import ModelVersion, Recommender, UpdateRun
 from updates.models.run import ACTIVE
+from updates.store import artifacts
 
 
 class StillUpdating(RuntimeError):

@@ -17,13 +17,13 @@ from updates import signals
 from updates.flows.attempt import Attempt, Stopped
 from updates.flows.evaluate import Evaluation, evaluate
 from updates.flows.promote import BaseMoved, WouldGoBack, promote_result
-from updates.flows.store import artifacts
 from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.lease import LeaseLost
 from updates.models.policy import Strategy
 from updates.models.run import IllegalRunMove, RunState
 from updates.models.version import VersionState
 from updates.samples.log import SampleLog
+from updates.store import artifacts
 from updates.strategies import full, incremental
 from updates.strategies.base import Candidate, NothingToLearn
 

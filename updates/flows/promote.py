@@ -6,10 +6,10 @@ from django.db import transaction
 
 from updates import signals
 from updates.flows.deploy import deploy
-from updates.flows.store import artifacts
 from updates.models import ComponentLease, Deployment, ModelVersion, UpdateRun
 from updates.models.deployment import DeploymentKind
 from updates.models.run import RunState
+from updates.store import artifacts
 
 
 class WouldGoBack(RuntimeError):

@@ -2,9 +2,9 @@
 
 from django.utils import timezone
 
-from updates.flows.store import artifacts
 from updates.models import ModelVersion, Recommender, UpdateRun
 from updates.models.run import ACTIVE
+from updates.store import artifacts
 
 
 def prune(recommender: Recommender) -> int:

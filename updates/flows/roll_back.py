@@ -7,10 +7,10 @@ from django.db import transaction
 from updates import signals
 from updates.flows.cancel import cancel
 from updates.flows.deploy import deploy
-from updates.flows.store import artifacts
 from updates.models import Deployment, ModelVersion, Recommender, UpdatePolicy
 from updates.models.deployment import DeploymentKind
 from updates.models.run import ACTIVE
+from updates.store import artifacts
 
 
 class RollBackError(ValueError):

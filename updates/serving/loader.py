@@ -3,11 +3,11 @@
 import json
 
 from updates.artifacts import MANIFEST
-from updates.flows.store import artifacts
 from updates.learners import registry
 from updates.learners.base import Learner
 from updates.models import ModelVersion
 from updates.samples.schema import SampleSchema
+from updates.store import artifacts
 
 
 def load(version: ModelVersion, *, serving: bool) -> Learner:

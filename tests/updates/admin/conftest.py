@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from updates.flows.append_samples import append_samples
 from updates.flows.deploy import deploy
-from updates.flows.store import artifacts
 from updates.models import ModelVersion
+from updates.store import artifacts
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.updates.admin.conftest import address, told
-from updates.flows.store import artifacts
 from updates.models import Deployment
+from updates.store import artifacts
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from openapi_core.testing import MockRequest
 from rest_framework.test import APIClient
 
 from tests.updates.flows.conftest import *  # noqa: F403 - a recommender with a live version
-from updates.flows.store import artifacts
 from updates.models import Deployment, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.version import VersionState
+from updates.store import artifacts
 
 V1 = "/api/v1/"
 

@@ -6,9 +6,9 @@ import pytest
 from django.db import connections
 
 from tests.updates.api.conftest import Caller
-from updates.flows.store import artifacts
 from updates.models import Recommender, UpdateRun
 from updates.samples.log import SampleLog
+from updates.store import artifacts
 
 MUSIC = {
     "slug": "music",

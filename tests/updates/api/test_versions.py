@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from tests.updates.api.conftest import Caller
 from updates.flows.promote import promote
-from updates.flows.store import artifacts
 from updates.models import Deployment, Recommender
+from updates.store import artifacts
 
 VERSIONS = "recommenders/news/versions"
 ROLLBACK = "recommenders/news/rollback"

@@ -92,6 +92,6 @@ def test_each_learner_can_be_updated_by_each_strategy(
 def _files(version):
     import json
 
-    from updates.flows.store import artifacts
+    from updates.store import artifacts
 
     return json.loads((artifacts().open(version.digest) / "manifest.json").read_text())["files"]

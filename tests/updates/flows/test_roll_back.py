@@ -4,9 +4,9 @@ import pytest
 
 from updates.artifacts import CorruptArtifact
 from updates.flows.roll_back import RollBackError, lift_hold, roll_back
-from updates.flows.store import artifacts
 from updates.flows.trigger import trigger
 from updates.models import Deployment
+from updates.store import artifacts
 
 
 @pytest.fixture

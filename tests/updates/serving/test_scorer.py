@@ -7,10 +7,10 @@ import pytest
 import time_machine
 
 from updates.flows.roll_back import roll_back
-from updates.flows.store import artifacts
 from updates.models import Deployment, ServingReport
 from updates.samples.parse import ParseError
 from updates.serving.scorer import NoLiveVersion, Scorer
+from updates.store import artifacts
 
 ROWS = [{"item": "i3", "user": "u1"}, {"item": "i7", "genres": ["g1"]}]
 
