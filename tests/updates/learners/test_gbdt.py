@@ -208,12 +208,14 @@ def test_no_score_overflows():
 
 
 FORK = """
-import os
+import os, sys
 from tests.updates.learners.streams import SCHEMA, stream
 from updates.learners import registry
 
 learner = registry.get("gbdt")(SCHEMA)
-learner.fit([stream(4000)]) if os.fork() == 0 else os.wait()
+if os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+learner.fit([stream(4000)])
 """
 
 
