@@ -50,7 +50,6 @@ def killed_child_alone(stack, run):
         (killed_in_training, "full", {}),
         (killed_in_evaluation, "full", {}),
         (killed_between_files_and_database, "full", {}),
-        (killed_between_files_and_database, "incremental", {}),
         (killed_child_alone, "incremental", {}),
         (
             killed_while_trees_grow,
