@@ -20,18 +20,6 @@ def killed_in_training(stack, run):
         stack.kill("runs")
 
 
-def killed_in_evaluation(stack, run):
-    with held_in(run, "evaluating"):
-        stack.kill("runs")
-
-
-def killed_between_files_and_database(stack, run):
-    before = set(stack.data.glob("artifacts/*/*"))
-    with held_in(run, "evaluating"):
-        wait_until(lambda: set(stack.data.glob("artifacts/*/*")) - before)
-        stack.kill("runs")
-
-
 def killed_while_trees_grow(stack, run):
     growing = {"pk": run, "progress_phase": "growing trees", "progress_done__gt": 0}
     wait_until(lambda: UpdateRun.objects.using(STACK).filter(**growing).exists(), 30)
@@ -48,9 +36,7 @@ def killed_child_alone(stack, run):
     ("kill", "strategy", "about"),
     [
         (killed_in_training, "full", {}),
-        (killed_in_evaluation, "full", {}),
-        (killed_between_files_and_database, "full", {}),
-        (killed_child_alone, "incremental", {}),
+        (killed_child_alone, "full", {}),
         (
             killed_while_trees_grow,
             "full",
