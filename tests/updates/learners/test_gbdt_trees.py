@@ -53,7 +53,7 @@ def test_a_rare_label_stays_calibrated_through_many_refits():
     assert probabilities.sum() / rows.labels.sum() == pytest.approx(1.0, abs=0.05)
 
 
-def test_weights_count():
+def test_a_row_counts_as_often_as_its_weight_says():
     rows = rows_of()
     positive = rows._replace(weights=1.0 + 9.0 * rows.labels)
 
@@ -86,4 +86,4 @@ def test_whoever_watches_stops_it_before_the_next_tree():
     with pytest.raises(KeyboardInterrupt):
         Trees.grow(rows_of(), 0.0, 20, PARAMETERS, stop)
 
-    assert seen == [("growing trees", tree, 20) for tree in range(8)]
+    assert seen == [("growing trees", tree, 20) for tree in range(1, 8)]
