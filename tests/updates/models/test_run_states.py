@@ -4,7 +4,13 @@ import pytest
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from updates.models import Recommender, UpdateRun
 from updates.models.append_only import AppendOnlyError
@@ -17,6 +23,15 @@ LEGAL = {
     "evaluating": {"queued", "promoted", "rejected", "failed", "cancelled"},
 }
 STATES = st.sampled_from(RunState)
+WAYS = {
+    "queued": [],
+    "running": ["running"],
+    "evaluating": ["running", "evaluating"],
+    "promoted": ["running", "evaluating", "promoted"],
+    "rejected": ["running", "evaluating", "rejected"],
+    "failed": ["failed"],
+    "cancelled": ["cancelled"],
+}
 
 
 class Life(RuleBasedStateMachine):
@@ -36,6 +51,13 @@ class Life(RuleBasedStateMachine):
         as_attempt = None if behind is None else self.attempt - behind
         legal = to in LEGAL.get(self.state, ()) and behind != 1
         self._try(legal, to, lambda: self.run.move(to, as_attempt=as_attempt))
+
+    @precondition(lambda self: self.state in LEGAL)
+    @rule(data=st.data())
+    def go_on(self, data):
+        """A legal move: the far ends of a life would be rare by chance alone."""
+        to = data.draw(st.sampled_from(sorted(LEGAL[self.state])))
+        self._try(True, to, lambda: self.run.move(RunState(to), as_attempt=self.attempt))
 
     @rule()
     def claim(self):
@@ -82,8 +104,8 @@ def test_only_the_moves_of_the_table_are_made_and_each_leaves_one_row(make_recom
     run_state_machine_as_test(
         Life,
         settings=settings(
-            max_examples=60,
-            stateful_step_count=12,
+            max_examples=100,
+            stateful_step_count=15,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
         ),
@@ -95,6 +117,19 @@ def run(make_recommender):
     return UpdateRun.objects.create(
         recommender=make_recommender(), strategy="full", components=["weights"]
     )
+
+
+@pytest.mark.parametrize("to", RunState.values)
+@pytest.mark.parametrize("state", RunState.values)
+def test_each_pair_of_states_is_a_move_only_if_the_table_has_it(run, state, to):
+    for step in WAYS[state]:
+        run.move(RunState(step))
+    if to in LEGAL.get(state, ()):
+        run.move(RunState(to))
+        assert run.state == to
+    else:
+        with pytest.raises(IllegalRunMove, match=f"is {state} .*cannot become {to}"):
+            run.move(RunState(to))
 
 
 def test_a_run_that_ended_says_why_and_when(run, operator):
