@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
@@ -23,13 +23,14 @@ from updates.admin.receipt import receipt_table
 from updates.admin.refusals import told
 from updates.admin.related import state_of
 from updates.admin.roles import Operable
-from updates.admin.shown import link, linked
+from updates.admin.shown import link, linked, moment
 from updates.flows.change_cadence import change_cadence
 from updates.flows.pause import pause, resume
 from updates.flows.preview_cadence import preview_cadence
 from updates.flows.roll_back import lift_hold
 from updates.flows.trigger import trigger
 from updates.models import Recommender, UpdatePolicy
+from updates.samples.log import LogUnavailable
 
 
 @admin.register(UpdatePolicy)
@@ -87,6 +88,14 @@ class UpdatePolicyAdmin(Operable, AuditedAdmin):
             return super().add_view(request, form_url, extra_context)
         return self._choose_recommender(request)
 
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any) -> HttpResponse:
+        try:
+            return super().change_view(request, object_id, *args)
+        except LogUnavailable:
+            # A change of cadence asks the log what has fallen due; the transaction is undone.
+            messages.error(request, "The sample log does not answer: nothing was saved.")
+            return redirect(request.get_full_path())
+
     def _choose_recommender(self, request: HttpRequest) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
@@ -104,7 +113,7 @@ class UpdatePolicyAdmin(Operable, AuditedAdmin):
             self._save_changes(request, obj, set(form.changed_data))
         else:
             obj.save()
-            self._tell_first_fires(request, obj)
+            self._tell_first_fire(request, obj)
         for question in preview_cadence(obj, timezone.now()).questions:
             messages.warning(request, question)
 
@@ -118,9 +127,9 @@ class UpdatePolicyAdmin(Operable, AuditedAdmin):
             if rest := sorted(changed - {"enabled", *CADENCE_FIELDS}):
                 obj.save(update_fields=rest)
 
-    def _tell_first_fires(self, request: HttpRequest, obj: UpdatePolicy) -> None:
-        phrase = words.cadence(obj.cadence)
-        messages.info(request, f"It fires {phrase}; creating it fired nothing.")
+    def _tell_first_fire(self, request: HttpRequest, obj: UpdatePolicy) -> None:
+        first = f", first on {moment(obj.next_due_at)}" if obj.next_due_at else ""
+        messages.info(request, f"It fires {words.cadence(obj.cadence)}{first}.")
 
     @admin.action(description="Run now", permissions=["operate"])
     def run_now(self, request: HttpRequest, queryset: QuerySet) -> None:

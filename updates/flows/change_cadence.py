@@ -5,8 +5,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from updates.cadence import Cadence
+from updates.cadence import Cadence, Trigger
 from updates.models import CadenceChange, UpdatePolicy
+from updates.samples.log import SampleLog
 from updates.scheduling import claim_timed
 
 FIELDS = ["trigger", "interval_seconds", "cron", "timezone", "every_samples"]
@@ -19,7 +20,8 @@ def change_cadence(
 
     No fire is lost: one that fell due before the change is run first. None is doubled, and the
     edit itself fires nothing: the new schedule counts from the last fire, and begins in the
-    future. The receipt holds the next fires before and after. Raises CadenceError.
+    future. The receipt holds the next fires before and after. Raises CadenceError, and
+    LogUnavailable where the sample log is asked and does not answer.
     """
     cadence.validate()
     now = timezone.now()
@@ -32,8 +34,10 @@ def change_cadence(
         for field in FIELDS:
             setattr(policy, field, getattr(cadence, field))
         policy.next_due_at = cadence.next_fire(last=policy.last_due_at or now, after=now)
+        if cadence.trigger is Trigger.SAMPLES:
+            policy.fired_through_offset = _last_fire_passed(policy)
         policy._history_user = by
-        policy.save(update_fields=[*FIELDS, "next_due_at"])
+        policy.save(update_fields=[*FIELDS, "next_due_at", "fired_through_offset"])
         return CadenceChange.objects.create(
             policy=policy,
             changed_at=now,
@@ -44,3 +48,9 @@ def change_cadence(
             fires_after=cadence.preview(policy.next_due_at, fires),
             claimed_due_at=claimed,
         )
+
+
+def _last_fire_passed(policy: UpdatePolicy) -> int:
+    """The newest offset, counted in steps from the last fire, at which it would have fired."""
+    arrived = SampleLog(policy.recommender).head().last_offset - policy.fired_through_offset
+    return policy.fired_through_offset + arrived - arrived % policy.every_samples

@@ -4,7 +4,9 @@ through its flow."""
 import pytest
 
 from tests.updates.admin.conftest import address, errors, policy_data, told
+from updates.admin.shown import moment
 from updates.models import CadenceChange, UpdatePolicy
+from updates.samples.log import LogUnavailable, SampleLog
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def test_an_admin_creates_a_policy_and_it_fires_nothing_yet(as_admin, add_page, 
     created = recommender.policies.get()
     assert created.next_due_at is not None
     assert not recommender.runs.exists()
-    assert "It fires every 1 h; creating it fired nothing." in told(answer)
+    assert f"It fires every 1 h, first on {moment(created.next_due_at)}." in told(answer)
 
 
 def test_which_recommender_is_asked_first(as_admin, recommender, make_recommender):
@@ -124,6 +126,20 @@ def test_a_fire_that_was_due_is_run_and_linked_in_the_receipt(
     run = recommender.runs.get()
     assert run.due_at == due_at
     assert address("updaterun_change", run.pk) in told(answer)
+
+
+def test_a_sample_log_that_does_not_answer_is_told_and_nothing_is_saved(
+    as_admin, hourly, monkeypatch
+):
+    def fail(log):
+        raise LogUnavailable("no answer")
+
+    monkeypatch.setattr(SampleLog, "head", fail)
+    data = policy_data(trigger="samples", every_samples="100", min_samples="5")
+    answer = as_admin.post(change_page(hourly), data)
+    hourly.refresh_from_db()
+    assert (hourly.trigger, hourly.min_samples) == ("interval", 1)
+    assert "The sample log does not answer: nothing was saved." in told(answer)
 
 
 def test_what_is_no_cadence_makes_no_receipt(as_admin, hourly):
