@@ -21,11 +21,12 @@ def tables(
 ) -> Iterator[Table]:
     """The same rows' worth of learning in tables of different sizes, skewed and uniform."""
     random = np.random.default_rng(1)
-    models = {size: _filled(size, random) for size in sizes}
+    keys = {size: random.integers(1, 1 << 63, size, np.uint64) for size in sizes}
+    models = {size: _filled(keys[size], random) for size in sizes}
     rows = []
     for skew, name in ((SKEW, "skewed"), (1, "uniform")):
         contenders = {
-            size: partial(model.learn, _draw(size, samples, skew, random))
+            size: partial(model.learn, _draw(keys[size], samples, skew, random))
             for size, model in models.items()
         }
         seconds = alternate(
@@ -46,22 +47,17 @@ def tables(
     yield Table(f"Table size: FTRL on encoded rows of {FEATURES} features", rows)
 
 
-def _filled(size: int, random: np.random.Generator) -> SparseModel:
+def _filled(keys: np.ndarray, random: np.random.Generator) -> SparseModel:
     model = SparseModel(ftrl.FTRL, ftrl.Parameters(alpha=0.1, beta=1.0, l1=1.0, l2=0.0))
-    model.learn(_rows(_keys(np.arange(size)), random))
+    model.learn(_rows(keys, random))
     return model
 
 
-def _draw(size: int, samples: int, skew: float, random: np.random.Generator) -> Rows:
-    ranks = (size * random.random((samples, FEATURES)) ** skew).astype(np.int64)
-    # Each feature has a range of keys of its own, so that no key comes twice in a row.
+def _draw(keys: np.ndarray, samples: int, skew: float, random: np.random.Generator) -> Rows:
+    ranks = (len(keys) * random.random((samples, FEATURES)) ** skew).astype(np.int64)
+    # Each feature has keys of its own, so that none comes twice in a row.
     ranks = ranks // FEATURES * FEATURES + np.arange(FEATURES)
-    return _rows(_keys(ranks.ravel() % size), random)
-
-
-def _keys(numbers: np.ndarray) -> np.ndarray:
-    """A scattered key for each number, never 0 (an odd multiplier permutes the 64-bit numbers)."""
-    return (numbers.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    return _rows(keys[ranks.ravel()], random)
 
 
 def _rows(keys: np.ndarray, random: np.random.Generator) -> Rows:
