@@ -13,9 +13,9 @@ READ_ONLY = [name for name in LISTS if name not in ("recommender", "updatepolicy
 
 
 @pytest.fixture(params=["viewer", "operator", "admin"])
-def anyone(request):
+def anyone(request, as_viewer, as_operator, as_admin):
     """Somebody of each role in turn, signed in."""
-    return request.getfixturevalue(f"as_{request.param}")
+    return {"viewer": as_viewer, "operator": as_operator, "admin": as_admin}[request.param]
 
 
 def test_each_role_reads_every_list(anyone):
