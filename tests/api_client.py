@@ -41,8 +41,13 @@ class ApiClient:
     @classmethod
     def log_in(cls, url: str, username: str, password: str) -> Self:
         """With a new token for a name and password."""
+        return cls(url, cls.token(url, username, password))
+
+    @classmethod
+    def token(cls, url: str, username: str, password: str) -> str:
+        """A new token for a name and password."""
         credentials = {"username": username, "password": password}
-        return cls(url, cls(url).call("POST", "auth/token", credentials)["token"])
+        return str(cls(url).call("POST", "auth/token", credentials)["token"])
 
     def another(self) -> ApiClient:
         """The same right on a connection of its own."""

@@ -37,11 +37,13 @@ SETTINGS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DEBUG", "HTTPS", "DJANGO
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 PREPARE = """
+import sys
 import django
 django.setup()
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
-call_command("collectstatic", interactive=False, verbosity=0)
+if "web" in sys.argv:
+    call_command("collectstatic", interactive=False, verbosity=0)
 call_command("createsuperuser", interactive=False, verbosity=0, username="admin")
 """
 
@@ -92,7 +94,7 @@ class Stack:
         self.data.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
         try:
-            self.python("-c", PREPARE, env=self._superuser())
+            self.python("-c", PREPARE, *self.names, env=self._superuser())
             for name in self.names:
                 self._spawn(name)
             for name in self.names:

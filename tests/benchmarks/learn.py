@@ -78,8 +78,8 @@ def against_vowpal_wabbit(clicks: Clicks, repetitions: int) -> Table:
         clicks.write_vw(text)
         bodies, batches = clicks.ndjson(REQUEST_ROWS), clicks.batches(BATCH_ROWS)
         contenders = {
-            "ours, Arrow in memory, one thread": partial(_ours, batches, clicks),
-            "ours, NDJSON in memory, one thread": partial(_ours_from_ndjson, bodies, clicks),
+            "ours, Arrow in memory, one thread": partial(ours, batches, clicks),
+            "ours, NDJSON in memory, one thread": partial(ours_from_ndjson, bodies, clicks),
             "vw --ftrl, text file, two threads": partial(vowpal_wabbit, text, PARAMETERS),
         }
         rows = _compare(contenders, clicks, repetitions)
@@ -90,7 +90,7 @@ def against_river(clicks: Clicks, repetitions: int) -> Table:
     """The same rows as Arrow in memory, and as Python dicts, which is what River takes."""
     dicts, batches = clicks.dicts(), clicks.batches(BATCH_ROWS)
     contenders = {
-        "ours, Arrow in memory": partial(_ours, batches, clicks),
+        "ours, Arrow in memory": partial(ours, batches, clicks),
         "River FTRLProximal, dicts in memory": partial(river, dicts, clicks.labels, PARAMETERS),
     }
     rows = _compare(contenders, clicks, repetitions)
@@ -129,7 +129,7 @@ def _note(clicks: Clicks) -> str:
     return f"{count:,} rows; {parameters}; the true model's log loss is {least:.5f}."
 
 
-def _ours(batches: Sequence[pa.RecordBatch], clicks: Clicks) -> Learned:
+def ours(batches: Sequence[pa.RecordBatch], clicks: Clicks) -> Learned:
     """Encode, predict, learn, keep the names."""
     learner = SparseLinear(SCHEMA, asdict(PARAMETERS))
     began = time.perf_counter()
@@ -139,11 +139,11 @@ def _ours(batches: Sequence[pa.RecordBatch], clicks: Clicks) -> Learned:
     return Learned(seconds, log_loss, learner.sparsity().non_zero)
 
 
-def _ours_from_ndjson(bodies: Sequence[bytes], clicks: Clicks) -> Learned:
+def ours_from_ndjson(bodies: Sequence[bytes], clicks: Clicks) -> Learned:
     """Parse bodies of requests first, and learn them in the batches that the log makes of them."""
     began = time.perf_counter()
     parsed = pa.Table.from_batches(parse_ndjson(SCHEMA, body).batch for body in bodies)
     batches = parsed.combine_chunks().to_batches(max_chunksize=BATCH_ROWS)
     parsing = time.perf_counter() - began
-    learned = _ours(batches, clicks)
+    learned = ours(batches, clicks)
     return Learned(parsing + learned.seconds, learned.log_loss, learned.non_zero)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,26 +14,37 @@ import pyarrow as pa
 
 from tests.api_client import ApiClient
 from tests.benchmarks.clicks import SCHEMA
-from tests.stack import Stack
+from tests.stack import NAMES, Stack
 from updates.samples.ipc import to_ipc
 
 ARROW = "application/vnd.apache.arrow.stream"
 NDJSON = "application/x-ndjson"
 RUN_SECONDS = 300.0
+ACCESS_FORMAT = "answered %(m)s in %(D)s us"  # gunicorn's names for method and microseconds
+ACCESS = r"answered POST in (\d+) us"
 
 
 @contextmanager
-def served(learner: str = "sparse_linear", **options: Any) -> Iterator[tuple[Stack, ApiClient]]:
-    """A fresh stack and a client that may do everything; recommender ``clicks`` is there."""
-    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder)) as stack:
-        api = stack.admin()
-        recommender = {"slug": "clicks", "name": "Clicks", "learner": learner}
-        api.call(
-            "POST",
-            "recommenders",
-            {**recommender, "schema": SCHEMA.to_json(), "learner_options": options},
-        )
+def served(names: Sequence[str] = NAMES) -> Iterator[tuple[Stack, ApiClient]]:
+    """A fresh stack and a client that may do everything; recommender ``clicks`` is there.
+
+    The web writes a line for each answer to its output.
+    """
+    environment = {"GUNICORN_CMD_ARGS": f"--access-logfile - --access-logformat '{ACCESS_FORMAT}'"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Stack(Path(folder), names, environment) as stack,
+        stack.admin() as api,
+    ):
+        recommender = {"slug": "clicks", "name": "Clicks", "learner": "sparse_linear"}
+        api.call("POST", "recommenders", {**recommender, "schema": SCHEMA.to_json()})
         yield stack, api
+
+
+def seconds_in_server(stack: Stack) -> list[float]:
+    """From the first byte of each answered POST to the end of its answer, in order."""
+    output = (stack.logs / "web.log").read_text()
+    return [int(microseconds) / 1e6 for microseconds in re.findall(ACCESS, output)]
 
 
 def send(api: ApiClient, body: bytes, content_type: str) -> None:

@@ -1,0 +1,86 @@
+"""Every benchmark at a tiny size, so that none rots between two measurements."""
+
+import gc
+import importlib
+
+import numpy as np
+import pytest
+
+from tests.benchmarks import __main__, clicks, harness, learn, peers
+
+TINY = {
+    "encode": {"samples": 2_000, "hashed": 200, "repetitions": 1},
+    "learn": {"samples": 2_000, "river_samples": 200, "repetitions": 1},
+    "table_size": {"sizes": (500, 1_000), "samples": 100, "repetitions": 1},
+    "full_update": {"samples": 2_000, "trees": 2, "repetitions": 1, "holdout": 100},
+    "http_append": {"requests": {10: 8}, "repetitions": 1},
+    "score": {"samples": 500, "requests": 5},
+    "startup": {"starts": ("first",)},
+}
+REAL_PROCESSES = {"full_update", "http_append", "score", "startup"}
+
+
+STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
+CASES = [
+    pytest.param(name, marks=STACK if name in REAL_PROCESSES else [], id=name)
+    for name in __main__.NAMES
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_heap():
+    """The harness collects garbage before each turn: not through all that pytest has loaded."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_benchmark_prints_tables_whose_rows_have_the_columns_of_the_first(name):
+    tables = list(importlib.import_module(f"tests.benchmarks.{name}").tables(**TINY[name]))
+    assert tables
+    for table in tables:
+        cells = {line.count("|") for line in table.markdown().splitlines() if line[:1] == "|"}
+        assert cells == {len(table.rows[0]) + 1}
+        assert "nan" not in table.markdown()
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["benchmarks", "lern"])
+    with pytest.raises(SystemExit):
+        __main__.main()
+    assert "no benchmark 'lern'; there are encode, learn" in capsys.readouterr().err
+
+
+def test_vowpal_wabbit_learns_what_we_learn(tmp_path):
+    some = clicks.simulate(3_000)
+    some.write_vw(tmp_path / "clicks.vw")
+    ours = learn.ours(some.batches(1_000), some)
+    theirs = peers.vowpal_wabbit(tmp_path / "clicks.vw", learn.PARAMETERS)
+    assert theirs.log_loss == pytest.approx(ours.log_loss, abs=1e-5)
+    assert theirs.non_zero == pytest.approx(ours.non_zero, rel=0.01)
+
+
+def test_labels_are_drawn_by_the_known_probabilities():
+    some = clicks.simulate(20_000)
+    assert some.labels.mean() == pytest.approx(some.probabilities.mean(), abs=0.01)
+    surprise = (some.labels - some.probabilities)[some.probabilities > 0.5]
+    assert abs(surprise.mean()) < 4 / (2 * np.sqrt(len(surprise)))
+
+
+def test_contenders_take_turns_and_the_first_round_is_not_counted():
+    turns = []
+
+    def contender(name, seconds):
+        return lambda: turns.append(name) or next(seconds)
+
+    seconds = harness.alternate(
+        {"a": contender("a", iter([9.0, 1.0, 2.0])), "b": contender("b", iter([9.0, 3.0, 4.0]))}, 2
+    )
+    assert seconds == {"a": [1.0, 2.0], "b": [3.0, 4.0]}
+    assert "".join(turns) in ("abbaab", "baabba")
+
+
+def test_ratios_are_of_pairs():
+    assert harness.times_as_fast([1.0, 2.0, 5.0], [2.0, 2.0, 20.0]) == 2.0
+    assert harness.rates(100, [1.0, 0.5, 0.1]) == "100 / 200 / 1,000"
