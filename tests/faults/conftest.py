@@ -6,6 +6,7 @@ import pytest
 from django.db import connections
 
 from tests.api_client import ApiClient
+from tests.faults import waiting
 from tests.faults.recommender import STACK, mend
 from tests.stack import Stack
 
@@ -15,7 +16,8 @@ SMALL_SEGMENTS = {"SEGMENT_ROWS": "2000"}
 
 @pytest.fixture(scope="session")
 def _stack(tmp_path_factory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stack"), environment=SMALL_SEGMENTS) as stack:
+    environment = SMALL_SEGMENTS | waiting.install(tmp_path_factory.mktemp("learner"))
+    with Stack(tmp_path_factory.mktemp("stack"), environment=environment) as stack:
         yield stack
 
 

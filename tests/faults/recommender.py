@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
-
-from django.db import transaction
 
 from tests.api_client import ApiClient
 from tests.conftest import SCHEMA, wait_until
+from tests.faults import waiting
 from tests.stack import Stack
 from tests.updates.flows.conftest import learnable_rows
 from updates.models import UpdateRun
@@ -71,12 +71,16 @@ def is_in(run: int, state: str) -> bool:
 
 
 @contextmanager
-def held_in(run: int, state: str) -> Iterator[None]:
-    """Inside, the run is in that state and cannot leave it: its worker's next write waits."""
-    wait_until(lambda: is_in(run, state), 30, f"run {run} was not seen {state}")
-    with transaction.atomic(using=STACK):
-        assert is_in(run, state)
+def waiting_at(stack: Stack, point: str) -> Iterator[None]:
+    """Inside, a run of the learner ``waiting`` has come to that point and goes no further."""
+    told, waits = waiting.files(Path(stack.env[waiting.FOLDER]), point)
+    told.touch()
+    try:
+        wait_until(waits.exists, 30, f"no learner came to {point}")
         yield
+    finally:
+        told.unlink()
+        waits.unlink(missing_ok=True)
 
 
 def mend(stack: Stack) -> None:
