@@ -56,10 +56,10 @@ class Trees:
         """
 
         def watch(state: lightgbm.callback.CallbackEnv) -> None:
-            progress("growing trees", state.iteration, num_trees)
+            progress("growing trees", state.iteration + 1, num_trees)
 
-        # Called before each tree, so that a stopped run does not pay for one more.
-        watch.before_iteration = True  # type: ignore[attr-defined]
+        # Also before LightGBM builds its bins, which on many rows takes longer than a tree.
+        progress("growing trees", 0, num_trees)
         data = lightgbm.Dataset(
             rows.features,
             rows.labels,
