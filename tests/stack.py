@@ -252,10 +252,14 @@ class Stack:
 
 
 def arguments(name: str, port: int) -> list[str]:
-    """Arguments of Python that run a process of the Procfile, without its keeper."""
+    """Arguments of Python that run a process of the Procfile, without its keeper.
+
+    A name such as ``beat-2`` is another of the same kind.
+    """
+    kind = name.partition("-")[0]
     for line in (ROOT / "Procfile").read_text().splitlines():
-        if line.startswith(f"{name}: {KEEPER}"):
-            command = line.removeprefix(f"{name}: {KEEPER}")
+        if line.startswith(f"{kind}: {KEEPER}"):
+            command = line.removeprefix(f"{kind}: {KEEPER}")
             return shlex.split(command.replace("$PORT", str(port)))
     raise StackError(f"the Procfile has no process {name!r} that `{KEEPER.strip()}` keeps")
 

@@ -10,11 +10,14 @@ import enum
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
+
+# Of a cron expression's fires missed while the machine was down: a week of one a minute.
+MOST_COUNTED = 10_000
 
 
 class Trigger(enum.StrEnum):
@@ -79,6 +82,13 @@ class Cadence:
         Fires missed in between are not made up for: they coalesce into the one being claimed.
         """
         return next(self.fires(last=last, after=after), None)
+
+    def missed(self, due: datetime, now: datetime) -> int:
+        """How many fires fell due after ``due`` up to ``now``; they are answered by that one."""
+        if self.trigger is Trigger.INTERVAL and self.interval_seconds:
+            return max(0, (now - due) // timedelta(seconds=self.interval_seconds))
+        later = takewhile(lambda fire: fire <= now, self.fires(last=due, after=due))
+        return sum(1 for _ in islice(later, MOST_COUNTED))
 
     def preview(self, next_due: datetime | None, count: int = 10) -> list[datetime]:
         """The next fires, from the one that is due."""

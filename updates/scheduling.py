@@ -57,15 +57,17 @@ def _fire_if_due(policy: UpdatePolicy, head: Head, now: datetime) -> None:
 def claim_timed(policy: UpdatePolicy, now: datetime, head: Head | None = None) -> bool:
     """Run the fire of its timetable that is due, if any: once, however many try.
 
-    Fires missed since (the machine was down) coalesce into this one.
+    Fires missed since (the machine was down) coalesce into this one, and are counted with it.
     """
     due_at = policy.next_due_at
     if due_at is None or due_at > now or not policy.cadence.timed:
         return False
+    next_due_at = policy.cadence.next_fire(last=due_at, after=now)
+    missed = policy.cadence.missed(due_at, now)
     with transaction.atomic():
-        if not policy.claim(due_at, policy.cadence.next_fire(last=due_at, after=now)):
+        if not policy.claim(due_at, next_due_at):
             return False
-        _fire(policy, due_at, now, head)
+        _fire(policy, due_at, now, head, missed)
     return True
 
 
@@ -95,10 +97,12 @@ def _claim_staleness(policy: UpdatePolicy, head: Head, now: datetime) -> None:
             _fire(policy, now, now, head)
 
 
-def _fire(policy: UpdatePolicy, due_at: datetime, now: datetime, head: Head | None) -> None:
-    """In the transaction of the claim: a run for the fire, or a counted skip."""
+def _fire(
+    policy: UpdatePolicy, due_at: datetime, now: datetime, head: Head | None, missed: int = 0
+) -> None:
+    """In the transaction of the claim: a run for the fire and those missed, or a counted skip."""
     if _nothing_new(policy, head or SampleLog(policy.recommender).head()):
-        policy.skip()
+        policy.skip(fires=1 + missed)
         return
     run = trigger(
         policy.recommender,
@@ -106,6 +110,8 @@ def _fire(policy: UpdatePolicy, due_at: datetime, now: datetime, head: Head | No
         reason=f"{policy.trigger} of {policy.name}",
         due_at=due_at,
     )
+    if missed:
+        run.coalesce(missed)
     transaction.on_commit(
         lambda: signals.policy_fired.send(
             UpdatePolicy, policy=policy, run=run, due_at=due_at, fired_at=now

@@ -99,6 +99,19 @@ def test_cron_missed_for_days_has_one_next_fire():
     assert nightly.next_fire(last=at(3), after=at(12, day=9)) == at(3, day=10)
 
 
+@pytest.mark.parametrize(
+    ("cadence", "missed"),
+    [
+        (HOURLY, 3),
+        (cron("*/30 * * * *"), 7),
+        (Cadence(Trigger.MANUAL), 0),
+    ],
+)
+def test_fires_missed_are_those_after_the_due_one_up_to_now(cadence, missed):
+    assert cadence.missed(due=at(9), now=at(12, minute=30)) == missed
+    assert cadence.missed(due=at(9), now=at(9, minute=29)) == 0
+
+
 def test_the_preview_begins_with_the_fire_that_is_due():
     fires = HOURLY.preview(at(11), count=3)
     assert fires == [at(11), at(12), at(13)]

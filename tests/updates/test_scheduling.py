@@ -37,7 +37,7 @@ def test_a_due_policy_fires_and_is_due_again_an_interval_later(hourly):
 def test_missed_fires_coalesce_into_one(hourly):
     tick(NOON + timedelta(hours=7, minutes=30))
     hourly.refresh_from_db()
-    assert UpdateRun.objects.count() == 1
+    assert UpdateRun.objects.get().coalesced_fires == 6
     assert hourly.next_due_at == NOON + timedelta(hours=8)
 
 
@@ -102,6 +102,15 @@ def test_an_incremental_fire_with_nothing_new_is_counted_and_runs_nothing(recomm
     policy.refresh_from_db()
     assert policy.skipped_fires == 1
     assert not policy.runs.exists()
+
+
+def test_missed_fires_that_found_nothing_new_are_all_counted(recommender, live):
+    policy = recommender.policies.create(
+        name="minutely", strategy="incremental", trigger="interval", interval_seconds=60
+    )
+    tick(policy.next_due_at + timedelta(minutes=4))
+    policy.refresh_from_db()
+    assert policy.skipped_fires == 5
 
 
 def test_a_run_whose_worker_died_is_queued_again(recommender):

@@ -58,10 +58,7 @@ def trigger(
         if due_at is not None:
             waiting = UpdateRun.objects.filter(policy=policy, state=RunState.QUEUED).first()
             if waiting:
-                UpdateRun.objects.filter(pk=waiting.pk).update(
-                    coalesced_fires=waiting.coalesced_fires + 1
-                )
-                waiting.refresh_from_db()
+                waiting.coalesce(1)
                 return waiting
         else:
             _refuse_second_writer(recommender, plan["components"])

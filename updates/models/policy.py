@@ -208,6 +208,6 @@ class UpdatePolicy(models.Model):
             ).update(fired_through_offset=through)
         )
 
-    def skip(self) -> None:
-        """Count a fire that found nothing new to learn."""
-        UpdatePolicy.objects.filter(pk=self.pk).update(skipped_fires=F("skipped_fires") + 1)
+    def skip(self, fires: int = 1) -> None:
+        """Count fires that found nothing new to learn."""
+        UpdatePolicy.objects.filter(pk=self.pk).update(skipped_fires=F("skipped_fires") + fires)

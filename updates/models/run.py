@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from updates.models.append_only import AppendOnly
@@ -176,6 +176,11 @@ class UpdateRun(models.Model):
             started_at=now,
         )
         return self.attempt
+
+    def coalesce(self, fires: int) -> None:
+        """Count further fires of its policy that it answers."""
+        UpdateRun.objects.filter(pk=self.pk).update(coalesced_fires=F("coalesced_fires") + fires)
+        self.refresh_from_db(fields=["coalesced_fires"])
 
     def note(self, attempt: int, **fields: Any) -> bool:
         """Store progress or cost of an attempt under way; false where it is not its any more."""

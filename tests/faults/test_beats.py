@@ -1,0 +1,76 @@
+"""Two beats at once, none for a while: every fire of the schedule is run or counted, once."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests.conftest import wait_until
+from tests.faults.recommender import STACK, Driven
+from updates.models import UpdatePolicy
+
+pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("database")]
+
+EVERY = timedelta(seconds=1)
+
+
+@pytest.fixture
+def policy(api, request):
+    """Fires a full update every second, until the test is over."""
+    recommender = Driven(api, request.node.name.replace("_", "-")[:60])
+    recommender.append(300)
+    about = {"strategy": "full", "trigger": "interval", "cadence": {"interval_seconds": 1}}
+    api.call("POST", f"{recommender.path}/policies", about | {"name": "each-second"})
+    yield UpdatePolicy.objects.using(STACK).get(recommender__slug=recommender.slug)
+    api.call("DELETE", f"{recommender.path}/policies/each-second")
+
+
+def wait_for_runs(policy, count):
+    """That many more of the policy's runs."""
+    goal = policy.runs.count() + count
+    wait_until(lambda: policy.runs.count() >= goal, 25, f"no {count} more runs")
+
+
+def answered(api, policy):
+    """Pause the policy; when each of its runs was due, and how many more fires it answered."""
+    path = f"recommenders/{policy.recommender.slug}/policies/{policy.name}"
+    api.call("PATCH", path, {"enabled": False})
+    return list(policy.runs.order_by("pk").values_list("due_at", "coalesced_fires"))
+
+
+def each_fire_is_answered_once(policy, found):
+    first = policy.next_due_at
+    dues = [due for due, _ in found]
+    assert dues == sorted(set(dues))
+    assert not any((due - first) % EVERY for due in dues)
+    policy.refresh_from_db()
+    fell_due = (policy.next_due_at - first) // EVERY
+    assert sum(1 + coalesced for _, coalesced in found) == fell_due
+    return True
+
+
+def test_with_two_beats_each_fire_has_one_run(stack, api, policy):
+    stack.start("beat-2")
+    wait_for_runs(policy, 6)
+    stack.kill("beat-2")
+    assert each_fire_is_answered_once(policy, answered(api, policy))
+
+
+def test_fires_due_while_no_beat_lives_are_answered_by_one_run(stack, api, policy):
+    wait_for_runs(policy, 2)
+    stack.kill("beat")
+    silent_until = timezone.now() + 4 * EVERY
+    wait_until(lambda: timezone.now() > silent_until)
+    stack.start("beat")
+    wait_for_runs(policy, 3)
+    found = answered(api, policy)
+    assert max(coalesced for _, coalesced in found) >= 3
+    assert each_fire_is_answered_once(policy, found)
+
+
+def test_a_beat_killed_again_and_again_loses_no_fire(stack, api, policy):
+    for _ in range(3):
+        wait_for_runs(policy, 1)
+        stack.kill("beat")
+        stack.start("beat")
+    assert each_fire_is_answered_once(policy, answered(api, policy))
