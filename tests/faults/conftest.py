@@ -23,8 +23,11 @@ def _stack(tmp_path_factory) -> Iterator[Stack]:
 
 @pytest.fixture
 def stack(_stack) -> Iterator[Stack]:
-    """All processes of the product; those that a test kills are back for the next one."""
+    """All processes of the product; after a test they are again what they were before it."""
     yield _stack
+    for name, process in _stack.processes.items():
+        if name not in _stack.names and process.poll() is None:
+            _stack.kill(name)
     mend(_stack)
 
 

@@ -1,6 +1,10 @@
 """Two beats at once, none for a while: every fire of the schedule is run or counted, once."""
 
+import os
+import signal
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -49,10 +53,32 @@ def each_fire_is_answered_once(policy, found):
     return True
 
 
-def test_with_two_beats_each_fire_has_one_run(stack, api, policy):
-    stack.start("beat-2")
+def is_connected(stack, name):
+    """Whether the process has a socket: a beat opens it for its first tick."""
+    for file in Path(f"/proc/{stack.processes[name].pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if "socket:" in os.readlink(file):
+                return True
+    return False
+
+
+@pytest.fixture
+def three_beats(stack):
+    """Ticking at the same instants: held until each owes a tick, then let go together."""
+    names = ("beat", "beat-2", "beat-3")
+    for name in names[1:]:
+        stack.start(name)
+    for name in names:
+        wait_until(lambda name=name: is_connected(stack, name), 20, f"{name} sends no ticks")
+        stack.kill(name, signal.SIGSTOP)
+    owed = timezone.now() + 1.5 * EVERY
+    wait_until(lambda: timezone.now() > owed)
+    for name in names:
+        stack.kill(name, signal.SIGCONT)
+
+
+def test_with_beats_ticking_at_once_each_fire_has_one_run(three_beats, api, policy):
     wait_for_runs(policy, 6)
-    stack.kill("beat-2")
     assert each_fire_is_answered_once(policy, answered(api, policy))
 
 
