@@ -49,7 +49,10 @@ class Driven:
     def promoted(self, run: int, seconds: float = 30) -> dict[str, Any]:
         """Wait until the run is promoted; returns its version."""
         wait_until(lambda: is_in(run, "promoted"), seconds, f"run {run} was not promoted")
-        number = self.run(run)["result_version"]
+        return self.version(self.run(run)["result_version"])
+
+    def version(self, number: int) -> dict[str, Any]:
+        """A version as the API tells it."""
         return self.api.call("GET", f"{self.path}/versions/{number}")
 
     def run(self, run: int) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Two beats at once, none for a while: every fire of the schedule is run or counted, once."""
 
-import os
 import signal
 from contextlib import suppress
 from datetime import timedelta
@@ -57,7 +56,7 @@ def is_connected(stack, name):
     """Whether the process has a socket: a beat opens it for its first tick."""
     for file in Path(f"/proc/{stack.processes[name].pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed meanwhile
-            if "socket:" in os.readlink(file):
+            if "socket:" in str(file.readlink()):
                 return True
     return False
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from django.db import DatabaseError, close_old_connections, connection
-from django.db.models import F, Max
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from updates.artifacts import CorruptArtifact
@@ -69,7 +69,8 @@ class Scorer:
 
     def look(self) -> None:
         """Load what was deployed since the last look; one cheap query when nothing was."""
-        generation = Deployment.objects.aggregate(newest=Max("pk"))["newest"]
+        # Grows with each deployment, in whatever order transactions that run at once commit.
+        generation = Deployment.objects.filter(ended_at=None).aggregate(sum=Sum("pk"))["sum"]
         if generation == self._generation:
             return
         for recommender in Recommender.objects.filter(pk__in=list(self._served)):
