@@ -327,7 +327,3 @@ def delete_with_recommender(instance: Recommender, **kwargs: Any) -> None:
             logger.warning("%s stays in Valkey: %s", log.stream.key_prefix, error)
 
     transaction.on_commit(delete)
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else from_ms(milliseconds)
