@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
 
 from updates.flows.trigger import WriterBusy, trigger
 from updates.management.commands.simulate import start_replay
@@ -39,8 +40,9 @@ class Command(BaseCommand):
         replay.play()
 
 
+@transaction.atomic
 def set_up() -> Recommender:
-    """The recommender and its policies, created where they are missing, else left as they are."""
+    """The recommender with its policies, created together, else left as it is."""
     recommender, created = Recommender.objects.get_or_create(
         slug=SLUG,
         defaults={
