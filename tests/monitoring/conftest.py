@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from tests.updates.flows.conftest import append, live, recommender, update  # noqa: F401
@@ -62,27 +61,6 @@ def make_policy(db):
         return UpdatePolicy.objects.create(recommender=of, name=name, **fields)
 
     return make
-
-
-def _client(user):
-    client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-@pytest.fixture
-def as_viewer(viewer):
-    return _client(viewer)
-
-
-@pytest.fixture
-def as_operator(operator):
-    return _client(operator)
-
-
-@pytest.fixture
-def as_outsider(outsider):
-    return _client(outsider)
 
 
 def text(response):

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib.messages import get_messages
-from django.test import Client
 from django.urls import reverse
 
 from updates.flows.append_samples import append_samples
@@ -23,32 +22,6 @@ def address(name, *args, **query):
 def told(response):
     """What the messages of an answer say."""
     return " ".join(str(message) for message in get_messages(response.wsgi_request))
-
-
-def _signed_in(person):
-    client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-@pytest.fixture
-def as_viewer(viewer):
-    return _signed_in(viewer)
-
-
-@pytest.fixture
-def as_operator(operator):
-    return _signed_in(operator)
-
-
-@pytest.fixture
-def as_admin(admin_user):
-    return _signed_in(admin_user)
-
-
-@pytest.fixture
-def as_outsider(outsider):
-    return _signed_in(outsider)
 
 
 @pytest.fixture
