@@ -1,7 +1,8 @@
 """When a policy fires: pure arithmetic on times, no database.
 
 Timed cadences (interval, cron) give their next fire from the last one. The others (samples,
-staleness, manual) have no next time: the tick looks at the log instead.
+staleness, manual) have no next time: the tick looks at the log instead. A continuous one never
+rests: whenever nothing runs for it, it begins.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Trigger(enum.StrEnum):
     SAMPLES = "samples"
     STALENESS = "staleness"
     MANUAL = "manual"
+    CONTINUOUS = "continuous"
 
 
 class CadenceError(ValueError):

@@ -39,7 +39,7 @@ def cadence(value: Cadence) -> str:
         return f"every {value.every_samples or 0:,} new samples"
     if value.trigger is Trigger.STALENESS:
         return "before the freshness objective is missed"
-    return "only when asked"
+    return "always" if value.trigger is Trigger.CONTINUOUS else "only when asked"
 
 
 def _cron(value: Cadence) -> str:

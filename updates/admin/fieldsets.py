@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from updates.admin.policy_form import GOES_WITH
 from updates.models import UpdatePolicy
+from updates.models.policy import ONLINE_CADENCE
 
 GUARDRAILS = [
     "min_samples",
@@ -20,6 +21,10 @@ DATA_HELP = (
     "Which samples an update learns. The window belongs to strategy full, the replay fraction to "
     "strategy incremental."
 )
+ONLINE_HELP = (
+    "How often an online session sends what it has learned to serving, keeps it safe, and makes a "
+    "version of it. A change is in force within a second."
+)
 GUARDRAILS_HELP = (
     "A candidate that breaks one of these is not promoted: it is kept as rejected, with the reason."
 )
@@ -31,6 +36,7 @@ def policy_fieldsets(policy: UpdatePolicy | None, *, editable: bool) -> list[tup
     groups = [
         ("What", {"fields": ["recommender", "name", "strategy", "components"]}),
         ("When", {"fields": when, "description": _when_help(policy, editable)}),
+        ("Online", {"fields": ONLINE_CADENCE, "description": ONLINE_HELP}),
         (
             "From which data",
             {"fields": ["window_seconds", "replay_fraction"], "description": DATA_HELP},

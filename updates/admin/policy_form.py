@@ -10,11 +10,11 @@ from django.http import QueryDict
 from updates.admin.forms import HelpfulForm
 from updates.cadence import Trigger
 from updates.models import Recommender, UpdatePolicy
-from updates.models.policy import Strategy
+from updates.models.policy import ONLINE_CADENCE, Strategy
 
 CADENCE_FIELDS = ["trigger", "interval_seconds", "cron", "timezone", "every_samples"]
 # What an operator may change, as over the API; the rest is configuration.
-OPERABLE = {*CADENCE_FIELDS, "enabled"}
+OPERABLE = {*CADENCE_FIELDS, *ONLINE_CADENCE, "enabled"}
 # Which values of a select a field goes with; beside others it is not read.
 GOES_WITH = {
     "interval_seconds": {"trigger": Trigger.INTERVAL},
@@ -23,6 +23,9 @@ GOES_WITH = {
     "every_samples": {"trigger": Trigger.SAMPLES},
     "window_seconds": {"strategy": Strategy.FULL},
     "replay_fraction": {"strategy": Strategy.INCREMENTAL},
+    "sync_interval_ms": {"strategy": Strategy.ONLINE},
+    "checkpoint_seconds": {"strategy": Strategy.ONLINE},
+    "version_every_minutes": {"strategy": Strategy.ONLINE},
 }
 FOR_ADMINS = "Configuration: only admins change it."
 

@@ -20,6 +20,7 @@ READS = {
     Trigger.SAMPLES: ("every_samples",),
     Trigger.STALENESS: (),
     Trigger.MANUAL: (),
+    Trigger.CONTINUOUS: (),
 }
 
 

@@ -70,11 +70,13 @@ class Learner(ABC):
     components : names of the parts that can be updated at their own cadence.
     sequential : learns sample by sample, so that the saved bytes do not depend on how the samples
         were cut into batches; others learn a batch as a whole.
+    supports_delta : can say what learning changed, so that a serving form follows it.
     """
 
     name: ClassVar[str]
     components: ClassVar[tuple[str, ...]]
     sequential: ClassVar[bool]
+    supports_delta: ClassVar[bool] = False
     options: ClassVar[Sequence[Option]]
 
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:

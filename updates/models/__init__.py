@@ -1,10 +1,12 @@
 """State and its invariants: one module a noun. Rules that must hold live here or in constraints."""
 
 from updates.models.cadence_change import CadenceChange
+from updates.models.checkpoint import Checkpoint
 from updates.models.deployment import Deployment
 from updates.models.idempotency import IdempotentRequest
 from updates.models.lease import ComponentLease
 from updates.models.policy import UpdatePolicy
+from updates.models.proof import Proof
 from updates.models.recommender import Recommender
 from updates.models.run import RunTransition, UpdateRun
 from updates.models.segment import ArchivedBatch, Segment
@@ -14,10 +16,12 @@ from updates.models.version import ModelVersion
 __all__ = [
     "ArchivedBatch",
     "CadenceChange",
+    "Checkpoint",
     "ComponentLease",
     "Deployment",
     "IdempotentRequest",
     "ModelVersion",
+    "Proof",
     "Recommender",
     "RunTransition",
     "Segment",

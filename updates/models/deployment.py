@@ -31,6 +31,11 @@ class Deployment(models.Model):
         help_text="Empty where a policy's run promoted it.",
     )
     run = models.ForeignKey(UpdateRun, null=True, on_delete=models.SET_NULL)
+    epoch = models.PositiveBigIntegerField(
+        default=0,
+        help_text="The deployment that began the present line of online learning: what was "
+        "learned online before it is not served after it.",
+    )
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     scored_requests = models.PositiveBigIntegerField(default=0)

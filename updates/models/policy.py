@@ -18,6 +18,7 @@ from updates.models.recommender import Recommender
 class Strategy(models.TextChoices):
     FULL = "full", "full: train anew over a window"
     INCREMENTAL = "incremental", "incremental: learn the new samples on top of the live version"
+    ONLINE = "online", "online: learn each sample as it arrives, serve it at once"
 
 
 TRIGGER_LABELS = [
@@ -26,7 +27,12 @@ TRIGGER_LABELS = [
     (Trigger.SAMPLES, "samples: every so many new samples"),
     (Trigger.STALENESS, "staleness: before the freshness objective is missed"),
     (Trigger.MANUAL, "manual: only when asked"),
+    (Trigger.CONTINUOUS, "continuous: always, for strategy online"),
 ]
+
+
+# How often an online session sends, keeps and judges what it has learned.
+ONLINE_CADENCE = ["sync_interval_ms", "checkpoint_seconds", "version_every_minutes"]
 
 
 class UpdatePolicy(models.Model):
@@ -69,6 +75,24 @@ class UpdatePolicy(models.Model):
         validators=[MinValueValidator(0.0), MaxValueValidator(10.0)],
         help_text="For strategy incremental: older samples learned again for each new one, "
         "against forgetting.",
+    )
+    sync_interval_ms = models.PositiveIntegerField(
+        default=100,
+        validators=[MinValueValidator(10), MaxValueValidator(60_000)],
+        help_text="For strategy online: milliseconds between two sendings of changed weights to "
+        "serving.",
+    )
+    checkpoint_seconds = models.PositiveIntegerField(
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(3_600)],
+        help_text="For strategy online: seconds between two checkpoints; after a crash, what was "
+        "learned since the last one is learned again from the log.",
+    )
+    version_every_minutes = models.FloatField(
+        default=10.0,
+        validators=[MinValueValidator(0.05), MaxValueValidator(1_440)],
+        help_text="For strategy online: minutes until the running model, judged by its "
+        "guardrails, becomes a version.",
     )
     min_samples = models.PositiveIntegerField(
         default=1,
@@ -166,6 +190,10 @@ class UpdatePolicy(models.Model):
 
     def clean(self) -> None:
         errors: dict[str, Any] = {}
+        if self.strategy == Strategy.ONLINE and self.cadence == Cadence(Trigger.INTERVAL):
+            # What a form or a client leaves out: an online policy has no interval to name.
+            self.trigger = Trigger.CONTINUOUS
+        errors |= self._online_errors()
         try:
             self.cadence.validate()
         except CadenceError as error:
@@ -184,6 +212,29 @@ class UpdatePolicy(models.Model):
             errors["max_calibration"] = f"Must be above min_calibration ({self.min_calibration})."
         if errors:
             raise ValidationError(errors)
+
+    def _online_errors(self) -> dict[str, str]:
+        online = self.strategy == Strategy.ONLINE
+        if not online:
+            wrong = self.trigger == Trigger.CONTINUOUS
+            return {"trigger": "Continuous is for strategy online."} if wrong else {}
+        errors = {}
+        if self.trigger not in (Trigger.CONTINUOUS, Trigger.MANUAL):
+            errors["trigger"] = (
+                "An online policy is continuous, or manual: it learns whenever samples arrive."
+            )
+        if self.recommender_id:
+            if not self._learner.supports_delta:
+                errors["strategy"] = (
+                    f"{self.recommender.learner} cannot learn online: it does not learn sample by "
+                    "sample, or cannot send what changed to serving."
+                )
+            others = UpdatePolicy.objects.filter(
+                recommender_id=self.recommender_id, strategy=Strategy.ONLINE
+            ).exclude(pk=self.pk)
+            if others.exists():
+                errors["strategy"] = "There is an online policy already: one learner learns."
+        return errors
 
     def reschedule(self) -> None:
         """Begin its schedule anew from now (in memory; the caller saves)."""

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from updates.api.serializers.base import Address, Clean, Strict
 from updates.models import CadenceChange, UpdatePolicy
-from updates.models.policy import TRIGGER_LABELS
+from updates.models.policy import ONLINE_CADENCE, TRIGGER_LABELS
 from updates.models.recommender import YEAR_SECONDS
 
 CADENCE = ["interval_seconds", "cron", "timezone", "every_samples"]
@@ -18,7 +18,7 @@ GUARDRAILS = [
     "max_calibration",
 ]
 # What an operator may change; the rest is configuration.
-OPERABLE = {"trigger", *CADENCE, "enabled"}
+OPERABLE = {"trigger", *CADENCE, *ONLINE_CADENCE, "enabled"}
 
 
 class CadenceSerializer(Strict, serializers.ModelSerializer):
@@ -61,6 +61,7 @@ class PolicySerializer(Clean):
             "cadence",
             "window_seconds",
             "replay_fraction",
+            *ONLINE_CADENCE,
             "guardrails",
             "enabled",
             "hold_reason",
