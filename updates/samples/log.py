@@ -181,6 +181,25 @@ class SampleLog:
                     slug = self.recommender.slug
                     raise LogGap(slug, gap.first_offset, gap.last_offset) from None
 
+    def follow(self, start: int, rows: int, wait_ms: int) -> pa.RecordBatch | None:
+        """What follows from offset ``start`` on, as soon as there is something, as one batch.
+
+        About so many rows, cut where batches that were appended end; None where nothing arrived
+        within ``wait_ms``. What the stream no longer holds comes from the archive. Columns as of
+        ``read``. Raises as ``read`` does.
+        """
+        entries = self.stream.follow(start, rows, wait_ms)
+        there = entries[0].first_offset if entries else self.head().last_offset + 1
+        if there > start:
+            return next(self.read(start, min(there, start + rows)), None)
+        if not entries:
+            return None
+        schema = pa.schema([*POSITION, *self.recommender.sample_schema.arrow])
+        stop = entries[-1].last_offset + 1
+        return pa.concat_batches(
+            conform(within(decode(entry), start, stop, None), schema) for entry in entries
+        )
+
     def _covering(self, start: int, stop: int) -> list[Segment]:
         """The segments that hold [start, stop), as far as it is archived."""
         found = self._segments().filter(last_offset__gte=start, first_offset__lt=stop)

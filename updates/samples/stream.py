@@ -20,6 +20,7 @@ from redis.exceptions import NoScriptError
 ROWS_A_READ = 65_536
 ENTRIES_A_READ = 1_000
 SYNC_TIMEOUT_MS = 5_000
+MOST_IN_ID = 2**64 - 1  # the second half of an entry's id, which ours leave at 0
 
 # KEYS: stream, head, batch. ARGV: rows, newest event time, arrived, batch id, digest, payload,
 # archived (last archived offset that the caller knows), fresh (the caller has just looked it up).
@@ -243,6 +244,26 @@ class SampleStream:
                 raise LogGap(self.key_prefix, start, stop - 1)
             count = min(max(ROWS_A_READ // entry.rows, 1), ENTRIES_A_READ)
 
+    def follow(self, start: int, rows: int, wait_ms: int) -> list[Entry]:
+        """Entries from the one that holds offset ``start`` on, as soon as there is one.
+
+        About so many rows of what is there, or nothing after ``wait_ms``. Where the stream no
+        longer holds ``start`` it begins with what it holds. Raises LogUnavailable.
+        """
+        with unavailable_as_such():
+            # XREAD hands out what has an id above the one named: the last offset of an entry.
+            found = self.client.xread(
+                {self.stream_key: f"{start - 1}-{MOST_IN_ID}"}, count=1, block=wait_ms
+            )
+            entries = [_entry(each) for _, batches in found for each in batches]
+            if entries:
+                following = entries[0].last_offset + 1
+                count = min(max(rows // entries[0].rows, 1), ENTRIES_A_READ)
+                more = self.client.xrange(self.stream_key, f"{following}-0", "+", count=count)
+                entries += map(_entry, more)
+        # Trimmed between the two calls, what follows may begin further on.
+        return list(_adjoining(entries))
+
     def trim(self, through: int, batch_ids: Iterable[str]) -> None:
         """Forget the offsets up to ``through``, and those batches' ids: both are archived."""
         with unavailable_as_such(), self.client.pipeline(transaction=True) as pipeline:
@@ -271,6 +292,14 @@ def unavailable_as_such() -> Iterator[None]:
 def _head(last: bytes | None, *rest: bytes | None) -> StreamHead:
     event, arrived, archived = (int(value) if value is not None else None for value in rest)
     return StreamHead(int(last or 0), event, arrived, archived or 0)
+
+
+def _adjoining(entries: list[Entry]) -> Iterator[Entry]:
+    """The entries up to the first one that does not begin where the one before it ends."""
+    for i, entry in enumerate(entries):
+        if i and entry.first_offset != entries[i - 1].last_offset + 1:
+            return
+        yield entry
 
 
 def _entry(found: tuple[bytes, dict[bytes, bytes]]) -> Entry:
