@@ -8,23 +8,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import redis
-from redis.exceptions import NoScriptError
+
+from updates.samples.durable import LogUnavailable, Script, unavailable_as_such
+
+__all__ = [
+    "Appended",
+    "ArchiveMoved",
+    "BatchConflict",
+    "Entry",
+    "LogGap",
+    "LogUnavailable",
+    "SampleStream",
+    "StreamHead",
+    "digest",
+    "unavailable_as_such",
+]
 
 # Rows that one round trip of reading should bring, whatever the size of the batches.
 ROWS_A_READ = 65_536
 ENTRIES_A_READ = 1_000
-SYNC_TIMEOUT_MS = 5_000
 MOST_IN_ID = 2**64 - 1  # the second half of an entry's id, which ours leave at 0
 
 # KEYS: stream, head, batch. ARGV: rows, newest event time, arrived, batch id, digest, payload,
 # archived (last archived offset that the caller knows), fresh (the caller has just looked it up).
-APPEND = """
+APPEND = Script("""
 local known = redis.call('GET', KEYS[3])
 if known then
   -- Written again so that a WAITAOF on this connection waits for it.
@@ -47,7 +57,7 @@ redis.call('HSET', KEYS[2], 'last', last, 'archived', text(archived),
   'event', text(math.max(tonumber(head[3] or ARGV[2]), tonumber(ARGV[2]))),
   'arrived', text(math.max(tonumber(head[4] or ARGV[3]), tonumber(ARGV[3]))))
 return {'new', first, last}
-"""
+""")
 
 # KEYS: stream, head. ARGV: last archived offset, first entry id to keep. Of two archivers the one
 # that comes late must not set the mark back.
@@ -57,10 +67,6 @@ if tonumber(redis.call('HGET', KEYS[2], 'archived') or 0) < tonumber(ARGV[1]) th
 end
 redis.call('XTRIM', KEYS[1], 'MINID', ARGV[2])
 """
-
-
-class LogUnavailable(RuntimeError):
-    """The log cannot be reached or cannot promise durability now; retry with the same batch id."""
 
 
 class LogGap(RuntimeError):
@@ -168,7 +174,8 @@ class SampleStream:
         content = digest(payload)
         keys = [self.stream_key, self.head_key, self._batch_key(batch_id)]
         about = [rows, newest_event_time_ms, arrived_at_ms, batch_id, content]
-        reply = self._run_append(keys, [*about, payload, archived_through, int(fresh)])
+        args = [*about, payload, archived_through, int(fresh)]
+        reply = APPEND.run_durably(self.client, keys, args, always_synced=self.always_synced)
         if reply[0] == b"moved":
             raise ArchiveMoved(f"{self.key_prefix}: more than {archived_through} is archived")
         if reply[0] == b"new":
@@ -177,38 +184,6 @@ class SampleStream:
         if known != content:
             raise BatchConflict(batch_id, int(first), int(last))
         return Appended(int(first), int(last), duplicate=True)
-
-    def _run_append(self, keys: list[str], args: list[Any]) -> list[bytes]:
-        with unavailable_as_such():
-            try:
-                return self._run("EVALSHA", self._append_sha, keys, args)
-            except NoScriptError:
-                return self._run("EVAL", APPEND, keys, args)
-
-    @cached_property
-    def _append_sha(self) -> str:
-        return hashlib.sha1(APPEND.encode(), usedforsecurity=False).hexdigest()
-
-    def _run(self, command: str, script: str, keys: list[str], args: list[Any]) -> list[bytes]:
-        if self.always_synced:
-            return self.client.execute_command(command, script, len(keys), *keys, *args)
-        with self.client.pipeline(transaction=False) as pipeline:
-            pipeline.execute_command(command, script, len(keys), *keys, *args)
-            pipeline.execute_command("WAITAOF", 1, 0, SYNC_TIMEOUT_MS)
-            reply, synced = pipeline.execute(raise_on_error=False)
-        if isinstance(reply, Exception):
-            raise reply
-        if isinstance(synced, Exception):
-            raise LogUnavailable(
-                f"Valkey cannot promise that samples are on disk ({synced}): it must be version "
-                "7.2 or newer and run with `appendonly yes`."
-            )
-        if synced[0] < 1:
-            raise LogUnavailable(
-                f"Valkey did not sync the samples to disk within {SYNC_TIMEOUT_MS} ms; check its "
-                "disk and set `appendfsync` to `everysec` or `always`."
-            )
-        return reply
 
     def head(self) -> StreamHead:
         """How far the stream has come. Raises LogUnavailable."""
@@ -278,15 +253,6 @@ class SampleStream:
             self.client.unlink(self.stream_key, self.head_key)
             for key in self.client.scan_iter(self._batch_key("*"), count=1_000):
                 self.client.unlink(key)
-
-
-@contextmanager
-def unavailable_as_such() -> Iterator[None]:
-    """Whatever keeps Valkey from doing its work is one error, for which clients come again."""
-    try:
-        yield
-    except redis.RedisError as error:
-        raise LogUnavailable(f"The sample log is unavailable: {error}") from error
 
 
 def _head(last: bytes | None, *rest: bytes | None) -> StreamHead:

@@ -200,13 +200,13 @@ class TestAnExternalServer:
             put(external)
 
     def test_a_sync_that_does_not_come_is_refused(self, external, monkeypatch):
-        monkeypatch.setattr("updates.samples.stream.SYNC_TIMEOUT_MS", 50)
+        monkeypatch.setattr("updates.samples.durable.SYNC_TIMEOUT_MS", 50)
         external.client.config_set("appendfsync", "no")
         with pytest.raises(LogUnavailable, match="did not sync the samples to disk within 50 ms"):
             put(external)
 
     def test_a_retry_on_another_connection_waits_for_the_disk_too(self, external, monkeypatch):
-        monkeypatch.setattr("updates.samples.stream.SYNC_TIMEOUT_MS", 50)
+        monkeypatch.setattr("updates.samples.durable.SYNC_TIMEOUT_MS", 50)
         external.client.config_set("appendfsync", "no")
         for _ in range(2):
             with pytest.raises(LogUnavailable):
