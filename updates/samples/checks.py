@@ -15,17 +15,34 @@ from updates.samples.errors import ParseError, RowError, got
 from updates.samples.hashing import NO_KEY, cross_name, hash_strings, string_buffers
 from updates.samples.layout import drop_repeats
 from updates.samples.lists import Lists
-from updates.samples.schema import EVENT_TIME, LABEL, TIMESTAMP, WEIGHT, SampleSchema
+from updates.samples.schema import (
+    EVENT_TIME,
+    IMPRESSION,
+    LABEL,
+    TIMESTAMP,
+    WEIGHT,
+    SampleSchema,
+)
 
 MAX_TEXT_CHARACTERS = 1024
 MAX_LIST_VALUES = 1000
 MAX_CROSS_PRODUCTS = 10_000
 MAX_FUTURE = timedelta(days=1)
 MAX_WEIGHT = float(np.finfo(np.float32).max)
+MAX_IMPRESSION_CHARACTERS = 200
+IMPRESSION_FIELD = pa.field(IMPRESSION, pa.string(), nullable=False)
+FEEDBACK_COLUMNS = pa.schema(
+    [
+        IMPRESSION_FIELD,
+        pa.field(EVENT_TIME, TIMESTAMP, nullable=False),
+        pa.field(LABEL, pa.float32(), nullable=False),
+    ]
+)
 ALLOWED = {
     LABEL: "must be 0 or 1",
     EVENT_TIME: "must be RFC 3339 with an offset or epoch milliseconds",
     WEIGHT: "must be a finite number from 0",
+    IMPRESSION: f"must be a string of 1 to {MAX_IMPRESSION_CHARACTERS} characters",
 }
 KINDS = {TEXT: "must be a string", NUMBER: "must be a finite number", TEXTS: "must be a list"}
 
@@ -47,18 +64,43 @@ class Checker:
 
     def canonical(self, now: datetime) -> pa.RecordBatch:
         """The good rows of samples, in order, as a batch of ``schema.arrow``."""
-        label = self._read(LABEL, NUMBER)
-        values = label.to_numpy(zero_copy_only=False)
-        self._refuse((values != 0) & (values != 1), LABEL, ALLOWED[LABEL])
-        own = [label.cast(pa.float32()), self._event_time(now), self._weight()]
+        own = [self._label(self._read(LABEL, NUMBER)), self._event_time(now), self._weight()]
         return self._batch([*own, *self._features()])
 
     def scoring(self) -> pa.RecordBatch:
         """The good rows to score: label and event time 0, weight 1."""
-        zeros = np.zeros(self.n)
-        event_time = pa.array(zeros.astype(np.int64)).view(TIMESTAMP)
-        own = [pa.array(zeros.astype(np.float32)), event_time, pa.array(zeros.astype("f4") + 1)]
+        event_time = pa.array(np.zeros(self.n, np.int64)).view(TIMESTAMP)
+        own = [self._zeros(), event_time, pa.array(np.ones(self.n, np.float32))]
         return self._batch([*own, *self._features()])
+
+    def impressions(self, now: datetime) -> pa.RecordBatch:
+        """The good rows of impressions: ids, then the columns of ``schema.arrow`` with label 0."""
+        ids = self._impression()
+        own = [self._zeros(), self._event_time(now), self._weight()]
+        batch = self._batch([*own, *self._features()])
+        return batch.add_column(0, IMPRESSION_FIELD, ids.filter(pa.array(~self.bad)))
+
+    def feedback(self, now: datetime) -> pa.RecordBatch:
+        """The good rows of feedback: impression's id, event time, label; a label left out is 1."""
+        columns = [self._impression(), self._event_time(now)]
+        columns.append(self._label(self._read(LABEL, NUMBER).fill_null(1.0)))
+        batch = pa.RecordBatch.from_arrays(columns, schema=FEEDBACK_COLUMNS)
+        return batch.filter(pa.array(~self.bad))
+
+    def _zeros(self) -> pa.Array:
+        return pa.array(np.zeros(self.n, np.float32))
+
+    def _label(self, column: pa.Array) -> pa.Array:
+        values = column.to_numpy(zero_copy_only=False)
+        self._refuse((values != 0) & (values != 1), LABEL, ALLOWED[LABEL])
+        return column.cast(pa.float32())
+
+    def _impression(self) -> pa.Array:
+        column = self._read(IMPRESSION, TEXT)
+        lengths = pc.utf8_length(column).fill_null(0).to_numpy()
+        wrong = (lengths < 1) | (lengths > MAX_IMPRESSION_CHARACTERS)
+        self._refuse(wrong, IMPRESSION, ALLOWED[IMPRESSION])
+        return column.fill_null("")
 
     def _read(self, name: str, kind: pa.DataType) -> pa.Array:
         raw = self.raw.get(name)

@@ -15,10 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from updates.samples.errors import ParseError, RowError, got
-from updates.samples.schema import EVENT_TIME, LABEL, WEIGHT, SampleSchema
+from updates.samples.forms import INSTANT, NUMBER, TEXT, TEXTS, Form
+from updates.samples.schema import SampleSchema
 
-TEXT, NUMBER, TEXTS = str | None, float | None, list[str] | None
-INSTANT = str | int | float | None
 ALLOWED = {
     TEXT: "a string of Unicode",
     NUMBER: "a finite number",
@@ -41,19 +40,10 @@ class Rows:
 
 
 class RowReader:
-    """Reads rows of one schema by a typed decoder made for it.
+    """Reads rows of one schema and form by a typed decoder made for them."""
 
-    scoring : rows to score; a label, an event time or a weight may be there and is not looked at.
-    """
-
-    def __init__(self, schema: SampleSchema, *, scoring: bool) -> None:
-        own = {LABEL: Any, EVENT_TIME: Any, WEIGHT: Any}
-        self._kinds: dict[str, Any] = {
-            **(own if scoring else {LABEL: NUMBER, EVENT_TIME: INSTANT, WEIGHT: NUMBER}),
-            **dict.fromkeys(schema.single_valued, TEXT),
-            **dict.fromkeys(schema.numeric, NUMBER),
-            **dict.fromkeys(schema.multivalued, TEXTS),
-        }
+    def __init__(self, schema: SampleSchema, form: Form) -> None:
+        self._kinds = form.kinds(schema)
         attributes = {f"field_{i}": name for i, name in enumerate(self._kinds)}
         self._row: Any = msgspec.defstruct(
             "Row",
@@ -150,9 +140,9 @@ class _NotJson(RowError):
 
 
 @lru_cache(maxsize=256)
-def row_reader(schema: SampleSchema, *, scoring: bool = False) -> RowReader:
-    """The reader of a schema, made once."""
-    return RowReader(schema, scoring=scoring)
+def row_reader(schema: SampleSchema, form: Form) -> RowReader:
+    """The reader of a schema and form, made once."""
+    return RowReader(schema, form)
 
 
 def _is_of(kind: Any, value: object) -> bool:

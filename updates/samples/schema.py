@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 LABEL, EVENT_TIME, WEIGHT, ARRIVED_AT = "label", "event_time", "weight", "arrived_at"
-RESERVED = frozenset({LABEL, EVENT_TIME, WEIGHT, ARRIVED_AT})
+IMPRESSION = "impression"
+RESERVED = frozenset({LABEL, EVENT_TIME, WEIGHT, ARRIVED_AT, IMPRESSION})
 TIMESTAMP = pa.timestamp("ms", tz="UTC")
 
 

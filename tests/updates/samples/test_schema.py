@@ -9,7 +9,7 @@ NAMES = st.lists(st.text(min_size=1, max_size=5), unique=True, min_size=4, max_s
 
 @given(NAMES)
 def test_a_schema_comes_back_from_its_json(names):
-    reserved = {"label", "event_time", "weight", "arrived_at"}
+    reserved = {"label", "event_time", "weight", "arrived_at", "impression"}
     user, item, first, *rest = (f"{name}_" if name in reserved else name for name in names)
     schema = SampleSchema(user, item, (first,), tuple(rest[:1]), tuple(rest[1:]), ((user, first),))
     assert SampleSchema.from_json(schema.to_json()) == schema
