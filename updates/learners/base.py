@@ -5,11 +5,12 @@ Imports no Django: usable as a library.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -58,6 +59,13 @@ class Sparsity:
     def to_json(self) -> dict[str, float]:
         """As stored with a version."""
         return asdict(self)
+
+
+class DeltaUnsupported(NotImplementedError):
+    """This learner cannot say what learning changed."""
+
+    def __init__(self, learner: str) -> None:
+        super().__init__(f"{learner} does not send what it learns to serving step by step")
 
 
 class Learner(ABC):
@@ -111,6 +119,28 @@ class Learner(ABC):
     def load_serving(self, folder: Path) -> None:
         """Load only what ``predict`` needs; learners with a smaller serving form override it."""
         self.load(folder)
+
+    def snapshot(self) -> Self:
+        """A copy of this instant, to be saved by another thread while this one learns on."""
+        return copy.deepcopy(self)
+
+    def track(self) -> None:
+        """From now on remember what learning changes, for ``delta``."""
+        raise DeltaUnsupported(self.name)
+
+    def delta(self) -> bytes:
+        """What learning has changed since ``track`` or the last call, as absolute values.
+
+        Applied to a serving form of any state in between, it gives that of now.
+        """
+        raise DeltaUnsupported(self.name)
+
+    def apply(self, delta: bytes) -> None:
+        """Bring a serving form to where ``delta`` was taken: equal predictions, to the bit.
+
+        Not to be called while another thread predicts.
+        """
+        raise DeltaUnsupported(self.name)
 
     @abstractmethod
     def sparsity(self) -> Sparsity:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,12 @@ from updates.learners.sparse.ftrl import FTRL
 from updates.learners.sparse.logistic import probabilities
 from updates.learners.sparse.model import SparseModel
 from updates.learners.sparse.names import Names
-from updates.learners.sparse.serving import BYTES_PER_WEIGHT, ServingWeights, save_weights
+from updates.learners.sparse.serving import (
+    BYTES_PER_WEIGHT,
+    ServingWeights,
+    save_weights,
+    touched_weights,
+)
 from updates.samples.encoder import Encoded, Encoder
 from updates.samples.schema import SampleSchema
 
@@ -29,6 +35,10 @@ TINY = 1e-3
 
 class ServingOnlyError(RuntimeError):
     """Something that needs the whole state was asked of a learner that has the serving form."""
+
+
+class ServingFormNeeded(RuntimeError):
+    """A delta was given to a learner that has the whole state."""
 
 
 class _Weights(Protocol):
@@ -51,6 +61,7 @@ class SparseLinear(Learner):
     name = "sparse_linear"
     components = ("weights",)
     sequential = True
+    supports_delta = True
     options = (
         Option("algorithm", FTRL.name, "How weights are learned.", choices=tuple(ALGORITHMS)),
         *FTRL.options,
@@ -137,6 +148,26 @@ class SparseLinear(Learner):
         serving = ServingWeights(folder)
         self._forget()
         self._model, self._serving = None, serving
+
+    def snapshot(self) -> Self:
+        """A copy of this instant: the table's memory once more, names shared."""
+        learner = copy.copy(self)
+        learner._model, learner._names = self.model.copy(), self._names.copy()
+        return learner
+
+    def track(self) -> None:
+        """Remember from now on which weights learning changes."""
+        self.model.track()
+
+    def delta(self) -> bytes:
+        """Weights of the features learned since the last call."""
+        return touched_weights(self.model)
+
+    def apply(self, delta: bytes) -> None:
+        """Bring the serving form to where ``delta`` was taken."""
+        if self._serving is None:
+            raise ServingFormNeeded("deltas are for the serving form: load it by load_serving()")
+        self._serving.apply(delta)
 
     def sparsity(self) -> Sparsity:
         """Counts of keys and weights, the intercept left out."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from updates.learners.sparse.algorithm import Algorithm, Rows
-from updates.learners.sparse.slots import STATE, scratch_for
+from updates.learners.sparse.slots import STATE, distinct, scratch_for
 from updates.learners.sparse.table import FIRST_CAPACITY, KeyTable
 
 
@@ -31,6 +31,25 @@ class SparseModel:
         self.constant = float(fit_intercept)
         self.table = KeyTable(algorithm.columns, capacity)
         self._intercept = np.zeros((1, STATE + len(algorithm.columns)))
+        self.clock = np.zeros(algorithm.clock)
+        self._touched: list[np.ndarray] | None = None
+
+    def copy(self) -> SparseModel:
+        """One that goes its own way from here; what is tracked stays with this one."""
+        model = SparseModel(self.algorithm, self.parameters, fit_intercept=bool(self.constant))
+        model.table = self.table.copy()
+        model._intercept = self._intercept.copy()
+        model.clock = self.clock.copy()
+        return model
+
+    def track(self) -> None:
+        """Remember from now on which keys learning touches."""
+        self._touched = []
+
+    def touched(self) -> np.ndarray:
+        """(n,) distinct keys touched since ``track`` or the last call."""
+        touched, self._touched = self._touched or [], []
+        return distinct(np.concatenate([np.empty(0, np.uint64), *touched]))
 
     def learn(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """Learn in order; returns (n,) predictions made before each row was learned, and the
@@ -38,6 +57,8 @@ class SparseModel:
         predictions = np.empty(len(rows.labels))
         inserted = np.empty(len(rows.keys), np.int64)
         scratch = scratch_for(rows.indptr)
+        if self._touched is not None:
+            self._touched.append(rows.keys)
         row, count = 0, 0
         while True:
             row, self.table.size, count = self.algorithm.learn(
@@ -50,6 +71,7 @@ class SparseModel:
                 count,
                 self._intercept,
                 self.constant,
+                self.clock,
                 self.parameters,
                 scratch,
             )
@@ -61,18 +83,18 @@ class SparseModel:
     def intercept(self) -> float:
         """Weight of the constant feature; 0 without one."""
         slot = np.zeros(1, np.int64)
-        weight = self.algorithm.weights(self._intercept, slot, self.parameters)[0]
+        weight = self.algorithm.weights(self._intercept, slot, self.clock, self.parameters)[0]
         return float(weight) * self.constant
 
     def weights_of(self, keys: np.ndarray) -> np.ndarray:
         """(n,) weights of the keys; 0 for a key never seen."""
         slots = self.table.find(keys)
-        return self.algorithm.weights(self.table.view.states, slots, self.parameters)
+        return self.algorithm.weights(self.table.view.states, slots, self.clock, self.parameters)
 
     def weights(self) -> np.ndarray:
         """(size,) weights of all keys in the order of insertion."""
         slots = self.table.in_order()
-        return self.algorithm.weights(self.table.view.states, slots, self.parameters)
+        return self.algorithm.weights(self.table.view.states, slots, self.clock, self.parameters)
 
     def is_finite(self) -> bool:
         """Whether every parameter is a finite number."""
@@ -80,10 +102,13 @@ class SparseModel:
         return bool(np.isfinite(states).all() and np.isfinite(self._intercept).all())
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The state, independent of the table's capacity: its arrays and ``intercept``."""
-        return {**self.table.to_arrays(), "intercept": self._intercept[0, STATE:]}
+        """The state, independent of the table's capacity: its arrays, ``intercept``, ``clock``."""
+        clock = {"clock": self.clock} if len(self.clock) else {}
+        return {**self.table.to_arrays(), "intercept": self._intercept[0, STATE:], **clock}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Replace the state by one of ``to_arrays``. Raises KeyError if an array is missing."""
         self.table = KeyTable.from_arrays(self.algorithm.columns, arrays)
         self._intercept[0, STATE:] = arrays["intercept"]
+        if len(self.clock):
+            self.clock[:] = arrays["clock"]

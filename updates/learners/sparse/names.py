@@ -29,6 +29,12 @@ class Names:
         ids = np.array(numbers, np.int32)[encoded.indices.to_numpy()]
         self._add(ids, values.cast(pa.large_string()))
 
+    def copy(self) -> Names:
+        """One that goes its own way from here; what both know is kept once."""
+        names = Names()
+        names._fields, names._chunks = dict(self._fields), list(self._chunks)
+        return names
+
     def take(self, numbers: np.ndarray) -> tuple[pa.Array, pa.Array]:
         """(m,) fields and (m,) values of the pairs with these numbers."""
         rows = self._merged().take(pa.array(numbers))

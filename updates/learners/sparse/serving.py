@@ -1,14 +1,14 @@
-"""The serving form of a sparse linear model: its non-zero weights and nothing else."""
+"""The serving form of a sparse linear model: its non-zero weights, and what changes of them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, load_file, save, save_file
 
 from updates.learners.sparse.model import SparseModel
-from updates.learners.sparse.slots import KEY, empty_cells, find, place, shift_of
+from updates.learners.sparse.table import KeyTable
 
 FILE = "weights.safetensors"
 BYTES_PER_WEIGHT = 16  # as deployed: a 64-bit key and a float64
@@ -23,21 +23,31 @@ def save_weights(model: SparseModel, folder: Path) -> None:
     save_file(arrays, folder / FILE)
 
 
+def touched_weights(model: SparseModel) -> bytes:
+    """The weights, zeros included, of the keys touched since the last call, and the intercept."""
+    keys = model.touched()
+    arrays = {"keys": keys, "weights": model.weights_of(keys)}
+    return save({**arrays, "intercept": np.array([model.intercept])})
+
+
 class ServingWeights:
-    """Weights by key, read-only: what ``save_weights`` wrote, with the same predictions.
+    """Weights by key: what ``save_weights`` wrote, brought on by deltas, same predictions.
 
     Raises FileNotFoundError or safetensors' SafetensorError if the file is missing or torn.
     """
 
     def __init__(self, folder: Path) -> None:
         arrays = load_file(folder / FILE)
-        rows = np.stack([arrays["keys"], arrays["weights"].view(np.uint64)], axis=1)
-        capacity = 1 << max(1, (2 * len(rows) - 1).bit_length())
         self.intercept = float(arrays["intercept"][0])
-        self._cells = empty_cells(capacity, rows.shape[1])
-        place(self._cells, shift_of(capacity), rows)
+        self._table = KeyTable.from_arrays(("weights",), arrays)
+
+    def apply(self, delta: bytes) -> None:
+        """Take over what ``touched_weights`` wrote."""
+        arrays = load(delta)
+        self._table.put(arrays["keys"], arrays["weights"][:, np.newaxis])
+        self.intercept = float(arrays["intercept"][0])
 
     def weights_of(self, keys: np.ndarray) -> np.ndarray:
         """(n,) weights of the keys; 0 for a key that has none."""
-        slots = find(self._cells, shift_of(len(self._cells)), keys)
-        return np.where(slots >= 0, self._cells.view(np.float64)[slots, KEY + 1], 0.0)
+        slots = self._table.find(keys)
+        return np.where(slots >= 0, self._table.column("weights")[slots], 0.0)

@@ -128,6 +128,28 @@ def locate(  # noqa: PLR0917
 
 
 @kernel
+def distinct(keys: np.ndarray) -> np.ndarray:
+    """The keys, none of which may be 0, each once, in the order of their first occurrence."""
+    capacity, bits = 2, 1
+    while capacity < 2 * keys.shape[0]:
+        capacity *= 2
+        bits += 1
+    shift = np.uint64(64 - bits)
+    met = np.zeros(capacity, np.uint64)
+    found = np.empty(keys.shape[0], np.uint64)
+    count = 0
+    for key in keys:
+        slot = home(key, shift)
+        while met[slot] != EMPTY and met[slot] != key:
+            slot = (slot + 1) & (capacity - 1)
+        if met[slot] == EMPTY:
+            met[slot] = key
+            found[count] = key
+            count += 1
+    return found[:count].copy()
+
+
+@kernel
 def find(cells: np.ndarray, shift: np.uint64, keys: np.ndarray) -> np.ndarray:
     """(n,) int64 cells of the keys, ABSENT where a key is not in the table."""
     mask = cells.shape[0] - 1

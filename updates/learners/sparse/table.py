@@ -10,10 +10,12 @@ from updates.learners.sparse.slots import (
     KEY,
     NUMBER,
     STATE,
+    Scratch,
     View,
     empty_cells,
     find,
     in_order,
+    locate,
     place,
     shift_of,
 )
@@ -66,6 +68,31 @@ class KeyTable:
         """(n,) int64 cells of the keys; ABSENT (-1) for a key that is not here."""
         found: np.ndarray = find(self._cells, shift_of(self.capacity), keys)
         return found
+
+    def column(self, name: str) -> np.ndarray:
+        """(capacity,) float64 of that name, by cell; void after growth."""
+        return self.view.states[:, STATE + self.columns.index(name)]
+
+    def put(self, keys: np.ndarray, columns: np.ndarray) -> None:
+        """Set the (n, c) columns of (n,) distinct keys, inserting those that are new."""
+        room = np.empty(len(keys), np.int64)
+        scratch = Scratch(room, room.copy(), np.empty(0))
+        inserted, count = room.copy(), 0
+        fits = False
+        while not fits:
+            fits, self.size, count = locate(
+                self.view, self.size, keys, 0, len(keys), scratch, inserted, count
+            )
+            if not fits:
+                self.grow()
+        self.view.states[scratch.slots, STATE:] = columns
+
+    def copy(self) -> KeyTable:
+        """One that goes its own way from here."""
+        table = KeyTable(self.columns, self.capacity)
+        table._cells[:] = self._cells
+        table.size = self.size
+        return table
 
     def in_order(self) -> np.ndarray:
         """(size,) int64 cells in the order of insertion."""
