@@ -10,6 +10,9 @@ import numpy as np
 
 from updates.learners.options import Option
 
+GLOBAL, PER_COORDINATE = "global", "per_coordinate"
+WEIGHTS = ("weights",)  # what is deployed by an algorithm whose weights rest until they are touched
+
 
 class Rows(NamedTuple):
     """Rows of sparse features, as kernels read them.
@@ -30,23 +33,55 @@ class Rows(NamedTuple):
 class Algorithm:
     """One way to learn the weights of a sparse linear model.
 
-    columns : what is kept per key, by name.
+    In all of them a weight that is exactly 0 stays 0 until its key is touched again: time shrinks
+    magnitudes and moves nothing away from 0. So keys of weight 0 need not be deployed.
+
+    rate : whether one learning rate goes for all keys, or each has its own; algorithms that have
+        both are two of these, with the same name and options.
+    columns : what is kept per key, by name, all zero for a new key.
+    clock : length of what is kept once for all keys, zeros in the beginning: the number of rows
+        learned, and sums over them, from which the weight of a key follows that was not touched.
     options : its parameters, declared; ``parameters`` is the NamedTuple that kernels take.
     learn : kernel ``(view, rows, row, size, predictions, inserted, count, intercept, constant,
-        parameters, scratch) -> (row, size, count)``: learns from ``row`` on, writing a prediction
-        before it learns a row, and returns early, at the first row not learned, when the table
-        must grow. ``intercept`` is a (1, width) cell of its own for the feature that has the value
-        ``constant`` in every row.
-    weights : kernel ``(states, slots, parameters) -> (n,) float64``; 0 for ABSENT slots.
+        clock, parameters, scratch) -> (row, size, count)``: learns from ``row`` on, writing a
+        prediction before it learns a row, and returns early, at the first row not learned, when
+        the table must grow. ``intercept`` is a (1, width) cell of its own for the feature that has
+        the value ``constant`` in every row.
+    weights : kernel ``(states, slots, clock, parameters) -> (n,) float64``; 0 for ABSENT slots.
+    deployed : what serving needs per key: ``WEIGHTS``, or the columns.
+    deployed_weights : kernel as ``weights``, of a table with the deployed columns.
     """
 
     name: str
+    rate: str
     columns: tuple[str, ...]
+    clock: int
     options: tuple[Option, ...]
-    parameters: Callable[..., tuple[float, ...]]
+    parameters: type[tuple[float, ...]]
     learn: Callable[..., tuple[int, int, int]]
     weights: Callable[..., np.ndarray]
+    deployed: tuple[str, ...]
+    deployed_weights: Callable[..., np.ndarray]
 
     def configure(self, settings: Mapping[str, Any]) -> tuple[float, ...]:
         """The kernels' parameters out of settings that may hold others too."""
-        return self.parameters(*(settings[option.name] for option in self.options))
+        fields: tuple[str, ...] = self.parameters._fields  # type: ignore[attr-defined]
+        return self.parameters(*(settings[name] for name in fields))
+
+
+def rate_option() -> Option:
+    """Which of an algorithm's two forms."""
+    return Option(
+        "rate",
+        GLOBAL,
+        "One learning rate for all features, falling with the number of samples (global), or one "
+        "for each, falling with the squares of its own gradients (per_coordinate).",
+        choices=(GLOBAL, PER_COORDINATE),
+    )
+
+
+def delta_option() -> Option:
+    """The damping of AdaGrad's rates."""
+    return Option(
+        "delta", 1.0, "Slows the first steps of each feature, per-coordinate rates only.", 0.0, 1e3
+    )
