@@ -13,6 +13,14 @@ import numpy as np
 # Predictions are clipped this far from 0 and 1, so that one certain mistake is not infinite.
 CLIP = 1e-15
 
+# With fewer held-out samples, or fewer of the rarer label, a verdict is chance: one session of one
+# user decides it, and with few positives the losses' mean is far from normally distributed. How
+# often an equally good candidate is rejected with and without: docs/operating.md.
+MIN_SAMPLES = 100
+MIN_OF_EACH_LABEL = 10
+# One-sided 99 %. A gate that is asked each hour and wrong one time in twenty is wrong every day.
+CONFIDENCE_ERRORS = 2.326
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -30,6 +38,17 @@ class Quality:
     ne: float | None
     auc: float | None
     calibration: float | None
+
+    @property
+    def of_rarer_label(self) -> int:
+        """Samples of the label that fewer have."""
+        return min(self.positives, self.samples - self.positives)
+
+    @property
+    def judgeable(self) -> bool:
+        """Whether guardrails may judge by these samples, or they are too few."""
+        enough = self.samples >= MIN_SAMPLES and self.of_rarer_label >= MIN_OF_EACH_LABEL
+        return enough and self.ne is not None
 
     def to_json(self) -> dict[str, float | None]:
         """As stored with runs and versions."""
@@ -88,24 +107,44 @@ def quality(
 class LossDifference:
     """Mean of candidate's minus reference's log losses on the same samples, and its noise.
 
+    mean : weighted, in nats a sample.
     standard_error : of the mean, from the paired differences; None with fewer than 2 samples.
+    entropy : of the weighted mean label, which NE is measured in; 0 with one label only.
     """
 
     mean: float
     standard_error: float | None
+    entropy: float
 
-    def at_least(self, errors: float) -> float:
-        """The difference less so many standard errors; −∞ where the noise is unknown."""
-        return (
-            -math.inf if self.standard_error is None else self.mean - errors * self.standard_error
-        )
+    @property
+    def ne_increase(self) -> float:
+        """The candidate's NE less the reference's; 0 where NE is not defined."""
+        return self.mean / self.entropy if self.entropy else 0.0
+
+    @property
+    def ne_increase_at_least(self) -> float:
+        """The same less the noise, at 99 % confidence; −∞ where that is unknown."""
+        if self.standard_error is None or not self.entropy:
+            return -math.inf
+        return (self.mean - CONFIDENCE_ERRORS * self.standard_error) / self.entropy
 
 
 def loss_difference(
-    labels: np.ndarray, candidate: np.ndarray, reference: np.ndarray
+    labels: np.ndarray,
+    candidate: np.ndarray,
+    reference: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> LossDifference:
-    """Paired comparison of two sets of predictions, in nats a sample."""
+    """Paired comparison of two sets of predictions; samples count by their weights."""
+    n = len(labels)
+    weights = np.ones(n) if weights is None else weights
+    total = float(weights.sum())
+    if not total:
+        return LossDifference(0.0, None, 0.0)
     differences = losses(labels, candidate) - losses(labels, reference)
-    n = len(differences)
-    error = float(differences.std(ddof=1) / math.sqrt(n)) if n > 1 else None
-    return LossDifference(float(differences.mean()) if n else 0.0, error)
+    mean = float(np.dot(differences, weights) / total)
+    error = None
+    if n > 1:
+        spread = float(np.linalg.norm((differences - mean) * weights))
+        error = spread / total * math.sqrt(n / (n - 1))
+    return LossDifference(mean, error, entropy(float(np.dot(labels, weights)) / total))

@@ -15,6 +15,7 @@ NAMES = (
     "http_append",
     "score",
     "startup",
+    "gate",
 )
 
 

@@ -16,6 +16,7 @@ TINY = {
     "http_append": {"requests": {10: 8}, "repetitions": 1},
     "score": {"samples": 500, "requests": 5},
     "startup": {"starts": ("first",)},
+    "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
 REAL_PROCESSES = {"full_update", "http_append", "score", "startup"}
 

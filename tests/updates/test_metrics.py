@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
@@ -66,3 +66,28 @@ def test_the_better_of_two_predictions_has_the_lower_loss():
     difference = loss_difference(labels, np.abs(labels - 0.1), np.full(4, 0.5))
     assert difference.mean < 0
     assert difference.standard_error == pytest.approx(0, abs=1e-12)
+
+
+def test_samples_without_weight_make_no_difference_between_two_predictions():
+    labels, ours, theirs = np.array([1.0, 0, 1, 0]), np.full(4, 0.9), np.full(4, 0.5)
+    weighted = loss_difference(labels, ours, theirs, np.array([2.0, 2, 0, 0]))
+    alone = loss_difference(labels[:2], ours[:2], theirs[:2])
+    assert (weighted.mean, weighted.entropy) == pytest.approx((alone.mean, alone.entropy))
+
+
+@pytest.mark.parametrize(
+    ("positives", "negatives", "judgeable"),
+    [(10, 90, True), (90, 10, True), (9, 991, False), (50, 49, False), (100, 0, False)],
+)
+def test_guardrails_judge_by_enough_samples_of_each_label_only(positives, negatives, judgeable):
+    labels = np.repeat([1.0, 0.0], [positives, negatives])
+    assert quality(labels, np.full(len(labels), 0.5)).judgeable is judgeable
+
+
+@given(st.integers(100, 1000), st.floats(0.05, 0.95), st.integers(0, 2**32))
+def test_whatever_is_judgeable_tells_a_much_worse_candidate_from_chance(size, share, seed):
+    random = np.random.default_rng(seed)
+    truth = np.where(random.uniform(size=size) < share, 0.9, 0.1)
+    labels = (random.uniform(size=size) < truth).astype(float)
+    assume(quality(labels, truth).judgeable)
+    assert loss_difference(labels, 1 - truth, truth).ne_increase_at_least > 0.1

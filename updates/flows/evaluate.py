@@ -6,15 +6,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from updates.metrics import LossDifference, Quality, entropy, loss_difference, quality
+from updates.metrics import (
+    MIN_OF_EACH_LABEL,
+    MIN_SAMPLES,
+    LossDifference,
+    Quality,
+    loss_difference,
+    quality,
+)
 from updates.models import ModelVersion, UpdatePolicy
 from updates.models.version import VersionState
 from updates.samples.schema import LABEL, WEIGHT
 from updates.serving import scorer
 from updates.strategies.base import Candidate
-
-# One-sided 95 %: a difference within this many standard errors may be noise.
-NOISE = 1.645
 
 
 @dataclass(frozen=True)
@@ -57,17 +61,18 @@ class Evaluation:
         """The outcome in a sentence with its numbers."""
         if self.broken:
             return " ".join(self.broken)
-        if not self.candidate.samples:
-            return "Promoted unjudged: there were too few new samples to hold any out."
-        held_out = "newest sample" if self.candidate.samples == 1 else "newest samples"
-        on = f"on {self.candidate.samples} {held_out} that it had not learned"
-        # With one label only, the entropy that NE is measured in is zero.
-        measure, name = ("ne", "NE") if self.candidate.ne else ("log_loss", "Log loss")
-        ours = f"{name} {getattr(self.candidate, measure):.4f}"
+        if not self.candidate.judgeable:
+            return (
+                f"Too few new samples to judge: {self.candidate.samples} held out, "
+                f"{self.candidate.of_rarer_label} of the rarer label; "
+                f"it takes {MIN_SAMPLES} and {MIN_OF_EACH_LABEL}."
+            )
+        on = f"on {self.candidate.samples} newest samples that it had not learned"
+        ours = f"NE {self.candidate.ne:.4f}"
         if self.reference is None:
             return f"{ours} {on}; there is no older version to compare."
-        theirs = getattr(self.reference, measure)
-        return f"{ours} against {theirs:.4f} of version {self.reference_number}, {on}."
+        theirs = f"{self.reference.ne:.4f} of version {self.reference_number}"
+        return f"{ours} against {theirs}, {on}."
 
 
 def evaluate(
@@ -77,6 +82,7 @@ def evaluate(
 
     The reference is the live version, or where that has already learned part of the holdout, the
     newest formerly live one that has not: a comparison on samples that one side knows is void.
+    A holdout too small to tell a worse candidate from chance rejects none, and the verdict says so.
     """
     first = candidate.next_offset
     labels = _column(holdout, LABEL)
@@ -88,7 +94,7 @@ def evaluate(
     if reference is not None and len(labels):
         reference_predictions = scorer.predict(reference, holdout)
         theirs = quality(labels, reference_predictions, weights)
-        difference = loss_difference(labels, predictions, reference_predictions)
+        difference = loss_difference(labels, predictions, reference_predictions, weights)
     return Evaluation(
         first_offset=first,
         last_offset=first + len(labels) - 1,
@@ -96,7 +102,7 @@ def evaluate(
         reference=theirs,
         reference_number=reference.number if theirs and reference else None,
         difference=difference,
-        broken=_broken(candidate, ours, difference, labels, policy),
+        broken=_broken(candidate, ours, difference, policy),
     )
 
 
@@ -120,24 +126,22 @@ def _broken(
     candidate: Candidate,
     ours: Quality,
     difference: LossDifference | None,
-    labels: np.ndarray,
     policy: UpdatePolicy,
 ) -> list[str]:
     broken = []
     if not candidate.learner.is_finite():
         broken.append("A weight is not a finite number.")
-    if difference is not None and (background := entropy(float(labels.mean()))):
-        worse = difference.at_least(NOISE) / background
-        if worse > policy.max_ne_increase:
-            broken.append(
-                f"NE is worse than the live version's by {difference.mean / background:.4f} on "
-                f"{len(labels)} samples (at least {worse:.4f} with 95 % confidence); "
-                f"max_ne_increase allows {policy.max_ne_increase:g}."
-            )
-    if ours.calibration is not None and ours.samples >= 100:
-        low, high = policy.min_calibration, policy.max_calibration
-        if not low <= ours.calibration <= high:
-            broken.append(f"Calibration is {ours.calibration:.3f}; allowed is {low:g} to {high:g}.")
+    if not ours.judgeable:
+        return broken
+    if difference and difference.ne_increase_at_least > policy.max_ne_increase:
+        broken.append(
+            f"NE is worse than the live version's by {difference.ne_increase:.4f} on "
+            f"{ours.samples} samples (at least {difference.ne_increase_at_least:.4f} with 99 % "
+            f"confidence); max_ne_increase allows {policy.max_ne_increase:g}."
+        )
+    low, high = policy.min_calibration, policy.max_calibration
+    if not low <= ours.calibration <= high:
+        broken.append(f"Calibration is {ours.calibration:.3f}; allowed is {low:g} to {high:g}.")
     return broken
 
 

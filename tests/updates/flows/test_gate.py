@@ -12,6 +12,18 @@ def policy(recommender):
     )
 
 
+def _forgetting(train):
+    """Trains a candidate that says the opposite of what it knows."""
+
+    def forget(log, base, **kwargs):
+        candidate = train(log, base, **kwargs)
+        known = candidate.learner.predict
+        candidate.learner.predict = lambda batch: 1 - known(batch)
+        return candidate
+
+    return forget
+
+
 def test_a_miscalibrated_candidate_is_rejected_and_kept(recommender, live, policy, append, update):
     policy.min_calibration, policy.max_calibration = 3, 4
     policy.save(update_fields=["min_calibration", "max_calibration"])
@@ -26,15 +38,7 @@ def test_a_miscalibrated_candidate_is_rejected_and_kept(recommender, live, polic
 def test_a_candidate_that_unlearned_is_rejected(
     recommender, live, policy, append, update, monkeypatch
 ):
-    train = incremental.train
-
-    def forget(log, base, **kwargs):
-        candidate = train(log, base, **kwargs)
-        known = candidate.learner.predict
-        candidate.learner.predict = lambda batch: 1 - known(batch)
-        return candidate
-
-    monkeypatch.setattr(incremental, "train", forget)
+    monkeypatch.setattr(incremental, "train", _forgetting(incremental.train))
     append(recommender, 2000)
     run = update(recommender, policy)
     assert run.state == "rejected"
@@ -49,10 +53,16 @@ def test_a_weight_that_is_not_finite_is_rejected(
     assert update(recommender, policy).error == "A weight is not a finite number."
 
 
-def test_chance_on_few_samples_rejects_nothing(recommender, live, policy, append, update):
-    """A fifth of ten samples judges: whatever they show is within the noise."""
-    append(recommender, 10)
-    assert update(recommender, policy).state == "promoted"
+@pytest.mark.parametrize(("count", "held_out"), [(4, 0), (100, 20), (495, 99)])
+def test_too_few_samples_reject_nothing_and_the_verdict_says_so(
+    recommender, live, policy, append, update, monkeypatch, count, held_out
+):
+    monkeypatch.setattr(incremental, "train", _forgetting(incremental.train))
+    append(recommender, count)
+    run = update(recommender, policy)
+    verdict = run.result_version.metrics["verdict"]
+    assert run.state == "promoted"
+    assert verdict.startswith(f"Too few new samples to judge: {held_out} held out")
 
 
 def test_a_rejected_version_may_be_promoted_by_a_person(
