@@ -185,6 +185,8 @@ CELERY_BROKER_URL = environment.broker_url(REDIS_URL)
 # A range of a sample log is archived when this many samples wait, or the first this long.
 SEGMENT_ROWS = int(os.environ.get("SEGMENT_ROWS", "50000"))
 SEGMENT_SECONDS = int(os.environ.get("SEGMENT_SECONDS", "3600"))
+# Impressions that a recommender's joiner may remember at once (docs/joiner.md: memory).
+JOINER_MOST_IMPRESSIONS = int(os.environ.get("JOINER_MOST_IMPRESSIONS", "1000000"))
 
 LOGGING = {
     "version": 1,

@@ -6,9 +6,11 @@ class UpdatesConfig(AppConfig):
     name = "updates"
 
     def ready(self) -> None:
+        from updates import joiners
         from updates.models import Recommender
-        from updates.samples.log import delete_with_recommender
+        from updates.samples import log
 
-        post_delete.connect(
-            delete_with_recommender, sender=Recommender, dispatch_uid="updates.samples.log"
-        )
+        for module in (log, joiners):
+            post_delete.connect(
+                module.delete_with_recommender, sender=Recommender, dispatch_uid=module.__name__
+            )

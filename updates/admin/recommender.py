@@ -40,6 +40,17 @@ class RecommenderAdmin(Operable, AuditedAdmin):
         ("Samples", {"fields": ["schema"]}),
         ("Model", {"fields": ["learner", "learner_options"]}),
         ("Freshness", {"fields": ["freshness_objective_seconds", "grace_seconds"]}),
+        (
+            "Joining impressions with their feedback",
+            {
+                "fields": [
+                    "delayed_feedback",
+                    "join_window_seconds",
+                    "feedback_horizon_seconds",
+                    "early_feedback_seconds",
+                ]
+            },
+        ),
         ("Keeping", {"fields": ["keep_versions"]}),
     ]
     actions = ["run_full", "run_incremental", "pause", "resume", "roll_back"]

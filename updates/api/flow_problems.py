@@ -13,6 +13,7 @@ from updates.flows.trigger import TriggerError, WriterBusy
 from updates.models.run import IllegalRunMove
 from updates.models.version import IllegalVersionMove
 from updates.samples.errors import ParseError
+from updates.samples.joiner import JoinerFull, RequestConflict
 from updates.samples.stream import BatchConflict, LogUnavailable
 from updates.serving.scorer import NoLiveVersion
 
@@ -65,8 +66,9 @@ def _unreadable(error: ParseError) -> Problem:
     return Problem(400, str(error), errors=rows or [{"field": "", "error": str(error)}])
 
 
-@describe.register
-def _batch_conflict(error: BatchConflict) -> Problem:
+@describe.register(BatchConflict)
+@describe.register(RequestConflict)
+def _batch_conflict(error: BatchConflict | RequestConflict) -> Problem:
     errors = [{"field": "Batch-Id", "error": str(error)}]
     return Problem(409, str(error), "batch-conflict", errors=errors)
 
@@ -75,3 +77,9 @@ def _batch_conflict(error: BatchConflict) -> Problem:
 def _log_unavailable(error: LogUnavailable) -> Problem:
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return Problem(503, "Nothing was stored; send it again.", "log-unavailable", headers=retry)
+
+
+@describe.register
+def _joiner_full(error: JoinerFull) -> Problem:
+    retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return Problem(503, f"Nothing was stored: {error}.", "joiner-full", headers=retry)

@@ -14,6 +14,7 @@ from rest_framework.exceptions import ParseError as Unreadable
 
 from updates.api.problems import Problem, too_long
 from updates.samples import parse
+from updates.samples.forms import SAMPLES, Form
 from updates.samples.schema import SampleSchema
 
 NDJSON = "application/x-ndjson"
@@ -55,14 +56,14 @@ class JSONParser(parsers.JSONParser):
 
 @dataclass(frozen=True)
 class SampleBody:
-    """Samples as they came, and how to read them once the recommender's schema is known."""
+    """Rows as they came, and how to read them once the recommender's schema is known."""
 
-    parse: Callable[[SampleSchema, Any], parse.ParsedBatch]
+    parse: Callable[..., parse.ParsedBatch]
     content: Any
 
-    def read(self, schema: SampleSchema) -> parse.ParsedBatch:
+    def read(self, schema: SampleSchema, form: Form = SAMPLES) -> parse.ParsedBatch:
         """Good rows and refused ones; raises ParseError where nothing can be read."""
-        return self.parse(schema, self.content)
+        return self.parse(schema, self.content, form=form)
 
 
 class JSONSamples(JSONParser):

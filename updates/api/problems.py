@@ -33,6 +33,7 @@ TITLES = {
     "no-live-version": "Nothing is live",
     "batch-conflict": "The Batch-Id names another batch",
     "log-unavailable": "The sample log does not answer",
+    "joiner-full": "Too many impressions are remembered",
     "locked-out": "Too many failed attempts",
 }
 

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from updates.api import flow_problems  # noqa: F401  (registers what the flows refuse)
-from updates.api.views import auth, policies, recommenders, samples, updates, versions
+from updates.api.views import auth, joiner, policies, recommenders, samples, updates, versions
 from updates.api.views.recommenders import FreshnessOf
 
 ONE = "recommenders/<slug:slug>"
@@ -35,6 +35,9 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
         path(f"{ONE}/rollback", versions.RollBack.as_view(), name="rollback"),
         path(f"{ONE}/deployments", versions.DeploymentList.as_view(), name="deployments"),
         path(f"{ONE}/samples", samples.Samples.as_view(), name="samples"),
+        path(f"{ONE}/impressions", joiner.Impressions.as_view(), name="impressions"),
+        path(f"{ONE}/feedback", joiner.Feedback.as_view(), name="feedback"),
+        path(f"{ONE}/joiner", joiner.JoinerView.as_view(), name="joiner"),
         path(f"{ONE}/score", samples.Score.as_view(), name="score"),
     ]
 

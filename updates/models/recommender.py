@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
 
 from updates.learners import registry
@@ -14,6 +15,24 @@ from updates.learners.options import OptionError
 from updates.samples.schema import SampleSchema, SchemaError
 
 YEAR_SECONDS = 366 * 86_400
+DAY_SECONDS = 86_400
+# State of impressions lies in memory: nobody waits for a label for longer than this.
+LONGEST_HORIZON_SECONDS = 60 * DAY_SECONDS
+
+
+class DelayedFeedback(models.TextChoices):
+    """How impressions become samples though their labels come late (docs/joiner.md)."""
+
+    WAIT = "wait", "wait: a sample when the window has ended"
+    WEIGHTED = (
+        "fake_negative_weighted",
+        "fake_negative_weighted: a negative at once, a positive when it comes; weighted loss",
+    )
+    CALIBRATION = (
+        "fake_negative_calibration",
+        "fake_negative_calibration: a negative at once, a positive when it comes; calibrated "
+        "predictions",
+    )
 
 
 class Recommender(models.Model):
@@ -47,6 +66,29 @@ class Recommender(models.Model):
         help_text="Files of this many newest versions are kept, to roll back to; the live one's "
         "always are.",
     )
+    delayed_feedback = models.CharField(
+        max_length=40,
+        choices=DelayedFeedback,
+        default=DelayedFeedback.WAIT,
+        help_text="How impressions become samples though their labels come late; for fake "
+        "negatives, learner_options must name the same.",
+    )
+    join_window_seconds = models.PositiveIntegerField(
+        default=600,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_HORIZON_SECONDS)],
+        help_text="With wait: an impression becomes a sample so many seconds after it arrived, a "
+        "negative one unless positive feedback has come by then.",
+    )
+    feedback_horizon_seconds = models.PositiveIntegerField(
+        default=DAY_SECONDS,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_HORIZON_SECONDS)],
+        help_text="So many seconds an impression is remembered; feedback after that is unknown.",
+    )
+    early_feedback_seconds = models.PositiveIntegerField(
+        default=300,
+        validators=[MaxValueValidator(DAY_SECONDS)],
+        help_text="So many seconds feedback is kept whose impression has not come yet.",
+    )
     live_version = models.ForeignKey(
         "updates.ModelVersion",
         null=True,
@@ -60,6 +102,12 @@ class Recommender(models.Model):
 
     class Meta:
         ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(join_window_seconds__lte=F("feedback_horizon_seconds")),
+                name="an_impression_is_remembered_through_its_window",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -83,8 +131,17 @@ class Recommender(models.Model):
         """Prefix of its Valkey keys; the braces keep them in one hash slot."""
         return f"recadmin:{{r{self.pk}}}"
 
+    @property
+    def fake_negatives(self) -> bool:
+        """Whether impressions become negatives at once, and positives follow."""
+        return self.delayed_feedback != DelayedFeedback.WAIT
+
     def clean(self) -> None:
         errors: dict[str, Any] = {}
+        if self.feedback_horizon_seconds < self.join_window_seconds:
+            errors["feedback_horizon_seconds"] = (
+                f"Must be at least join_window_seconds ({self.join_window_seconds})."
+            )
         try:
             SampleSchema.from_json(self.schema)
         except SchemaError as error:
@@ -93,8 +150,25 @@ class Recommender(models.Model):
             errors["learner"] = f"Must be one of {', '.join(registry.names())}."
         elif "schema" not in errors:
             try:
-                self.learner_class(SampleSchema.from_json(self.schema), self.learner_options)
+                learner = self.learner_class(
+                    SampleSchema.from_json(self.schema), self.learner_options
+                )
+                errors |= self._delayed_feedback_errors(learner)
             except (OptionError, TypeError) as error:
                 errors["learner_options"] = str(error)
         if errors:
             raise ValidationError(errors)
+
+    def _delayed_feedback_errors(self, learner: Learner) -> dict[str, str]:
+        """The learner must take the samples for what the joiner makes them."""
+        expected = learner.settings.get("delayed_feedback")
+        if self.delayed_feedback == (expected or DelayedFeedback.WAIT):
+            return {}
+        if expected is None:
+            return {
+                "delayed_feedback": f"Must be wait: {self.learner} does not correct fake negatives."
+            }
+        return {
+            "delayed_feedback": f"Must be {expected}, as learner_options.delayed_feedback is: the "
+            "learner has to know how samples are made."
+        }

@@ -49,8 +49,8 @@ class Samples(OfRecommender):
     @refuses(409, 503)
     def post(self, request: Request, slug: str) -> Response:
         """Append labelled samples; on disk when answered. Bad rows are refused one by one."""
-        batch_id = _batch_id(request)
-        parsed = _samples(request).read(self.recommender.sample_schema)
+        batch_id = batch_id_of(request)
+        parsed = rows_of(request).read(self.recommender.sample_schema)
         answer = {"first_offset": None, "last_offset": None, "duplicate": False}
         if parsed.batch.num_rows:
             answer = asdict(append_samples(self.recommender, parsed.batch, batch_id=batch_id))
@@ -69,7 +69,8 @@ class Score(OfRecommender):
         return Response(Scored(scorer.score(self.recommender, rows)).data)
 
 
-def _batch_id(request: Request) -> str:
+def batch_id_of(request: Request) -> str:
+    """The Batch-Id that came with the request, or a new one; raises ValidationError."""
     batch_id = request.headers.get("Batch-Id", uuid4().hex)
     if not 1 <= len(batch_id) <= LONGEST_BATCH_ID or not batch_id.isprintable():
         allowed = f"Must have 1 to {LONGEST_BATCH_ID} printable characters."
@@ -77,7 +78,8 @@ def _batch_id(request: Request) -> str:
     return batch_id
 
 
-def _samples(request: Request) -> SampleBody:
+def rows_of(request: Request) -> SampleBody:
+    """The rows that came with the request; raises ValidationError where there is no body."""
     if not isinstance(request.data, SampleBody):
         raise ValidationError("The body is empty; send at least one row.")
     return request.data
