@@ -7,21 +7,17 @@ the one transaction at the end, and that transaction is fenced.
 import logging
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
-from django.db import transaction
 from django.utils import timezone
 
-from updates import signals
 from updates.flows.attempt import Attempt, Stopped
-from updates.flows.evaluate import Evaluation, evaluate
-from updates.flows.promote import BaseMoved, WouldGoBack, promote_result
+from updates.flows.evaluate import evaluate
+from updates.flows.publish import publish
 from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.lease import LeaseLost
 from updates.models.policy import Strategy
 from updates.models.run import IllegalRunMove, RunState
-from updates.models.version import VersionState
 from updates.samples.log import SampleLog
 from updates.store import artifacts
 from updates.strategies import full, incremental
@@ -85,7 +81,7 @@ def _update(run: UpdateRun, attempt: Attempt) -> None:
         attempt.progress("catching up", 0, caught_up - candidate.next_offset)
         candidate.learn(log, caught_up, progress=attempt.progress)
     attempt.progress("publishing", 0, None)
-    _publish(run, candidate, evaluation, live, attempt)
+    publish(run, candidate, evaluation, live, attempt)
 
 
 def _train(
@@ -155,70 +151,3 @@ def _table(log: SampleLog, start: int, stop: int, run: UpdateRun) -> pa.Table:
     schema = run.recommender.sample_schema.arrow
     batches = [batch.select(schema.names) for batch in log.read(start, stop)]
     return pa.Table.from_batches(batches, schema=schema).combine_chunks()
-
-
-def _publish(
-    run: UpdateRun,
-    candidate: Candidate,
-    evaluation: Evaluation,
-    live: ModelVersion | None,
-    attempt: Attempt,
-) -> None:
-    learner = candidate.learner
-    artifact = artifacts().publish(learner.save, _about(candidate))
-    fields: dict[str, Any] = {
-        "parent": live,
-        "learner": learner.name,
-        "learner_options": learner.settings,
-        "digest": artifact.digest,
-        "artifact_bytes": artifact.bytes,
-        "watermark": candidate.watermark,
-        "learned_ranges": candidate.ranges,
-        "next_offset": candidate.next_offset,
-        "components": {name: _component(run, candidate) for name in run.components},
-        "metrics": evaluation.to_json(),
-        "sparsity": learner.sparsity().to_json(),
-    }
-    UpdateRun.objects.filter(pk=run.pk, attempt=attempt.number).update(
-        ranges=candidate.steps, metrics=evaluation.to_json(), samples=candidate.samples
-    )
-    with transaction.atomic():
-        ComponentLease.verify(run, attempt.fences)
-        version = ModelVersion.publish(run.recommender, **fields)
-        _settle(run, version, evaluation, attempt)
-    signals.evaluated.send(UpdateRun, run=run, evaluation=evaluation, version=version)
-
-
-def _settle(
-    run: UpdateRun, version: ModelVersion, evaluation: Evaluation, attempt: Attempt
-) -> None:
-    """Promote, or keep as rejected with the reason; in the caller's transaction."""
-    why = evaluation.verdict
-    if evaluation.passed:
-        try:
-            with transaction.atomic():
-                promote_result(run, version, attempt.fences, why)
-            return
-        except (WouldGoBack, BaseMoved) as refusal:
-            why = str(refusal)
-    version.move(VersionState.REJECTED, why)
-    run.move(RunState.REJECTED, why=why, as_attempt=attempt.number, result_version=version)
-
-
-def _component(run: UpdateRun, candidate: Candidate) -> dict[str, Any]:
-    watermark = candidate.watermark.isoformat() if candidate.watermark else None
-    return {"watermark": watermark, "run": run.pk}
-
-
-def _about(candidate: Candidate) -> dict[str, Any]:
-    """What the manifest says of the making: enough to do it again."""
-    learner = candidate.learner
-    return {
-        "learner": learner.name,
-        "options": learner.settings,
-        "schema": learner.schema.to_json(),
-        "base": candidate.base_digest,
-        "steps": candidate.steps,
-        "next_offset": candidate.next_offset,
-        "watermark": candidate.watermark.isoformat() if candidate.watermark else None,
-    }

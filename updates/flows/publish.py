@@ -1,0 +1,87 @@
+"""From a trained candidate to a version: bytes, row and verdict, seen all or none."""
+
+from typing import Any
+
+from django.db import transaction
+
+from updates import signals
+from updates.flows.attempt import Attempt
+from updates.flows.evaluate import Evaluation
+from updates.flows.promote import BaseMoved, WouldGoBack, promote_result
+from updates.models import ComponentLease, ModelVersion, UpdateRun
+from updates.models.run import RunState
+from updates.models.version import VersionState
+from updates.store import artifacts
+from updates.strategies.base import Candidate
+
+
+def publish(
+    run: UpdateRun,
+    candidate: Candidate,
+    evaluation: Evaluation,
+    live: ModelVersion | None,
+    attempt: Attempt,
+) -> ModelVersion:
+    """Write the artifact, then in one fenced transaction the version and what becomes of it.
+
+    Raises LeaseLost and IllegalRunMove, with nothing that readers see changed.
+    """
+    learner = candidate.learner
+    artifact = artifacts().publish(learner.save, about(candidate))
+    fields: dict[str, Any] = {
+        "parent": live,
+        "learner": learner.name,
+        "learner_options": learner.settings,
+        "digest": artifact.digest,
+        "artifact_bytes": artifact.bytes,
+        "watermark": candidate.watermark,
+        "learned_ranges": candidate.ranges,
+        "next_offset": candidate.next_offset,
+        "components": {name: _component(run, candidate) for name in run.components},
+        "metrics": evaluation.to_json(),
+        "sparsity": learner.sparsity().to_json(),
+    }
+    UpdateRun.objects.filter(pk=run.pk, attempt=attempt.number).update(
+        ranges=candidate.steps, metrics=evaluation.to_json(), samples=candidate.samples
+    )
+    with transaction.atomic():
+        ComponentLease.verify(run, attempt.fences)
+        version = ModelVersion.publish(run.recommender, **fields)
+        _settle(run, version, evaluation, attempt)
+    signals.evaluated.send(UpdateRun, run=run, evaluation=evaluation, version=version)
+    return version
+
+
+def _settle(
+    run: UpdateRun, version: ModelVersion, evaluation: Evaluation, attempt: Attempt
+) -> None:
+    """Promote, or keep as rejected with the reason; in the caller's transaction."""
+    why = evaluation.verdict
+    if evaluation.passed:
+        try:
+            with transaction.atomic():
+                promote_result(run, version, attempt.fences, why)
+            return
+        except (WouldGoBack, BaseMoved) as refusal:
+            why = str(refusal)
+    version.move(VersionState.REJECTED, why)
+    run.move(RunState.REJECTED, why=why, as_attempt=attempt.number, result_version=version)
+
+
+def _component(run: UpdateRun, candidate: Candidate) -> dict[str, Any]:
+    watermark = candidate.watermark.isoformat() if candidate.watermark else None
+    return {"watermark": watermark, "run": run.pk}
+
+
+def about(candidate: Candidate) -> dict[str, Any]:
+    """What the manifest says of the making: enough to do it again."""
+    learner = candidate.learner
+    return {
+        "learner": learner.name,
+        "options": learner.settings,
+        "schema": learner.schema.to_json(),
+        "base": candidate.base_digest,
+        "steps": candidate.steps,
+        "next_offset": candidate.next_offset,
+        "watermark": candidate.watermark.isoformat() if candidate.watermark else None,
+    }
