@@ -31,6 +31,9 @@ class Checkpoint(models.Model):
         help_text="The version that the session began from; empty where it began from nothing.",
     )
     digest = models.CharField(max_length=64, help_text="SHA-256 of the artifact's manifest.")
+    learner = models.CharField(max_length=60)
+    learner_options = models.JSONField()
+    schema = models.JSONField()
     next_offset = models.PositiveBigIntegerField()
     watermark = models.DateTimeField(null=True)
     learned_ranges = models.JSONField()

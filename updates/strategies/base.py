@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from updates.learners.base import Learner, Progress
+from updates.samples.batches import OFFSET
 from updates.samples.schema import EVENT_TIME
 
 
@@ -74,6 +76,25 @@ class Candidate:
         self._extend_ranges(start, stop)
         self._note("learn", seen, start, stop)
 
+    def follow(self, batch: pa.RecordBatch) -> np.ndarray:
+        """Learn the numbered samples that come next; (n,) predictions made before each one.
+
+        For a sequential learner: what it becomes does not depend on where batches are cut, so that
+        one step stands for all of them. Raises ValueError where samples would be left out.
+        """
+        offsets = batch.column(OFFSET)
+        start, stop = offsets[0].as_py(), offsets[-1].as_py() + 1
+        if start != self.next_offset:
+            raise ValueError(f"offset must be {self.next_offset} next, got {start}")
+        predictions = self.learner.learn(batch).predictions
+        self._extend_ranges(start, stop)
+        self.next_offset = stop
+        self.samples += batch.num_rows
+        newest = pc.max(batch.column(EVENT_TIME)).as_py()
+        self.watermark = max(self.watermark or newest, newest)
+        self._extend_steps(start, stop)
+        return predictions
+
     def replay(self, log: Log, start: int, stop: int, *, progress: Progress) -> None:
         """Learn offsets that it has learned before, against forgetting; makes nothing fresher."""
         seen = _Seen()
@@ -96,6 +117,13 @@ class Candidate:
             self.ranges[-1] = {**last, "last_offset": stop - 1}
         else:
             self.ranges.append(_range(start, stop))
+
+    def _extend_steps(self, start: int, stop: int) -> None:
+        last = self.steps[-1] if self.steps else {}
+        if last.get("op") == "learn" and last["last_offset"] == start - 1:
+            self.steps[-1] = {**last, "last_offset": stop - 1}
+        else:
+            self.steps.append({"op": "learn", **_range(start, stop)})
 
     def _note(
         self, op: str, seen: _Seen, start: int, stop: int, since: datetime | None = None

@@ -1,0 +1,122 @@
+"""Where online learning goes on: what this process still holds, a checkpoint, or the live version.
+
+Whichever it is, the same samples have been learned in the same order, so that the bits are equal.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from updates.artifacts import CorruptArtifact
+from updates.models import Checkpoint, Deployment, ModelVersion, Recommender
+from updates.store import artifacts
+from updates.strategies.base import Candidate
+from updates.strategies.online import OnlineLearning
+
+
+@dataclass
+class Standing:
+    """A session between two samples.
+
+    base : the version that it builds on, None before there is one. sent : last offset of what was
+    sent to serving, or from which on changes are remembered. fence : of the lease that sent it.
+    """
+
+    epoch: int
+    base: ModelVersion | None
+    learning: OnlineLearning
+    sent: int
+    fence: int
+
+    @property
+    def learned(self) -> int:
+        """Last offset learned."""
+        return self.learning.candidate.next_offset - 1
+
+
+# What sessions that ended in this process left for those that follow, by recommender.
+_left: dict[int, Standing] = {}
+_lock = threading.Lock()
+
+
+def leave(recommender: Recommender, standing: Standing) -> None:
+    """Hand over within the process: the next session need not load anything."""
+    with _lock:
+        _left[recommender.pk] = standing
+
+
+def epoch_of(recommender: Recommender) -> int:
+    """The line of online learning that is served now."""
+    deployment = Deployment.objects.filter(recommender=recommender, ended_at=None).first()
+    return deployment.epoch if deployment else 0
+
+
+def stand(recommender: Recommender, *, sent_by: int, keep: int) -> Standing:
+    """Where to go on from. Raises CorruptArtifact where not even the live version can be read.
+
+    sent_by : fence of the session whose deltas were the last; what this process holds counts only
+    if that was its own. keep : samples to keep for the gate.
+    """
+    epoch, live = epoch_of(recommender), recommender.live_version
+    with _lock:
+        left = _left.pop(recommender.pk, None)
+    if left is not None and _fits(left, epoch, live, sent_by, recommender):
+        left.learning.keep = keep
+        return left
+    candidate = _from_checkpoint(recommender, epoch, live) or _from_version(recommender, live)
+    candidate.learner.track()
+    learning = OnlineLearning(candidate, keep)
+    return Standing(epoch, live, learning, candidate.next_offset - 1, sent_by)
+
+
+def _fits(
+    left: Standing, epoch: int, live: ModelVersion | None, sent_by: int, recommender: Recommender
+) -> bool:
+    learner = left.learning.candidate.learner
+    fresh = recommender.new_learner()
+    return (
+        (left.epoch, left.base, left.fence) == (epoch, live, sent_by)
+        and learner.name == fresh.name
+        and learner.settings == fresh.settings
+        and learner.schema == fresh.schema
+    )
+
+
+def _from_checkpoint(
+    recommender: Recommender, epoch: int, live: ModelVersion | None
+) -> Candidate | None:
+    checkpoint = Checkpoint.objects.filter(recommender=recommender, epoch=epoch, base=live).first()
+    learner = recommender.new_learner()
+    if checkpoint is None or checkpoint.learner_options != learner.settings:
+        return None
+    if checkpoint.schema != learner.schema.to_json():
+        return None
+    try:
+        learner.load(artifacts().open(checkpoint.digest))
+    except CorruptArtifact:
+        # Costs time, loses nothing: the log has what it held.
+        return None
+    return Candidate(
+        learner,
+        next_offset=checkpoint.next_offset,
+        watermark=checkpoint.watermark,
+        base_digest=live.digest if live else None,
+        ranges=checkpoint.learned_ranges,
+        steps=checkpoint.steps,
+        samples=checkpoint.samples,
+    )
+
+
+def _from_version(recommender: Recommender, live: ModelVersion | None) -> Candidate:
+    learner = recommender.new_learner()
+    if live is None:
+        return Candidate(learner)
+    learner.load(artifacts().open(live.digest))
+    return Candidate(
+        learner,
+        next_offset=live.next_offset,
+        watermark=live.watermark,
+        base_digest=live.digest,
+        ranges=list(live.learned_ranges),
+    )
