@@ -39,13 +39,13 @@ class Rule(NamedTuple):
         """``Algorithm.weights`` by this rule."""
         return self._compile(_weights, name)
 
-    def _compile(self, loop: FunctionType, name: str) -> Any:
+    def _compile(self, loop: Callable[..., Any], name: str) -> Any:
         """The loop, with the rule's functions as its globals.
 
         Not a closure over them: what numba compiles of closures over compiled functions is in the
         cache of no other process.
         """
-        own = FunctionType(loop.__code__, {**loop.__globals__, **self._asdict()}, loop.__name__)
+        own = FunctionType(loop.__code__, {**globals(), **self._asdict()}, loop.__name__)
         own.__qualname__ = f"{loop.__name__}_{name}"
         return kernel(own)
 
