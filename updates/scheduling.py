@@ -4,6 +4,7 @@ Any number of beats may tick at once: every claim is a conditional update that o
 """
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -12,15 +13,16 @@ from django.utils import timezone
 
 from updates import signals
 from updates.cadence import Trigger
-from updates.flows.trigger import nudge, trigger
+from updates.flows.trigger import WriterBusy, nudge, trigger
 from updates.models import ComponentLease, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
-from updates.models.run import WRITING, IllegalRunMove, RunState
+from updates.models.run import ACTIVE, WRITING, IllegalRunMove, RunState
 from updates.samples.log import Head, SampleLog
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
+REST_AFTER_FAILURE = timedelta(seconds=10)
 NUDGE_AGAIN_AFTER = timedelta(seconds=5)
 # A staleness policy acts when so much of the objective is left, and rests as long between looks.
 STALENESS_MARGIN = 0.1
@@ -33,7 +35,7 @@ def tick(now: datetime | None = None) -> None:
         "recommender__live_version"
     )
     due = Q(next_due_at__lte=now)
-    watching = Q(trigger__in=[Trigger.SAMPLES, Trigger.STALENESS])
+    watching = Q(trigger__in=[Trigger.SAMPLES, Trigger.STALENESS, Trigger.CONTINUOUS])
     policies = list(active.filter(due | watching))
     heads = SampleLog.heads([policy.recommender for policy in policies]) if policies else {}
     for policy in policies:
@@ -50,6 +52,9 @@ def _fire_if_due(policy: UpdatePolicy, head: Head, now: datetime) -> None:
         _claim_samples(policy, head, now)
     elif policy.trigger == Trigger.STALENESS:
         _claim_staleness(policy, head, now)
+    elif policy.trigger == Trigger.CONTINUOUS:
+        if head.last_offset:
+            go_on(policy, now)
     else:
         claim_timed(policy, now, head)
 
@@ -95,6 +100,15 @@ def _claim_staleness(policy: UpdatePolicy, head: Head, now: datetime) -> None:
         unchanged = UpdatePolicy.objects.filter(pk=policy.pk, next_due_at=policy.next_due_at)
         if unchanged.update(next_due_at=rest_until):
             _fire(policy, now, now, head)
+
+
+def go_on(policy: UpdatePolicy, now: datetime) -> None:
+    """A continuous policy's next session, unless one is there or another update is at work."""
+    rested = policy.runs.filter(state=RunState.FAILED, finished_at__gt=now - REST_AFTER_FAILURE)
+    if policy.runs.filter(state__in=ACTIVE).exists() or rested.exists():
+        return
+    with suppress(WriterBusy):
+        trigger(policy.recommender, policy=policy, reason=f"{policy.name} goes on")
 
 
 def _fire(
@@ -154,7 +168,11 @@ def _take_up(run: UpdateRun) -> None:
 
 
 def wake_followers(run_id: int) -> None:
-    """Tell workers of the runs that may have waited for what this one held."""
+    """What this run's end lets begin: those that waited for what it held, its own continuation."""
+    ended = UpdateRun.objects.select_related("policy__recommender").get(pk=run_id)
+    policy = ended.policy
+    if policy is not None and policy.trigger == Trigger.CONTINUOUS and policy.active:
+        go_on(policy, timezone.now())
     for waiting in UpdateRun.objects.filter(recommender__runs=run_id, state=RunState.QUEUED):
         nudge(waiting)
 

@@ -5,6 +5,7 @@ from django.dispatch import Signal
 samples_appended = Signal()  # recommender, appended (first and last offset, duplicate)
 policy_fired = Signal()  # policy, run, due_at, fired_at
 progress = Signal()  # run
+learned = Signal()  # run, quality: progressive, of what an online session learned since the last
 evaluated = Signal()  # run, evaluation
 promoted = Signal()  # deployment
 rolled_back = Signal()  # deployment

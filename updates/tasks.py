@@ -4,6 +4,7 @@ import os
 import socket
 
 from celery import shared_task
+from celery.worker import state as worker
 from django.utils import timezone
 
 from updates import scheduling
@@ -16,8 +17,12 @@ from updates.samples.log import SampleLog
 @shared_task
 def execute_run(run_id: int) -> None:
     """Execute a queued run, then wake those that waited for its components."""
-    if execute(run_id, f"{socket.gethostname()}:{os.getpid()}"):
+    if execute(run_id, f"{socket.gethostname()}:{os.getpid()}", _stopping):
         scheduling.wake_followers(run_id)
+
+
+def _stopping() -> bool:
+    return worker.should_stop is not None or worker.should_terminate is not None
 
 
 @shared_task

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from updates.models import Deployment, ModelVersion, Recommender, UpdateRun
+from updates.models.policy import Strategy
 from updates.models.version import VersionState
 
 
@@ -14,18 +15,22 @@ def deploy(
 ) -> Deployment:
     """Make the version live, the present one retired, and write it down: one transaction.
 
-    Raises IllegalVersionMove where the version is live already or quarantined.
+    What an online session promotes goes on with the line of online learning that made it; anything
+    else begins a new one. Raises IllegalVersionMove where the version is live already or
+    quarantined.
     """
     with transaction.atomic():
         recommender = Recommender.objects.select_for_update().get(pk=version.recommender_id)
         previous = recommender.live_version
         now = timezone.now()
-        Deployment.objects.filter(recommender=recommender, ended_at=None).update(ended_at=now)
+        open_deployment = Deployment.objects.filter(recommender=recommender, ended_at=None)
+        epoch = open_deployment.values_list("epoch", flat=True).first() or 0
+        open_deployment.update(ended_at=now)
         if previous is not None and previous.pk != version.pk:
             previous.move(VersionState.RETIRED, f"followed by version {version.number}")
         version.move(VersionState.LIVE, reason)
         Recommender.objects.filter(pk=recommender.pk).update(live_version=version)
-        return Deployment.objects.create(
+        deployment = Deployment.objects.create(
             recommender=recommender,
             version=version,
             previous=previous,
@@ -33,5 +38,10 @@ def deploy(
             reason=reason,
             moved_by=by,
             run=run,
+            epoch=epoch,
             started_at=now,
         )
+        if not epoch or run is None or run.strategy != Strategy.ONLINE:
+            deployment.epoch = deployment.pk
+            deployment.save(update_fields=["epoch"])
+        return deployment

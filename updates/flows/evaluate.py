@@ -19,6 +19,7 @@ from updates.models.version import VersionState
 from updates.samples.schema import LABEL, WEIGHT
 from updates.serving import scorer
 from updates.strategies.base import Candidate
+from updates.strategies.online import Judged
 
 
 @dataclass(frozen=True)
@@ -84,20 +85,26 @@ def evaluate(
     newest formerly live one that has not: a comparison on samples that one side knows is void.
     A holdout too small to tell a worse candidate from chance rejects none, and the verdict says so.
     """
-    first = candidate.next_offset
-    labels = _column(holdout, LABEL)
-    weights = _column(holdout, WEIGHT)
     predictions = candidate.learner.predict(holdout)
-    ours = quality(labels, predictions, weights)
-    reference = _reference(live, first)
+    judged = Judged(holdout, predictions, candidate.next_offset)
+    return evaluate_judged(live, candidate, judged, policy)
+
+
+def evaluate_judged(
+    live: ModelVersion | None, candidate: Candidate, judged: Judged, policy: UpdatePolicy
+) -> Evaluation:
+    """As ``evaluate``, on samples whose predictions were made before they were learned."""
+    labels, weights = (_column(judged.samples, name) for name in (LABEL, WEIGHT))
+    ours = quality(labels, judged.predictions, weights)
+    reference = _reference(live, judged.first_offset)
     theirs = difference = None
     if reference is not None and len(labels):
-        reference_predictions = scorer.predict(reference, holdout)
+        reference_predictions = scorer.predict(reference, judged.samples)
         theirs = quality(labels, reference_predictions, weights)
-        difference = loss_difference(labels, predictions, reference_predictions, weights)
+        difference = loss_difference(labels, judged.predictions, reference_predictions, weights)
     return Evaluation(
-        first_offset=first,
-        last_offset=first + len(labels) - 1,
+        first_offset=judged.first_offset,
+        last_offset=judged.first_offset + len(labels) - 1,
         candidate=ours,
         reference=theirs,
         reference_number=reference.number if theirs and reference else None,

@@ -5,6 +5,7 @@ the one transaction at the end, and that transaction is fenced.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -13,12 +14,14 @@ from django.utils import timezone
 
 from updates.flows.attempt import Attempt, Stopped
 from updates.flows.evaluate import evaluate
+from updates.flows.online import session
 from updates.flows.publish import publish
 from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.lease import LeaseLost
 from updates.models.policy import Strategy
 from updates.models.run import IllegalRunMove, RunState
 from updates.samples.log import SampleLog
+from updates.serving.deltas import Fenced
 from updates.store import artifacts
 from updates.strategies import full, incremental
 from updates.strategies.base import Candidate, NothingToLearn
@@ -33,10 +36,14 @@ class Refused(RuntimeError):
     """The update cannot be made or promoted, for a reason that is no defect."""
 
 
-def execute(run_id: int, worker: str) -> bool:
-    """Take the run and see it through; false where it was not to be had (taken, ended, waiting)."""
-    run = UpdateRun.objects.select_related("recommender", "policy").get(pk=run_id)
-    if run.state != RunState.QUEUED:
+def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.never) -> bool:
+    """Take the run and see it through; false where it was not to be had (taken, ended, waiting).
+
+    stopping : whether the worker wants to end; an online session then makes way.
+    """
+    run = UpdateRun.objects.select_related("recommender__live_version", "policy").get(pk=run_id)
+    online = run.strategy == Strategy.ONLINE
+    if run.state != RunState.QUEUED or (online and session.yields_to(run)):
         return False
     fences = ComponentLease.acquire(run, timezone.now())
     if fences is None:
@@ -48,8 +55,11 @@ def execute(run_id: int, worker: str) -> bool:
         return False
     with Attempt(run, fences, number) as attempt:
         try:
-            _update(run, attempt)
-        except (Stopped, LeaseLost, IllegalRunMove) as lost:
+            if online:
+                session.Session(run, attempt, stopping).see_through()
+            else:
+                _update(run, attempt)
+        except (Stopped, LeaseLost, Fenced, IllegalRunMove) as lost:
             logger.info("run %s stopped: %s", run.pk, lost)
         except (Refused, NothingToLearn) as refusal:
             _end(attempt, RunState.REJECTED, str(refusal))

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from updates.models import ModelVersion, Recommender, UpdateRun
+from updates.models import Checkpoint, ModelVersion, Recommender, UpdateRun
 from updates.models.run import ACTIVE
 from updates.store import artifacts
 
@@ -28,6 +28,7 @@ def prune(recommender: Recommender) -> int:
         version.pruned_at = timezone.now()
         version.save(update_fields=["pruned_at"])
         shared = ModelVersion.objects.filter(digest=version.digest, pruned_at=None)
-        if not shared.exists():
+        checkpoint = Checkpoint.objects.filter(digest=version.digest)
+        if not shared.exists() and not checkpoint.exists():
             artifacts().delete(version.digest)
     return len(doomed)

@@ -9,6 +9,7 @@ from updates.flows.cancel import cancel
 from updates.flows.deploy import deploy
 from updates.models import Deployment, ModelVersion, Recommender, UpdatePolicy
 from updates.models.deployment import DeploymentKind
+from updates.models.policy import Strategy
 from updates.models.run import ACTIVE
 from updates.store import artifacts
 
@@ -43,11 +44,15 @@ def roll_back(
         raise RollBackError("to", f"The files of version {to.number} are no longer kept.")
     artifacts().open(to.digest)
     with transaction.atomic():
-        deployment = deploy(to, kind=DeploymentKind.ROLLBACK, reason=reason, by=by)
+        under_way = recommender.runs.filter(state__in=ACTIVE)
         if hold:
             recommender.policies.update(hold_reason=f"Rolled back to v{to.number}: {reason}")
-            for run in recommender.runs.filter(state__in=ACTIVE):
-                cancel(run, by=by, reason=f"roll-back to version {to.number} with hold")
+        else:
+            # What it learned since is not to be served; another session begins where `to` stood.
+            under_way = under_way.filter(strategy=Strategy.ONLINE)
+        for run in under_way:
+            cancel(run, by=by, reason=f"roll-back to version {to.number}")
+        deployment = deploy(to, kind=DeploymentKind.ROLLBACK, reason=reason, by=by)
         transaction.on_commit(lambda: signals.rolled_back.send(Deployment, deployment=deployment))
     return deployment
 

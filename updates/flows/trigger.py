@@ -61,7 +61,7 @@ def trigger(
                 waiting.coalesce(1)
                 return waiting
         else:
-            _refuse_second_writer(recommender, plan["components"])
+            _refuse_second_writer(recommender, plan)
         run = UpdateRun.objects.create(
             recommender=recommender,
             policy=policy,
@@ -77,8 +77,9 @@ def trigger(
 def nudge(run: UpdateRun) -> None:
     """Tell a worker of the run. Losing the message loses nothing: the tick nudges again."""
     UpdateRun.objects.filter(pk=run.pk).update(nudged_at=timezone.now())
+    queue = "online" if run.strategy == Strategy.ONLINE else "runs"
     try:
-        current_app.send_task("updates.tasks.execute_run", args=[run.pk], retry=False)
+        current_app.send_task("updates.tasks.execute_run", args=[run.pk], queue=queue, retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("run %s is queued, but no worker could be told: %s", run.pk, error)
 
@@ -108,7 +109,11 @@ def _plan(
     }
 
 
-def _refuse_second_writer(recommender: Recommender, components: list[str]) -> None:
-    for active in recommender.runs.filter(state__in=ACTIVE).select_related("recommender"):
-        if set(active.components) & set(components):
-            raise WriterBusy(active)
+def _refuse_second_writer(recommender: Recommender, plan: dict[str, Any]) -> None:
+    active = recommender.runs.filter(state__in=ACTIVE).select_related("recommender")
+    if plan["strategy"] != Strategy.ONLINE:
+        # An online session makes way.
+        active = active.exclude(strategy=Strategy.ONLINE)
+    for run in active:
+        if set(run.components) & set(plan["components"]):
+            raise WriterBusy(run)

@@ -70,19 +70,11 @@ class OnlineLearning:
         )
 
     def begin_next(self, base_digest: str) -> None:
-        """What was frozen became a version: what follows is learned on top of that."""
+        """What was learned so far became a version: what follows is learned on top of that."""
         self.candidate.base_digest = base_digest
-
-    def cut(self) -> tuple[Candidate, Judged | None]:
-        """What was learned so far, to become a version, and what its gate judges it by.
-
-        What is learned from here on belongs to the next one; ``begin_next`` names its base.
-        """
-        frozen, judged = self.frozen(), self.judged()
         self.candidate.steps, self.candidate.samples = [], 0
         self._newest.clear()
         self._kept = 0
-        return frozen, judged
 
     def _remember(self, batch: pa.RecordBatch, predictions: np.ndarray) -> None:
         rows = min(self.keep, batch.num_rows)

@@ -36,14 +36,14 @@ class Standing:
 
 
 # What sessions that ended in this process left for those that follow, by recommender.
-_left: dict[int, Standing] = {}
+LEFT: dict[int, Standing] = {}
 _lock = threading.Lock()
 
 
 def leave(recommender: Recommender, standing: Standing) -> None:
     """Hand over within the process: the next session need not load anything."""
     with _lock:
-        _left[recommender.pk] = standing
+        LEFT[recommender.pk] = standing
 
 
 def epoch_of(recommender: Recommender) -> int:
@@ -60,7 +60,7 @@ def stand(recommender: Recommender, *, sent_by: int, keep: int) -> Standing:
     """
     epoch, live = epoch_of(recommender), recommender.live_version
     with _lock:
-        left = _left.pop(recommender.pk, None)
+        left = LEFT.pop(recommender.pk, None)
     if left is not None and _fits(left, epoch, live, sent_by, recommender):
         left.learning.keep = keep
         return left

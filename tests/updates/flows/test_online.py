@@ -1,0 +1,279 @@
+"""Online learning: a session learns what arrives, is ended and taken up again, to the bit."""
+
+import numpy as np
+import pytest
+
+from tests.updates.flows.conftest import learnable_rows
+from updates import scheduling
+from updates.flows.execute import execute
+from updates.flows.online import position
+from updates.flows.pause import pause
+from updates.flows.roll_back import roll_back
+from updates.flows.trigger import trigger
+from updates.learners.registry import get
+from updates.models import Checkpoint, Deployment, UpdatePolicy, UpdateRun
+from updates.samples.log import SampleLog
+from updates.serving.deltas import DeltaStream, positions
+from updates.store import artifacts
+
+
+@pytest.fixture
+def policy(live):
+    """Sends, checkpoints and makes versions as the test wants it."""
+    return make_policy(live.recommender)
+
+
+def make_policy(recommender, **fields):
+    return UpdatePolicy.objects.create(
+        recommender=recommender,
+        name="always",
+        strategy="online",
+        trigger="continuous",
+        sync_interval_ms=10,
+        checkpoint_seconds=3_600,
+        version_every_minutes=1_440,
+        **fields,
+    )
+
+
+@pytest.fixture
+def learn(valkey):
+    """``learn(policy)``: a session that its worker stops once all samples are sent to serving."""
+
+    def until_all_is_sent(policy, last_offset, **kwargs):
+        recommender = policy.recommender
+        recommender.refresh_from_db()
+        run = trigger(recommender, policy=policy)
+
+        def stopping():
+            [sent] = positions(valkey, [recommender.stream_key])
+            return sent is not None and sent.offset >= last_offset
+
+        execute(run.pk, "test", stopping)
+        run.refresh_from_db()
+        return run
+
+    return until_all_is_sent
+
+
+@pytest.fixture(autouse=True)
+def _another_process():
+    """What sessions leave in memory goes with the process."""
+    position.LEFT.clear()
+
+
+def learned_at_once(recommender, count):
+    """The learner after the first so many samples, never interrupted."""
+    learner = recommender.new_learner()
+    for batch in SampleLog(recommender).read(1, count + 1):
+        learner.learn(batch)
+    return learner
+
+
+def saved(learner, folder):
+    folder.mkdir()
+    learner.save(folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def bytes_of(digest):
+    folder = artifacts().open(digest)
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "manifest.json"}
+
+
+def test_a_session_learns_what_follows_the_live_version_and_keeps_it_when_stopped(
+    policy, append, learn, tmp_path
+):
+    append(policy.recommender, 500)
+    run = learn(policy, 1500)
+    assert run.state == "queued"
+    checkpoint = Checkpoint.objects.get()
+    assert checkpoint.next_offset == 1501
+    expected = saved(learned_at_once(policy.recommender, 1500), tmp_path / "once")
+    assert bytes_of(checkpoint.digest) == expected
+
+
+def test_a_session_goes_on_from_the_checkpoint_to_the_same_bits(policy, append, learn, tmp_path):
+    for last in (1200, 1500, 1501):
+        append_up_to(last, policy, append)
+        run = learn_again(policy, learn, last)
+        position.LEFT.clear()
+    assert run.attempt == 1
+    expected = saved(learned_at_once(policy.recommender, 1501), tmp_path / "once")
+    assert bytes_of(Checkpoint.objects.get().digest) == expected
+
+
+def append_up_to(last, policy, append):
+    append(policy.recommender, last - SampleLog(policy.recommender).head().last_offset)
+
+
+def learn_again(policy, learn, last_offset):
+    """As a session of its own: the one that was queued again is no more."""
+    for run in UpdateRun.objects.filter(state="queued"):
+        run.move("cancelled", why="the test begins another")
+    return learn(policy, last_offset)
+
+
+def test_deltas_bring_the_serving_form_to_the_learner_to_the_bit(
+    policy, live, append, learn, make_batch, valkey
+):
+    for last in (1100, 1300):
+        append_up_to(last, policy, append)
+        learn_again(policy, learn, last)
+    stream = DeltaStream(
+        valkey, policy.recommender.stream_key, position.epoch_of(policy.recommender)
+    )
+    served = get("sparse_linear")(live.recommender.sample_schema, live.learner_options)
+    served.load_serving(artifacts().open(live.digest))
+    for sent in stream.read(1000):
+        served.apply(sent.payload)
+    rows = make_batch(learnable_rows(50, 2000))
+    expected = learned_at_once(policy.recommender, 1300).predict(rows)
+    assert served.predict(rows).tolist() == expected.tolist()
+
+
+def test_after_a_crash_samples_are_learned_again_and_nothing_is_sent_twice(
+    policy, append, learn, valkey, monkeypatch, tmp_path
+):
+    append(policy.recommender, 300)
+    with monkeypatch.context() as dying:
+        # As if killed: nothing is written when it ends.
+        dying.setattr("updates.flows.online.checkpoints.write", fail)
+        assert learn(policy, 1300).state == "failed"
+    assert not Checkpoint.objects.exists()
+    append(policy.recommender, 100)
+    learn(policy, 1400)
+    stream = DeltaStream(
+        valkey, policy.recommender.stream_key, position.epoch_of(policy.recommender)
+    )
+    offsets = [sent.offset for sent in stream.read(1000)]
+    assert offsets == sorted(set(offsets))
+    assert offsets[-1] == 1400
+    expected = saved(learned_at_once(policy.recommender, 1400), tmp_path / "once")
+    assert bytes_of(Checkpoint.objects.get().digest) == expected
+
+
+def fail(*args, **kwargs):
+    raise RuntimeError("killed")
+
+
+def test_after_its_time_the_running_model_becomes_a_version_judged_before_it_learned(
+    policy, append, live
+):
+    append(policy.recommender, 1000)
+    UpdatePolicy.objects.update(version_every_minutes=0)
+    policy.refresh_from_db()
+    run = trigger(policy.recommender, policy=policy)
+    execute(run.pk, "test")
+    run.refresh_from_db()
+    assert run.state == "promoted", run.error
+    version = run.result_version
+    assert version.parent == live
+    assert version.next_offset == 2001
+    assert version.metrics["candidate"]["samples"] == 1000
+    assert version.metrics["reference_version"] == live.number
+    assert run.ranges == [{"op": "learn", "first_offset": 1001, "last_offset": 2000}]
+    deployments = Deployment.objects.order_by("pk")
+    assert [deployment.epoch for deployment in deployments] == [deployments[0].pk] * 2
+
+
+def test_a_rejected_running_model_is_kept_and_learning_goes_on_from_where_it_was(
+    policy, append, live, learn
+):
+    UpdatePolicy.objects.update(version_every_minutes=0, min_calibration=5.0, max_calibration=6.0)
+    policy.refresh_from_db()
+    append(policy.recommender, 500)
+    run = trigger(policy.recommender, policy=policy)
+    execute(run.pk, "test")
+    run.refresh_from_db()
+    assert run.state == "rejected"
+    assert "Calibration" in run.error
+    policy.recommender.refresh_from_db()
+    assert policy.recommender.live_version == live
+    assert Checkpoint.objects.get().next_offset == 1501
+
+
+def test_pausing_the_policy_ends_the_session_and_nothing_begins_again(policy, append, learn):
+    append(policy.recommender, 100)
+    run = trigger(policy.recommender, policy=policy)
+    pause(policy)
+    execute(run.pk, "test")
+    run.refresh_from_db()
+    assert run.state == "cancelled"
+    assert "paused" in run.error
+    scheduling.tick()
+    assert not UpdateRun.objects.filter(strategy="online", state="queued").exists()
+
+
+def test_the_tick_begins_a_session_once(policy, append):
+    append(policy.recommender, 100)
+    scheduling.tick()
+    scheduling.tick()
+    assert UpdateRun.objects.filter(strategy="online", state="queued").count() == 1
+
+
+def test_a_session_makes_way_for_a_full_update_and_goes_on_from_its_result(policy, append, learn):
+    append(policy.recommender, 200)
+    online = trigger(policy.recommender, policy=policy)
+    full = trigger(policy.recommender, strategy="full")
+    assert not execute(online.pk, "test")
+    execute(full.pk, "test")
+    full.refresh_from_db()
+    assert full.state == "promoted"
+    append(policy.recommender, 50)
+    learn_again(policy, learn, 1250)
+    checkpoint = Checkpoint.objects.get()
+    assert checkpoint.base == full.result_version
+    assert checkpoint.steps == [{"op": "learn", "first_offset": 1201, "last_offset": 1250}]
+
+
+def test_a_roll_back_stops_the_writer_and_learning_begins_where_that_version_stood(
+    policy, append, learn, update, tmp_path
+):
+    first = policy.recommender.live_version
+    append(policy.recommender, 200)
+    update(policy.recommender, "incremental")
+    append(policy.recommender, 200)
+    session = learn(policy, 1400)
+    policy.recommender.refresh_from_db()
+    roll_back(policy.recommender, to=first, reason="a test")
+    session.refresh_from_db()
+    assert session.state == "cancelled"
+    learn(policy, 1400)
+    checkpoint = Checkpoint.objects.get()
+    assert checkpoint.base == first
+    assert checkpoint.steps == [{"op": "learn", "first_offset": 1001, "last_offset": 1400}]
+    expected = saved(learned_at_once(policy.recommender, 1400), tmp_path / "once")
+    assert bytes_of(checkpoint.digest) == expected
+
+
+def test_a_recommender_without_a_version_learns_from_nothing(recommender, learn):
+    policy = make_policy(recommender)
+    learn(policy, 1000)
+    assert Checkpoint.objects.get().next_offset == 1001
+    assert Checkpoint.objects.get().base is None
+
+
+def test_a_session_that_lost_its_lease_sends_nothing_more(policy, append, valkey):
+    append(policy.recommender, 100)
+    epoch = position.epoch_of(policy.recommender)
+    stream = DeltaStream(valkey, policy.recommender.stream_key, epoch)
+    stream.begin(10**6)
+    run = trigger(policy.recommender, policy=policy)
+    execute(run.pk, "test")
+    assert stream.read(0) == []
+    assert not Checkpoint.objects.exists()
+
+
+def test_what_this_process_still_holds_is_taken_up_without_loading(
+    policy, append, learn, monkeypatch
+):
+    append(policy.recommender, 100)
+    learn(policy, 1100)
+    [left] = position.LEFT.values()
+    predicted = left.learning.candidate.learner
+    append(policy.recommender, 100)
+    learn_again(policy, learn, 1200)
+    [again] = position.LEFT.values()
+    assert again.learning.candidate.learner is predicted
+    assert np.isfinite(predicted.intercept)

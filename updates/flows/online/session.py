@@ -1,0 +1,237 @@
+"""An online session: learn what arrives, send what changed, keep it, and make it a version.
+
+1. It stands where online learning stood: see ``position``.
+2. It learns the samples that follow, each predicted before it is learned.
+3. Every ``sync_interval_ms`` the weights that changed go to serving, every ``checkpoint_seconds``
+   the whole state goes to disk, together with the offset that it has learned.
+4. After ``version_every_minutes`` what it has learned goes through the gate and becomes a version,
+   and with that the session ends; the next one goes on where it stood.
+
+It ends before that, without a version, when it must make way; nothing that was learned is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.utils import timezone
+
+from recadmin.valkey import connection
+from updates import signals
+from updates.flows.attempt import Attempt
+from updates.flows.evaluate import evaluate_judged
+from updates.flows.online import checkpoints, position
+from updates.flows.publish import publish
+from updates.models import ModelVersion, UpdatePolicy, UpdateRun
+from updates.models.policy import Strategy
+from updates.models.run import RunState
+from updates.models.version import VersionState
+from updates.samples.batches import to_ms
+from updates.samples.durable import LogUnavailable
+from updates.samples.log import SampleLog
+from updates.serving.deltas import DeltaStream, Sent, positions
+
+logger = logging.getLogger(__name__)
+
+# Samples learned between two looks at the clock: some 20 ms of learning.
+ROWS_A_STEP = 20_000
+# How long to wait for samples before looking whether anything else is to be done.
+WAIT_MS = 100
+LOOK_SECONDS = 1.0
+# Valkey is down: the session stays, and looks again so often.
+RETRY_SECONDS = 0.5
+
+
+def never() -> bool:
+    """The worker is not about to stop."""
+    return False
+
+
+def yields_to(run: UpdateRun) -> UpdateRun | None:
+    """The queued update of the same components that an online session makes way for, if any."""
+    waiting = UpdateRun.objects.filter(
+        recommender_id=run.recommender_id, state=RunState.QUEUED
+    ).exclude(strategy=Strategy.ONLINE)
+    return next((other for other in waiting if set(other.components) & set(run.components)), None)
+
+
+class Session:
+    """One run of strategy online, from its lease to its end."""
+
+    def __init__(self, run: UpdateRun, attempt: Attempt, stopping: Callable[[], bool]) -> None:
+        self.run, self.attempt, self.stopping = run, attempt, stopping
+        self.recommender = run.recommender
+        self.policy = run.policy or UpdatePolicy(
+            recommender=run.recommender, strategy=Strategy.ONLINE
+        )
+        self.log = SampleLog(self.recommender)
+        [self.fence] = run.fences.values()
+        self.standing = position.stand(
+            self.recommender, sent_by=self.fence - 1, keep=self.policy.holdout_samples
+        )
+        self.standing.fence = self.fence
+        self._based_on(self.standing.base)
+        self.stream = DeltaStream(connection(), self.recommender.stream_key, self.standing.epoch)
+        self._arrivals: dict[int, int] = {}
+        self._unsent: Sent | None = None
+        self._sent_before = 0
+        self._next_look = 0.0
+        self._next_sync = self._next_checkpoint = 0.0
+        self._version_at = time.monotonic() + self.policy.version_every_minutes * 60
+
+    def see_through(self) -> None:
+        """Learn until there is a version, or something to make way for.
+
+        Raises Stopped, LeaseLost and Fenced, and what reading the log does; what was learned by
+        then is in the newest checkpoint or, after that, in the log.
+        """
+        self._patiently(self._begin_sending)
+        self._next_checkpoint = time.monotonic() + self.policy.checkpoint_seconds
+        while True:
+            learned = self._patiently(self._step)
+            if why := self._must_end():
+                self._make_way(*why)
+                return
+            if learned and self._version_is_due():
+                self._become_version()
+                return
+
+    def _patiently(self, work: Callable[[], bool | None]) -> bool:
+        """Do it; while Valkey is away, wait for it and hold on to the lease."""
+        while True:
+            try:
+                return bool(work())
+            except LogUnavailable as error:
+                self.attempt.progress("waiting for Valkey", self.standing.learned, None)
+                logger.warning("run %s: %s", self.run.pk, error)
+                if self.stopping():
+                    return False
+                time.sleep(RETRY_SECONDS)
+
+    def _begin_sending(self) -> None:
+        self.stream.begin(self.fence)
+        [sent] = positions(self.stream.client, [self.recommender.stream_key])
+        # What an earlier session had sent beyond its last checkpoint is learned again first: the
+        # same samples give the same weights, and nobody is sent back.
+        self._sent_before = sent.offset if sent and sent.epoch == self.standing.epoch else 0
+
+    def _step(self) -> bool:
+        """Learn what there is; whether anything has been learned since the base."""
+        candidate = self.standing.learning.candidate
+        self.attempt.progress("learning", candidate.next_offset - 1, None)
+        batch = self.log.follow(candidate.next_offset, ROWS_A_STEP, WAIT_MS)
+        if batch is not None and batch.num_rows:
+            for arrived, count in self.standing.learning.learn(batch):
+                self._arrivals[arrived] = self._arrivals.get(arrived, 0) + count
+        now = time.monotonic()
+        if now >= self._next_sync:
+            self._sync()
+            self._next_sync = now + self.policy.sync_interval_ms / 1000
+        if now >= self._next_checkpoint:
+            self._checkpoint()
+            self._next_checkpoint = time.monotonic() + self.policy.checkpoint_seconds
+        return candidate.samples > 0
+
+    def _sync(self) -> None:
+        """Send what changed, once it goes beyond all that was sent before."""
+        if self._unsent is None and self._has_news():
+            self._unsent = self._news()
+        if self._unsent is not None:
+            # Sent again after a failure it is the same delta, which counts once.
+            self.stream.publish(self.fence, self._unsent, to_ms(timezone.now()))
+            self.standing.sent, self._unsent = self._unsent.offset, None
+
+    def _has_news(self) -> bool:
+        standing = self.standing
+        return standing.learned > max(standing.sent, self._sent_before)
+
+    def _news(self) -> Sent:
+        arrivals, self._arrivals = self._arrivals, {}
+        candidate = self.standing.learning.candidate
+        return Sent(
+            sequence=0,
+            since=self.standing.sent,
+            offset=self.standing.learned,
+            watermark_ms=to_ms(candidate.watermark),
+            arrivals=sorted(arrivals.items()),
+            payload=candidate.learner.delta(),
+        )
+
+    def _checkpoint(self) -> None:
+        trimmed_through = checkpoints.write(self.run, self.attempt.fences, self.standing)
+        if trimmed_through:
+            self.stream.trim(trimmed_through)
+        self._report()
+
+    def _report(self) -> None:
+        signals.learned.send(
+            UpdateRun, run=self.run, quality=self.standing.learning.take_window().quality()
+        )
+
+    def _version_is_due(self) -> bool:
+        return time.monotonic() >= self._version_at
+
+    def _must_end(self) -> tuple[RunState, str] | None:
+        """Whether to end before there is a version: the state to leave the run in, and why."""
+        if self.stopping():
+            return RunState.QUEUED, "its worker was stopped; queued again"
+        if time.monotonic() < self._next_look:
+            return None
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        if waiting := yields_to(self.run):
+            return RunState.QUEUED, f"makes way for run {waiting.pk}; queued again"
+        if self.policy.pk is not None and not self._policy_wants_more():
+            return RunState.CANCELLED, "its policy was paused, is held or was deleted"
+        self.recommender.refresh_from_db()
+        if self.recommender.new_learner().settings != self._learner_settings:
+            return RunState.QUEUED, "the options of the learner have changed; queued again"
+        return None
+
+    def _policy_wants_more(self) -> bool:
+        """Look at the policy again: its intervals count from now on."""
+        try:
+            self.policy.refresh_from_db()
+        except UpdatePolicy.DoesNotExist:
+            return False
+        return self.policy.active
+
+    @property
+    def _learner_settings(self) -> dict[str, object]:
+        return self.standing.learning.candidate.learner.settings
+
+    def _make_way(self, state: RunState, why: str) -> None:
+        checkpoints.write(self.run, self.attempt.fences, self.standing)
+        self.run.move(state, why=why, as_attempt=self.attempt.number)
+        self._leave()
+
+    def _become_version(self) -> None:
+        """Through the gate: the newest predictions, made before learning, against the base's."""
+        learning = self.standing.learning
+        self.run.move(RunState.EVALUATING, as_attempt=self.attempt.number)
+        self.attempt.progress("evaluating", self.standing.learned, None)
+        evaluation = evaluate_judged(
+            self.standing.base, learning.candidate, learning.judged(), self.policy
+        )
+        self.attempt.progress("publishing", self.standing.learned, None)
+        version = publish(
+            self.run, learning.candidate, evaluation, self.standing.base, self.attempt
+        )
+        self._report()
+        if version.state == VersionState.LIVE:
+            learning.begin_next(version.digest)
+            self.standing.base = version
+            self.standing.epoch = position.epoch_of(self.recommender)
+        else:
+            checkpoints.write(self.run, self.attempt.fences, self.standing)
+        self._leave()
+
+    def _leave(self) -> None:
+        # The learner no longer remembers what is in an unsent delta: the checkpoint does.
+        if self._unsent is None:
+            position.leave(self.recommender, self.standing)
+
+    def _based_on(self, base: ModelVersion | None) -> None:
+        UpdateRun.objects.filter(pk=self.run.pk).update(base_version=base)
+        self.run.base_version = base
