@@ -150,9 +150,8 @@ def test_truncating_every_row_without_a_theta_is_fobos():
 
 @pytest.mark.parametrize("algorithm", [FOBOS, RDA, TRUNCATED, FOBOS_PER_COORDINATE], ids=form)
 def test_a_million_rows_between_two_touches_cost_no_precision(algorithm):
-    model = sparse_model(
-        algorithm, **({"gravity": 1e-7} if algorithm is TRUNCATED else {"l1": 1e-7})
-    )
+    strength = "gravity" if algorithm is TRUNCATED else "l1"
+    model = sparse_model(algorithm, **{strength: 1e-7})
     model.learn(rows_of([{1: 1.0}], [1]))
     model.learn(rows_of([{}] * 1_000_000, [1] * 1_000_000))
     rows = np.arange(1, 1_000_002)
@@ -168,9 +167,8 @@ def test_a_million_rows_between_two_touches_cost_no_precision(algorithm):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=form)
 def test_gradients_whose_squares_vanish_leave_weights_finite(algorithm):
-    model = sparse_model(
-        algorithm, **({"delta": 0.0} if algorithm.rate == "per_coordinate" else {})
-    )
+    undamped = {"delta": 0.0} if algorithm.rate == PER_COORDINATE else {}
+    model = sparse_model(algorithm, **undamped)
     model.learn(rows_of([{1: 1}] * 3, [1, 1, 0], [1e-200] * 3))
     assert model.is_finite() and np.isfinite(model.weights()).all()
 
