@@ -111,6 +111,10 @@ def test_settings_name_a_form_with_its_own_defaults_and_stay_as_they_are(form):
     assert SparseLinear(SCHEMA, settings).settings == settings
 
 
+def test_the_variants_compiled_at_installation_need_every_form():
+    assert [form_of(SparseLinear(SCHEMA, variant).settings) for variant in VARIANTS] == [*FORMS]
+
+
 def test_nothing_given_is_ftrl_as_ever():
     settings = {"algorithm": "ftrl", "alpha": 0.1, "beta": 1.0, "l1": 1.0, "l2": 0.0}
     assert SparseLinear(SCHEMA).settings == settings
