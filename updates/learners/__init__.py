@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from updates.learners.sparse.classifier import FTRLClassifier
+    from updates.learners.sparse.classifier import (
+        FOBOSClassifier,
+        FTRLClassifier,
+        RDAClassifier,
+        TruncatedGradientClassifier,
+    )
 
-__all__ = ["FTRLClassifier"]
+__all__ = ["FOBOSClassifier", "FTRLClassifier", "RDAClassifier", "TruncatedGradientClassifier"]
 
 
 def __getattr__(name: str) -> Any:

@@ -79,6 +79,8 @@ class Learner(ABC):
     sequential : learns sample by sample, so that the saved bytes do not depend on how the samples
         were cut into batches; others learn a batch as a whole.
     supports_delta : can say what learning changed, so that a serving form follows it.
+    options : all there are; ``variants``, options given to learners that between them use all
+        compiled code, to be compiled before the first update.
     """
 
     name: ClassVar[str]
@@ -86,10 +88,19 @@ class Learner(ABC):
     sequential: ClassVar[bool]
     supports_delta: ClassVar[bool] = False
     options: ClassVar[Sequence[Option]]
+    variants: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         self.schema = schema
-        self.settings = resolve(self.options, options or {})
+        self.settings = self.resolve(options or {})
+
+    @classmethod
+    def resolve(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All settings out of the options given; resolved settings stay as they are.
+
+        Raises OptionError.
+        """
+        return resolve(cls.options, given)
 
     @abstractmethod
     def fit(

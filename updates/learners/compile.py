@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from updates.learners import registry
+from updates.learners.base import Learner
 from updates.samples.schema import SampleSchema
 
 SCHEMA = SampleSchema(
@@ -44,17 +45,21 @@ def samples(count: int = 200) -> pa.RecordBatch:
 
 
 def compile_kernels() -> None:
-    """Put every installed learner through learning, saving, loading and predicting."""
+    """Put every variant of the installed learners through all that they can."""
+    for kind in map(registry.get, registry.names()):
+        for options in kind.variants:
+            _use(kind(SCHEMA, options), kind(SCHEMA, options))
+
+
+def _use(learner: Learner, serving: Learner) -> None:
+    """Learn, save, load and predict."""
     batch = samples()
-    for name in registry.names():
-        learner = registry.get(name)(SCHEMA)
-        learner.fit([batch])
-        learner.learn(batch)
-        with tempfile.TemporaryDirectory() as folder:
-            learner.save(Path(folder))
-            serving = registry.get(name)(SCHEMA)
-            serving.load_serving(Path(folder))
-            serving.predict(batch)
+    learner.fit([batch])
+    learner.learn(batch)
+    with tempfile.TemporaryDirectory() as folder:
+        learner.save(Path(folder))
+        serving.load_serving(Path(folder))
+        serving.predict(batch)
 
 
 if __name__ == "__main__":

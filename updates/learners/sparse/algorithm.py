@@ -48,7 +48,8 @@ class Algorithm:
         the table must grow. ``intercept`` is a (1, width) cell of its own for the feature that has
         the value ``constant`` in every row.
     weights : kernel ``(states, slots, clock, parameters) -> (n,) float64``; 0 for ABSENT slots.
-    deployed : what serving needs per key: ``WEIGHTS``, or the columns.
+    deployed : what serving needs per key: ``WEIGHTS``, or, where weights of keys that are not
+        touched change with time, the columns, and the clock with them.
     deployed_weights : kernel as ``weights``, of a table with the deployed columns.
     """
 
@@ -62,6 +63,11 @@ class Algorithm:
     weights: Callable[..., np.ndarray]
     deployed: tuple[str, ...]
     deployed_weights: Callable[..., np.ndarray]
+
+    @property
+    def deployed_bytes(self) -> int:
+        """Of a key as deployed: itself in 64 bits, and float64."""
+        return 8 * (1 + len(self.deployed))
 
     def configure(self, settings: Mapping[str, Any]) -> tuple[float, ...]:
         """The kernels' parameters out of settings that may hold others too."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from numbers import Real
-from typing import Any, Self
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
@@ -14,12 +13,16 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from updates.learners.sparse.algorithm import Algorithm, Rows
+from updates.learners.options import Option
+from updates.learners.sparse.algorithm import GLOBAL, Algorithm, Rows
+from updates.learners.sparse.fobos import FOBOS, FOBOS_PER_COORDINATE
 from updates.learners.sparse.ftrl import FTRL
 from updates.learners.sparse.model import SparseModel
+from updates.learners.sparse.rda import RDA, RDA_PER_COORDINATE
+from updates.learners.sparse.truncated import TRUNCATED, TRUNCATED_PER_COORDINATE
 
 
-class SparseClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class SparseClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Binary logistic regression, learned row by row; a subclass names its algorithm.
 
     Attributes
@@ -30,10 +33,7 @@ class SparseClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mis
     """
 
     fit_intercept: bool
-
-    @property
-    @abstractmethod
-    def _algorithm(self) -> Algorithm: ...
+    _forms: ClassVar[tuple[Algorithm, ...]]  # one a rate, with the same options
 
     def fit(self, X: Any, y: Any) -> Self:
         """Forget everything, then learn the rows once, in their order.
@@ -64,24 +64,23 @@ class SparseClassifier(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mis
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, reset=reset)
         check_classification_targets(y)
         if reset:
-            parameters = self._parameters()
+            form, parameters = self._configured()
             self.classes_ = _two_classes(y if classes is None else classes)
-            self._model = SparseModel(self._algorithm, parameters, fit_intercept=self.fit_intercept)
+            self._model = SparseModel(form, parameters, fit_intercept=self.fit_intercept)
         elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
             raise ValueError(f"classes must be {list(self.classes_)} as before, got {classes!r}")
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         self._model.learn(_rows(X, self._labels(y), weights))
         return self
 
-    def _parameters(self) -> tuple[float, ...]:
-        """The algorithm's parameters; raises ValueError naming the parameter and its range."""
-        values = {}
-        for option in self._algorithm.options:
-            value = getattr(self, option.name)
-            if isinstance(value, Real) and not isinstance(value, bool):
-                value = float(value)
-            values[option.name] = option.check(value)
-        return self._algorithm.configure(values)
+    def _configured(self) -> tuple[Algorithm, tuple[float, ...]]:
+        """The algorithm and its parameters; raises ValueError naming the one that is wrong."""
+        values = {
+            option.name: option.check(_plain(option, getattr(self, option.name)))
+            for option in self._forms[0].options
+        }
+        form = next(form for form in self._forms if values.get("rate", form.rate) == form.rate)
+        return form, form.configure(values)
 
     def _labels(self, y: np.ndarray) -> np.ndarray:
         unknown = np.setdiff1d(y, self.classes_)
@@ -150,7 +149,7 @@ class FTRLClassifier(SparseClassifier):
     array([1])
     """
 
-    _algorithm = FTRL
+    _forms = (FTRL,)
 
     def __init__(
         self,
@@ -166,6 +165,152 @@ class FTRLClassifier(SparseClassifier):
         self.l1 = l1
         self.l2 = l2
         self.fit_intercept = fit_intercept
+
+
+class RDAClassifier(SparseClassifier):
+    """Regularised dual averaging with L1: binary, online, the sparsest of the family.
+
+    Weights follow from the mean of all gradients so far: rows without a feature move its weight
+    towards 0, and one whose mean gradient is small is exactly 0.
+
+    Parameters
+    ----------
+    gamma : the larger, the smaller the steps, > 0. l1 : what a feature's mean gradient must
+        exceed, >= 0. rho : adds gamma * rho / sqrt(t) to l1 at row t, >= 0.
+    rate : "global" as in the paper, or "per_coordinate", a scale of each feature's own.
+    delta : damps the first steps of each feature, >= 0, per-coordinate rates only.
+    fit_intercept : learn a constant feature of value 1 too, by the same rule.
+
+    References
+    ----------
+    Xiao, "Dual Averaging Methods for Regularized Stochastic Learning and Online Optimization",
+    JMLR 11, 2010, Algorithm 2. Duchi, Hazan & Singer, "Adaptive Subgradient Methods", JMLR 12,
+    2011, for per-coordinate rates.
+
+    Examples
+    --------
+    >>> from updates.learners import RDAClassifier
+    >>> RDAClassifier().fit([[0.0], [1.0], [0.0], [1.0]], [0, 1, 0, 1]).predict([[1.0]])
+    array([1])
+    """
+
+    _forms = (RDA, RDA_PER_COORDINATE)
+
+    def __init__(
+        self,
+        gamma: float = 1.0,
+        l1: float = 1e-5,
+        rho: float = 0.0,
+        rate: str = GLOBAL,
+        delta: float = 1.0,
+        *,
+        fit_intercept: bool = True,
+    ) -> None:
+        self.gamma = gamma
+        self.l1 = l1
+        self.rho = rho
+        self.rate = rate
+        self.delta = delta
+        self.fit_intercept = fit_intercept
+
+
+class FOBOSClassifier(SparseClassifier):
+    """Forward-backward splitting with L1: a gradient step, then all weights shrink.
+
+    Parameters
+    ----------
+    eta : learning rate, > 0; the step of row t is eta / sqrt(t) long.
+    l1 : each row shrinks every weight by its step times l1, >= 0.
+    rate : "global" as in the paper, or "per_coordinate": eta / (delta + sqrt(sum of the feature's
+        squared gradients)).
+    delta : damps the first steps of each feature, >= 0, per-coordinate rates only.
+    fit_intercept : learn a constant feature of value 1 too, by the same rule.
+
+    References
+    ----------
+    Duchi & Singer, "Efficient Online and Batch Learning Using Forward Backward Splitting", JMLR
+    10, 2009.
+
+    Examples
+    --------
+    >>> from updates.learners import FOBOSClassifier
+    >>> FOBOSClassifier().fit([[0.0], [1.0], [0.0], [1.0]], [0, 1, 0, 1]).predict([[1.0]])
+    array([1])
+    """
+
+    _forms = (FOBOS, FOBOS_PER_COORDINATE)
+
+    def __init__(
+        self,
+        eta: float = 0.3,
+        l1: float = 1e-5,
+        rate: str = GLOBAL,
+        delta: float = 1.0,
+        *,
+        fit_intercept: bool = True,
+    ) -> None:
+        self.eta = eta
+        self.l1 = l1
+        self.rate = rate
+        self.delta = delta
+        self.fit_intercept = fit_intercept
+
+
+class TruncatedGradientClassifier(SparseClassifier):
+    """Truncated gradient: gradient steps, and now and then small weights are pulled to 0.
+
+    Parameters
+    ----------
+    eta : learning rate, > 0; the step of row t is eta / sqrt(t) long.
+    gravity : every period-th row pulls weights by its step times period * gravity, >= 0.
+    theta : only weights up to this magnitude are pulled, >= 0.
+    period : rows from one truncation to the next, >= 1.
+    rate : "global", or "per_coordinate": eta / (delta + sqrt(sum of the feature's squared
+        gradients)).
+    delta : damps the first steps of each feature, >= 0, per-coordinate rates only.
+    fit_intercept : learn a constant feature of value 1 too, by the same rule.
+
+    References
+    ----------
+    Langford, Li & Zhang, "Sparse Online Learning via Truncated Gradient", JMLR 10, 2009.
+
+    Examples
+    --------
+    >>> from updates.learners import TruncatedGradientClassifier
+    >>> rows, labels = [[0.0], [1.0], [0.0], [1.0]], [0, 1, 0, 1]
+    >>> TruncatedGradientClassifier().fit(rows, labels).predict([[1.0]])
+    array([1])
+    """
+
+    _forms = (TRUNCATED, TRUNCATED_PER_COORDINATE)
+
+    def __init__(  # noqa: PLR0917
+        self,
+        eta: float = 0.3,
+        gravity: float = 1e-5,
+        theta: float = 1.0,
+        period: int = 10,
+        rate: str = GLOBAL,
+        delta: float = 1.0,
+        *,
+        fit_intercept: bool = True,
+    ) -> None:
+        self.eta = eta
+        self.gravity = gravity
+        self.theta = theta
+        self.period = period
+        self.rate = rate
+        self.delta = delta
+        self.fit_intercept = fit_intercept
+
+
+def _plain(option: Option, value: Any) -> Any:
+    """A number of numpy's, or a whole one where any will do, as Python's own of the option."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(option.default, int):
+        return int(value) if isinstance(value, Integral) else value
+    return float(value) if isinstance(value, Real) else value
 
 
 def _two_classes(labels: Any) -> np.ndarray:

@@ -12,22 +12,15 @@ import pyarrow as pa
 from safetensors.numpy import load_file, save_file
 
 from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
-from updates.learners.options import Option
-from updates.learners.sparse.algorithm import Algorithm, Rows
-from updates.learners.sparse.ftrl import FTRL
+from updates.learners.sparse.algorithm import Rows
+from updates.learners.sparse.family import VARIANTS, form_of, listed, resolved
 from updates.learners.sparse.logistic import probabilities
 from updates.learners.sparse.model import SparseModel
 from updates.learners.sparse.names import Names
-from updates.learners.sparse.serving import (
-    BYTES_PER_WEIGHT,
-    ServingWeights,
-    save_weights,
-    touched_weights,
-)
+from updates.learners.sparse.serving import ServingWeights, save_weights, touched_weights
 from updates.samples.encoder import Encoded, Encoder
 from updates.samples.schema import SampleSchema
 
-ALGORITHMS: dict[str, Algorithm] = {FTRL.name: FTRL}
 FILE = "state.safetensors"
 CHUNK = 50_000  # samples between two calls of progress: some 0.1 s, so that a cancel is quick
 TINY = 1e-3
@@ -62,18 +55,21 @@ class SparseLinear(Learner):
     components = ("weights",)
     sequential = True
     supports_delta = True
-    options = (
-        Option("algorithm", FTRL.name, "How weights are learned.", choices=tuple(ALGORITHMS)),
-        *FTRL.options,
-    )
+    options = listed()
+    variants = VARIANTS
 
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(schema, options)
         self._encoder = Encoder(schema)
         self._forget()
 
+    @classmethod
+    def resolve(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of one algorithm: it has no others, and its own defaults."""
+        return resolved(given)
+
     def _forget(self) -> None:
-        algorithm = ALGORITHMS[self.settings["algorithm"]]
+        algorithm = form_of(self.settings)
         self._model: SparseModel | None = SparseModel(algorithm, algorithm.configure(self.settings))
         self._names = Names()
         self._serving: ServingWeights | None = None
@@ -144,8 +140,9 @@ class SparseLinear(Learner):
         self._names = Names.from_arrays(arrays)
 
     def load_serving(self, folder: Path) -> None:
-        """Load the non-zero weights only: 16 bytes each."""
-        serving = ServingWeights(folder)
+        """Load only what serves the non-zero weights: 16 bytes each where time moves none."""
+        algorithm = form_of(self.settings)
+        serving = ServingWeights(folder, algorithm, algorithm.configure(self.settings))
         self._forget()
         self._model, self._serving = None, serving
 
@@ -178,7 +175,7 @@ class SparseLinear(Learner):
             seen=len(weights),
             admitted=len(weights),
             non_zero=non_zero,
-            deployed_bytes=non_zero * BYTES_PER_WEIGHT,
+            deployed_bytes=non_zero * self.model.algorithm.deployed_bytes,
             tiny_share=float(tiny / non_zero) if non_zero else 0.0,
         )
 

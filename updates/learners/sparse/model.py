@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from updates.learners.sparse.algorithm import Algorithm, Rows
+from updates.learners.sparse.algorithm import WEIGHTS, Algorithm, Rows
 from updates.learners.sparse.slots import STATE, distinct, scratch_for
 from updates.learners.sparse.table import FIRST_CAPACITY, KeyTable
 
@@ -96,6 +96,16 @@ class SparseModel:
         slots = self.table.in_order()
         return self.algorithm.weights(self.table.view.states, slots, self.clock, self.parameters)
 
+    def deployed(self, keys: np.ndarray) -> dict[str, np.ndarray]:
+        """What serving needs of keys that are in the table, and of all: see ``Algorithm``."""
+        if self.algorithm.deployed == WEIGHTS:
+            weights = self.weights_of(keys)
+            return {"keys": keys, "weights": weights, "intercept": np.array([self.intercept])}
+        cells = self.table.view.states[self.table.find(keys), STATE:]
+        columns = {name: cells[:, i].copy() for i, name in enumerate(self.algorithm.columns)}
+        intercept = self._intercept[0, STATE:]
+        return {"keys": keys, **columns, "intercept": intercept, "clock": self.clock}
+
     def is_finite(self) -> bool:
         """Whether every parameter is a finite number."""
         states = self.table.view.states[:, STATE:]
@@ -107,8 +117,11 @@ class SparseModel:
         return {**self.table.to_arrays(), "intercept": self._intercept[0, STATE:], **clock}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Replace the state by one of ``to_arrays``. Raises KeyError if an array is missing."""
+        """Replace the state by one of ``to_arrays``. Raises KeyError if another algorithm's."""
+        intercept, clock = arrays["intercept"], arrays.get("clock", np.empty(0))
+        expected = len(self.algorithm.columns), self.algorithm.clock
+        if (len(intercept), len(clock)) != expected:
+            raise KeyError(f"the state is not one of {self.algorithm.name}")
         self.table = KeyTable.from_arrays(self.algorithm.columns, arrays)
-        self._intercept[0, STATE:] = arrays["intercept"]
-        if len(self.clock):
-            self.clock[:] = arrays["clock"]
+        self._intercept[0, STATE:] = intercept
+        self.clock[:] = clock

@@ -104,6 +104,8 @@ def tick(clock: np.ndarray, parameters: Parameters) -> None:
 
 _rule = Rule(weight, no_step, update, tick)
 _rule_per_coordinate = Rule(weight_per_coordinate, no_step, update_per_coordinate, tick)
+_weights = _rule.weights("rda")
+_weights_per_coordinate = _rule_per_coordinate.weights("rda_per_coordinate")
 _columns = ("gradients",)
 _columns_per_coordinate = ("gradients", "n")
 
@@ -121,9 +123,9 @@ RDA = Algorithm(
     ),
     parameters=Parameters,
     learn=_rule.learn("rda"),
-    weights=_rule.weights("rda"),
+    weights=_weights,
     deployed=_columns,
-    deployed_weights=_rule.weights("rda"),
+    deployed_weights=_weights,
 )
 RDA_PER_COORDINATE = Algorithm(
     name=RDA.name,
@@ -133,7 +135,7 @@ RDA_PER_COORDINATE = Algorithm(
     options=RDA.options,
     parameters=Parameters,
     learn=_rule_per_coordinate.learn("rda_per_coordinate"),
-    weights=_rule_per_coordinate.weights("rda_per_coordinate"),
+    weights=_weights_per_coordinate,
     deployed=_columns_per_coordinate,
-    deployed_weights=_rule_per_coordinate.weights("rda_per_coordinate"),
+    deployed_weights=_weights_per_coordinate,
 )

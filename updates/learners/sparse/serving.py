@@ -1,53 +1,70 @@
-"""The serving form of a sparse linear model: its non-zero weights, and what changes of them."""
+"""The serving form of a sparse linear model: its non-zero weights, and what changes of them.
+
+Where time moves weights of keys that no row touches, the form holds the keys' columns and the
+clock: a delta brings the keys that were touched and the clock, from which all others follow.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load, load_file, save, save_file
 
+from updates.learners.sparse.algorithm import Algorithm
 from updates.learners.sparse.model import SparseModel
+from updates.learners.sparse.slots import STATE
 from updates.learners.sparse.table import KeyTable
 
 FILE = "weights.safetensors"
-BYTES_PER_WEIGHT = 16  # as deployed: a 64-bit key and a float64
 
 
 def save_weights(model: SparseModel, folder: Path) -> None:
-    """Write keys and weights of the non-zero ones in the order of insertion, and the intercept."""
-    weights = model.weights()
-    non_zero = np.flatnonzero(weights)
-    keys = model.table.to_arrays()["keys"][non_zero]
-    arrays = {"keys": keys, "weights": weights[non_zero], "intercept": np.array([model.intercept])}
-    save_file(arrays, folder / FILE)
+    """Write keys of non-zero weight in the order of insertion, what serves them, the intercept."""
+    keys = model.table.to_arrays()["keys"][np.flatnonzero(model.weights())]
+    save_file(model.deployed(keys), folder / FILE)
 
 
 def touched_weights(model: SparseModel) -> bytes:
-    """The weights, zeros included, of the keys touched since the last call, and the intercept."""
-    keys = model.touched()
-    arrays = {"keys": keys, "weights": model.weights_of(keys)}
-    return save({**arrays, "intercept": np.array([model.intercept])})
+    """What serves the keys touched since the last call, zeros included, and the intercept."""
+    return save(model.deployed(model.touched()))
 
 
 class ServingWeights:
     """Weights by key: what ``save_weights`` wrote, brought on by deltas, same predictions.
 
-    Raises FileNotFoundError or safetensors' SafetensorError if the file is missing or torn.
+    Raises FileNotFoundError or safetensors' SafetensorError if the file is missing or torn, and
+    KeyError if it is of another algorithm.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, algorithm: Algorithm, parameters: tuple[float, ...]) -> None:
         arrays = load_file(folder / FILE)
-        self.intercept = float(arrays["intercept"][0])
-        self._table = KeyTable.from_arrays(("weights",), arrays)
+        self._algorithm, self._parameters = algorithm, parameters
+        self._table = KeyTable.from_arrays(algorithm.deployed, arrays)
+        self._intercept = np.zeros((1, STATE + len(algorithm.deployed)))
+        self._take_over(arrays)
 
     def apply(self, delta: bytes) -> None:
         """Take over what ``touched_weights`` wrote."""
         arrays = load(delta)
-        self._table.put(arrays["keys"], arrays["weights"][:, np.newaxis])
-        self.intercept = float(arrays["intercept"][0])
+        columns = [arrays[name] for name in self._algorithm.deployed]
+        self._table.put(arrays["keys"], np.stack(columns, axis=1))
+        self._take_over(arrays)
+
+    def _take_over(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """What there is once for all keys."""
+        self._intercept[0, STATE:] = arrays["intercept"]
+        self._clock = arrays.get("clock", np.empty(0))
+
+    @property
+    def intercept(self) -> float:
+        """Weight of the constant feature."""
+        return float(self._weights(self._intercept, np.zeros(1, np.int64))[0])
 
     def weights_of(self, keys: np.ndarray) -> np.ndarray:
         """(n,) weights of the keys; 0 for a key that has none."""
-        slots = self._table.find(keys)
-        return np.where(slots >= 0, self._table.column("weights")[slots], 0.0)
+        return self._weights(self._table.view.states, self._table.find(keys))
+
+    def _weights(self, states: np.ndarray, slots: np.ndarray) -> np.ndarray:
+        return self._algorithm.deployed_weights(states, slots, self._clock, self._parameters)

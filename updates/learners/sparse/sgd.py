@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from updates.learners.sparse.algorithm import (
     rate_option,
 )
 from updates.learners.sparse.loops import Rule, no_step, no_tick, stored, stored_weights
-from updates.learners.sparse.shrinkage import ROWS, eta_option, own_rate
+from updates.learners.sparse.shrinkage import ROWS, eta_option, falling_rate, own_rate
 from updates.learners.sparse.slots import STATE
 from updates.samples.jit import kernel
 
@@ -28,12 +27,6 @@ class Parameters(NamedTuple):
 
     eta: float
     delta: float
-
-
-@kernel
-def step(clock: np.ndarray, parameters: Parameters) -> float:
-    """eta / sqrt(t), t the number of the row, from 1."""
-    return parameters.eta / math.sqrt(clock[ROWS] + 1.0)
 
 
 @kernel
@@ -79,7 +72,7 @@ SGD = Algorithm(
     clock=1,
     options=(eta_option(), rate_option(), delta_option()),
     parameters=Parameters,
-    learn=Rule(stored, step, update, tick).learn("sgd"),
+    learn=Rule(stored, falling_rate, update, tick).learn("sgd"),
     weights=stored_weights,
     deployed=WEIGHTS,
     deployed_weights=stored_weights,

@@ -7,11 +7,15 @@ import math
 import numpy as np
 
 from updates.learners.options import Option
+from updates.learners.sparse.slots import STATE
 from updates.samples.jit import kernel
 
 # The clock of such an algorithm: rows learned, a sum over them, and what rounding took from it.
 ROWS, SUM, LOST = 0, 1, 2
 CLOCK = 3
+# A cell of algorithms that step along the gradient and shrink: the weight as its last row left it,
+# the clock's sum before that row, and the sum of squared gradients where rates are per coordinate.
+WEIGHT, SINCE, N = STATE, STATE + 1, STATE + 2
 
 
 @kernel
@@ -42,6 +46,46 @@ def add(clock: np.ndarray, term: float) -> None:
     total = clock[SUM] + corrected
     clock[LOST] = (total - clock[SUM]) - corrected
     clock[SUM] = total
+
+
+@kernel
+def falling_rate(clock: np.ndarray, parameters: tuple[float, ...]) -> float:
+    """eta / sqrt(t), t the number of the present row, from 1."""
+    rate: float = parameters.eta / math.sqrt(clock[ROWS] + 1.0)  # type: ignore[attr-defined]
+    return rate
+
+
+@kernel
+def descend(  # noqa: PLR0917
+    states: np.ndarray,
+    slot: int,
+    gradient: float,
+    weight: float,
+    step: float,
+    clock: np.ndarray,
+    parameters: tuple[float, ...],
+) -> None:
+    """Step down the gradient by the row's rate; from this row on, shrinking is owed anew."""
+    states[slot, WEIGHT] = weight - step * gradient
+    states[slot, SINCE] = clock[SUM]
+
+
+@kernel
+def descend_per_coordinate(  # noqa: PLR0917
+    states: np.ndarray,
+    slot: int,
+    gradient: float,
+    weight: float,
+    step: float,
+    clock: np.ndarray,
+    parameters: tuple[float, ...],
+) -> None:
+    """As ``descend``, by the coordinate's own rate, this gradient included."""
+    n = states[slot, N] + gradient * gradient
+    rate = own_rate(parameters.eta, parameters.delta, n)  # type: ignore[attr-defined]
+    states[slot, WEIGHT] = weight - rate * gradient
+    states[slot, SINCE] = clock[SUM]
+    states[slot, N] = n
 
 
 def eta_option() -> Option:

@@ -26,3 +26,11 @@ def dense_rows(X, y, weights=None):
 
 def ftrl(alpha=0.1, beta=1.0, l1=0.0, l2=0.0, **kwargs):
     return SparseModel(FTRL, Parameters(alpha, beta, l1, l2), **kwargs)
+
+
+def sparse_model(algorithm, fit_intercept=False, **settings):
+    """A model of any algorithm, with its options' defaults."""
+    defaults = {option.name: option.default for option in algorithm.options}
+    return SparseModel(
+        algorithm, algorithm.configure(defaults | settings), fit_intercept=fit_intercept
+    )
