@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from updates import scheduling
 from updates.flows.execute import execute
+from updates.flows.join import join_due
 from updates.flows.prune import prune
 from updates.models import Recommender
 from updates.samples.log import SampleLog
@@ -29,6 +30,12 @@ def _stopping() -> bool:
 def tick() -> None:
     """One tick of the scheduler."""
     scheduling.tick()
+
+
+@shared_task
+def join_impressions() -> None:
+    """Impressions whose window has ended become samples."""
+    join_due(Recommender.objects.all())
 
 
 @shared_task

@@ -85,6 +85,10 @@ def recommender_data(**changed):
         "freshness_objective_seconds": "3600",
         "grace_seconds": "600",
         "keep_versions": "50",
+        "delayed_feedback": "wait",
+        "join_window_seconds": "600",
+        "feedback_horizon_seconds": "86400",
+        "early_feedback_seconds": "300",
     } | changed
 
 

@@ -36,6 +36,8 @@ POLICY = {
     "trigger": "cron",
     "cadence": {"cron": "0 3 * * *"},
 }
+SHOWN = {"impression": "s1", "event_time": "2026-01-01T00:00:00Z", "item": "i1"}
+CLICKED = {"impression": "s1", "event_time": "2026-01-01T00:00:01Z"}
 NEWS = "recommenders/news"
 CALLS = {
     "auth_token_create": Call(
@@ -73,6 +75,11 @@ CALLS = {
     ),
     "recommenders_deployments_list": Call("get", f"{NEWS}/deployments"),
     "recommenders_samples_create": Call("post", f"{NEWS}/samples", "operator", 202, [ROW]),
+    "recommenders_impressions_create": Call(
+        "post", f"{NEWS}/impressions", "operator", 202, [SHOWN]
+    ),
+    "recommenders_feedback_create": Call("post", f"{NEWS}/feedback", "operator", 202, [CLICKED]),
+    "recommenders_joiner_retrieve": Call("get", f"{NEWS}/joiner"),
     "recommenders_score_create": Call("post", f"{NEWS}/score", body={"rows": [{"item": "i1"}]}),
     "recommenders_freshness_retrieve": Call("get", f"{NEWS}/freshness"),
     "recommenders_metrics_retrieve": Call("get", f"{NEWS}/metrics?name=age_seconds"),
