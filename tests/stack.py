@@ -30,7 +30,7 @@ from typing import Self
 from tests.api_client import ApiClient
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("valkey", "web", "runs", "control", "beat")
+NAMES = ("valkey", "web", "runs", "online", "control", "beat")
 KEEPER = "python -m recadmin.keep_running "
 # Of these the environment of who starts the stack must not decide.
 SETTINGS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DEBUG", "HTTPS", "DJANGO_SETTINGS_MODULE")

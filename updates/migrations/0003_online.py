@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='historicalupdatepolicy',
             name='strategy',
-            field=models.CharField(choices=[('full', 'full: train anew over a window'), ('incremental', 'incremental: learn the new samples on top of the live version'), ('online', 'online: learn each sample as it arrives, serve it at once')], max_length=20),
+            field=models.CharField(choices=[('full', 'full: train anew over a window'), ('incremental', 'incremental: learn the new samples on top of the live version'), ('online', 'online: learn each sample as it arrives')], max_length=20),
         ),
         migrations.AlterField(
             model_name='historicalupdatepolicy',
@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='updatepolicy',
             name='strategy',
-            field=models.CharField(choices=[('full', 'full: train anew over a window'), ('incremental', 'incremental: learn the new samples on top of the live version'), ('online', 'online: learn each sample as it arrives, serve it at once')], max_length=20),
+            field=models.CharField(choices=[('full', 'full: train anew over a window'), ('incremental', 'incremental: learn the new samples on top of the live version'), ('online', 'online: learn each sample as it arrives')], max_length=20),
         ),
         migrations.AlterField(
             model_name='updatepolicy',
@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='updaterun',
             name='strategy',
-            field=models.CharField(choices=[('full', 'full: train anew over a window'), ('incremental', 'incremental: learn the new samples on top of the live version'), ('online', 'online: learn each sample as it arrives, serve it at once')], max_length=20),
+            field=models.CharField(choices=[('full', 'full: train anew over a window'), ('incremental', 'incremental: learn the new samples on top of the live version'), ('online', 'online: learn each sample as it arrives')], max_length=20),
         ),
         migrations.CreateModel(
             name='Checkpoint',

@@ -18,7 +18,7 @@ from updates.models.recommender import Recommender
 class Strategy(models.TextChoices):
     FULL = "full", "full: train anew over a window"
     INCREMENTAL = "incremental", "incremental: learn the new samples on top of the live version"
-    ONLINE = "online", "online: learn each sample as it arrives, serve it at once"
+    ONLINE = "online", "online: learn each sample as it arrives"
 
 
 TRIGGER_LABELS = [
@@ -159,6 +159,8 @@ class UpdatePolicy(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A new policy is put on the schedule from now; it is not fired by being created."""
+        if self._name_continuous() and (named := kwargs.get("update_fields")):
+            kwargs["update_fields"] = {*named, "trigger"}
         if self._state.adding and self.next_due_at is None:
             self.reschedule()
         super().save(*args, **kwargs)
@@ -190,9 +192,7 @@ class UpdatePolicy(models.Model):
 
     def clean(self) -> None:
         errors: dict[str, Any] = {}
-        if self.strategy == Strategy.ONLINE and self.cadence == Cadence(Trigger.INTERVAL):
-            # What a form or a client leaves out: an online policy has no interval to name.
-            self.trigger = Trigger.CONTINUOUS
+        self._name_continuous()
         errors |= self._online_errors()
         try:
             self.cadence.validate()
@@ -212,6 +212,13 @@ class UpdatePolicy(models.Model):
             errors["max_calibration"] = f"Must be above min_calibration ({self.min_calibration})."
         if errors:
             raise ValidationError(errors)
+
+    def _name_continuous(self) -> bool:
+        """Fill in the trigger that a form or a client leaves out: there is no interval to name."""
+        left_out = self.strategy == Strategy.ONLINE and self.cadence == Cadence(Trigger.INTERVAL)
+        if left_out:
+            self.trigger = Trigger.CONTINUOUS
+        return left_out
 
     def _online_errors(self) -> dict[str, str]:
         online = self.strategy == Strategy.ONLINE

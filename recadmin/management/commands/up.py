@@ -92,7 +92,7 @@ def _first_admin() -> str | None:
 
 def _become_supervisor(port: int, lock: IO[str], *, demo: bool) -> None:
     """Honcho in place of this process, which holds all of Django in memory for nothing."""
-    names = ["web", "runs", "control", "beat"]
+    names = ["web", "runs", "online", "control", "beat"]
     names += ["valkey"] if settings.EMBEDDED_VALKEY else []
     names += ["demo"] if demo else []
     os.set_inheritable(lock.fileno(), True)

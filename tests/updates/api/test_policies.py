@@ -163,3 +163,11 @@ def test_listing_many_takes_as_many_queries_as_listing_few(
         make_policy(news, f"p{i}")
     with django_assert_max_num_queries(6):
         assert len(as_viewer.get(POLICIES).json()["results"]) == count
+
+
+def test_an_online_policy_is_continuous_without_being_told(as_admin, news):
+    body = {"name": "always", "strategy": "online", "version_every_minutes": 5}
+    answer = as_admin.post(POLICIES, body)
+    assert answer.status_code == 201, answer.content
+    assert answer.json()["trigger"] == "continuous"
+    assert UpdatePolicy.objects.get(name="always").trigger == "continuous"
