@@ -25,7 +25,6 @@ app.conf.update(
 )
 app.conf.beat_schedule = {
     "tick": {"task": "updates.tasks.tick", "schedule": 1.0, "options": {"expires": 5}},
-    "join": {"task": "updates.tasks.join_impressions", "schedule": 1.0, "options": {"expires": 5}},
     "observe": {"task": "monitoring.tasks.observe", "schedule": 10.0, "options": {"expires": 10}},
     "archive": {
         "task": "updates.tasks.archive_logs",

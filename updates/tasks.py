@@ -28,13 +28,8 @@ def _stopping() -> bool:
 
 @shared_task
 def tick() -> None:
-    """One tick of the scheduler."""
+    """One tick of the scheduler; impressions whose window has ended become samples."""
     scheduling.tick()
-
-
-@shared_task
-def join_impressions() -> None:
-    """Impressions whose window has ended become samples."""
     join_due(Recommender.objects.all())
 
 
