@@ -1,4 +1,4 @@
-"""One tick: claim the policies that are due, take up runs whose worker died, remind workers.
+"""One tick: claim the policies that are due, take up what a dead worker left, remind workers.
 
 Any number of beats may tick at once: every claim is a conditional update that one caller wins.
 """
@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from updates import signals
 from updates.cadence import Trigger
+from updates.flows.prove import look_after_proofs
 from updates.flows.trigger import WriterBusy, nudge, trigger
 from updates.models import ComponentLease, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
@@ -45,6 +46,7 @@ def tick(now: datetime | None = None) -> None:
             logger.exception("policy %s", policy)
     take_up_abandoned(now)
     remind_workers(now)
+    look_after_proofs()
 
 
 def _fire_if_due(policy: UpdatePolicy, head: Head, now: datetime) -> None:
