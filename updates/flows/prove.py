@@ -27,6 +27,7 @@ from updates.models.proof import UNDER_WAY, ProofState
 from updates.samples.archive import CorruptSegment
 from updates.samples.durable import LogUnavailable
 from updates.samples.log import LogGap
+from updates.words import sentence
 
 logger = logging.getLogger(__name__)
 
@@ -92,10 +93,10 @@ def prove(proof_id: int) -> None:
             logger.info("%s", stopped)
             return
         except FORESEEN as reason:
-            state, outcome = ProofState.FAILED, _sentence(str(reason))
+            state, outcome = ProofState.FAILED, sentence(str(reason))
         except Exception as error:
             logger.exception("proof %s failed", proof.pk)
-            state, outcome = ProofState.FAILED, _sentence(f"{type(error).__name__}: {error}")
+            state, outcome = ProofState.FAILED, sentence(f"{type(error).__name__}: {error}")
     proof.end(state, outcome)
 
 
@@ -179,8 +180,3 @@ def _say_alive(proof: Proof) -> None:
 
 def _key(proof: Proof, what: str) -> str:
     return f"recadmin:proof:{proof.pk}:{what}"
-
-
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
