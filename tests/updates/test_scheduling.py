@@ -159,5 +159,5 @@ def test_one_failing_policy_stops_no_other(recommender, hourly, monkeypatch):
 def _abandoned(recommender):
     run = UpdateRun.objects.create(recommender=recommender, strategy="full", components=["weights"])
     then = NOON - timedelta(minutes=5)
-    run.claim("gone:1", ComponentLease.acquire(run, then), then)
+    run.claim("gone:1", ComponentLease.acquire(run, run.components, then), then)
     return run

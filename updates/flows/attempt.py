@@ -56,6 +56,12 @@ class Attempt:
         UpdateRun.objects.filter(pk=self.run.pk, attempt=self.number).update(**self._state())
         ComponentLease.release(self.run, self.fences)
 
+    def hold(self, fences: dict[str, int]) -> None:
+        """Keep these leases too, to the end. Raises Stopped when the run has been taken away."""
+        self.fences = {**self.fences, **fences}
+        if not self.run.note(self.number, fences=self.fences):
+            raise Stopped("the run was cancelled or given to another worker")
+
     def progress(self, phase: str, done: int, total: int | None) -> None:
         """Say how far it is; raises Stopped when the run has been taken away."""
         self._progress = (phase, done, total)

@@ -212,18 +212,20 @@ def test_the_tick_begins_a_session_once(policy, append):
     assert UpdateRun.objects.filter(strategy="online", state="queued").count() == 1
 
 
-def test_a_session_makes_way_for_a_full_update_and_goes_on_from_its_result(policy, append, learn):
+def test_a_session_makes_way_for_an_incremental_update_and_goes_on_from_its_result(
+    policy, append, learn
+):
     append(policy.recommender, 200)
     online = trigger(policy.recommender, policy=policy)
-    full = trigger(policy.recommender, strategy="full")
+    incremental = trigger(policy.recommender, strategy="incremental")
     assert not execute(online.pk, "test")
-    execute(full.pk, "test")
-    full.refresh_from_db()
-    assert full.state == "promoted"
+    execute(incremental.pk, "test")
+    incremental.refresh_from_db()
+    assert incremental.state == "promoted"
     append(policy.recommender, 50)
     learn_again(policy, learn, 1250)
     checkpoint = Checkpoint.objects.get()
-    assert checkpoint.base == full.result_version
+    assert checkpoint.base == incremental.result_version
     assert checkpoint.steps == [{"op": "learn", "first_offset": 1201, "last_offset": 1250}]
 
 

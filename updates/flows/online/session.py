@@ -24,7 +24,7 @@ from updates.flows.attempt import Attempt
 from updates.flows.evaluate import evaluate_judged
 from updates.flows.online import checkpoints, position
 from updates.flows.publish import publish
-from updates.models import ModelVersion, UpdatePolicy, UpdateRun
+from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 from updates.models.run import RunState
 from updates.models.version import VersionState
@@ -50,11 +50,16 @@ def never() -> bool:
 
 
 def yields_to(run: UpdateRun) -> UpdateRun | None:
-    """The queued update of the same components that an online session makes way for, if any."""
+    """The update of the same components that an online session makes way for, if any.
+
+    A full one works beside it until it has a version ready; others build on the live version.
+    """
     waiting = UpdateRun.objects.filter(
         recommender_id=run.recommender_id, state=RunState.QUEUED
-    ).exclude(strategy=Strategy.ONLINE)
-    return next((other for other in waiting if set(other.components) & set(run.components)), None)
+    ).exclude(strategy__in=[Strategy.ONLINE, Strategy.FULL])
+    return ComponentLease.wanter(run) or next(
+        (other for other in waiting if set(other.components) & set(run.components)), None
+    )
 
 
 class Session:
