@@ -13,7 +13,7 @@ class Chart:
     """One chart.
 
     series : (measurement, name in the legend) of each line, all in one unit.
-    judged_by : which reference lines it has: "objective", "one" or "".
+    judged_by : which reference lines it has: "objective", "one", "zero" or "".
     empty : what to say when there is no point in the range: why, and what brings one.
     """
 
@@ -70,6 +70,13 @@ CHARTS = (
         "Sparsity",
         ((metrics.NON_ZERO_WEIGHTS, "non-zero weights"), (metrics.SEEN_FEATURES, "features seen")),
         "Nothing was deployed by the end of this range.",
+    ),
+    Chart(
+        "gap",
+        "Optimality gap",
+        ((metrics.OPTIMALITY_GAP, "NE lost by small steps"),),
+        "No full update was judged against the live version in this range.",
+        "zero",
     ),
     Chart(
         "backlog",
