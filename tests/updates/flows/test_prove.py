@@ -8,9 +8,11 @@ from django.utils import timezone
 from safetensors.numpy import load_file, save_file
 
 from updates.flows import prove as proving
+from updates.flows.execute import execute
 from updates.flows.prove import look_after_proofs, prove, request_proof
 from updates.flows.prune import prune
 from updates.flows.relearn import NotProvable
+from updates.flows.trigger import trigger
 from updates.models import ModelVersion, Proof
 from updates.models.proof import ProofUnderWay
 from updates.samples.log import SampleLog
@@ -101,6 +103,19 @@ def test_an_incremental_update_with_replay_is_proved_equal(recommender, append, 
         proof = proved(version)
         assert proof.state == "equal", proof.outcome
     assert proof.samples == run.samples
+
+
+def test_what_online_learning_became_is_proved_equal(live, append):
+    policy = live.recommender.policies.create(
+        name="always", strategy="online", trigger="continuous", version_every_minutes=0
+    )
+    for count in (700, 300):
+        append(live.recommender, count)
+        run = trigger(live.recommender, policy=policy)
+        execute(run.pk, "test")
+        run.refresh_from_db()
+        proof = proved(run.result_version)
+        assert (proof.state, proof.samples) == ("equal", count), proof.outcome
 
 
 def test_a_base_that_was_pruned_is_learned_again_first(live, append, update):
