@@ -22,7 +22,8 @@ from updates.samples.log import Head, SampleLog
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
+# What has killed so many workers would kill the next.
+MAX_DEATHS = 3
 REST_AFTER_FAILURE = timedelta(seconds=10)
 NUDGE_AGAIN_AFTER = timedelta(seconds=5)
 # A staleness policy acts when so much of the objective is left, and rests as long between looks.
@@ -161,11 +162,14 @@ def _take_up(run: UpdateRun) -> None:
     if waiting:
         why = f"{died}; run {waiting.pk} of the same policy is waiting and does its work"
         run.move(RunState.FAILED, why=why, as_attempt=run.attempt)
-    elif run.attempt >= MAX_ATTEMPTS:
-        why = f"{died}, the last of {MAX_ATTEMPTS} attempts"
-        run.move(RunState.FAILED, why=why, as_attempt=run.attempt)
+        return
+    deaths = run.deaths + 1
+    if deaths >= MAX_DEATHS:
+        why = f"{died}, the last of {MAX_DEATHS} that were tried"
+        run.move(RunState.FAILED, why=why, as_attempt=run.attempt, deaths=deaths)
     else:
-        run.move(RunState.QUEUED, why=f"{died}; queued again", as_attempt=run.attempt)
+        why = f"{died}; queued again"
+        run.move(RunState.QUEUED, why=why, as_attempt=run.attempt, deaths=deaths)
         nudge(run)
 
 

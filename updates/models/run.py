@@ -77,7 +77,10 @@ class UpdateRun(models.Model):
     finished_at = models.DateTimeField(null=True)
     nudged_at = models.DateTimeField(null=True, help_text="When a worker was last told of it.")
     worker = models.CharField(max_length=120, blank=True)
-    attempt = models.PositiveSmallIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0)
+    deaths = models.PositiveSmallIntegerField(
+        default=0, help_text="Workers that stopped answering while they had it."
+    )
     fences = models.JSONField(default=dict, help_text="Fence number of each component's lease.")
     progress_phase = models.CharField(max_length=40, blank=True)
     progress_done = models.PositiveBigIntegerField(default=0)
