@@ -215,6 +215,20 @@ def test_samples_that_go_while_it_waits_fail_it_with_a_sentence(live):
     assert proof.outcome.startswith("Samples that it learned are gone")
 
 
+def test_an_artifact_whose_making_is_not_known_is_refused(live):
+    artifact = artifacts().publish(lambda folder: (folder / "weights").write_text("2"), {})
+    version = ModelVersion.publish(
+        live.recommender,
+        learner="external",
+        digest=artifact.digest,
+        artifact_bytes=artifact.bytes,
+        learned_ranges=[],
+        next_offset=1,
+    )
+    with pytest.raises(NotProvable, match="does not say how it was made"):
+        request_proof(version)
+
+
 def test_a_manifest_that_cannot_be_followed_fails_with_a_sentence(live):
     proof = proved(republish(live, learner="tarot"))
     assert proof.state == "failed"
