@@ -78,14 +78,15 @@ class Scorer:
         """What is served now."""
         return list(self._served.values())
 
-    def replace_weights(self, served: Served, weights: Weights) -> bool:
-        """Serve these from now on; False where something else is served by now."""
+    def replace_weights(self, served: Served, weights: Weights) -> Served | None:
+        """Serve these from now on; None where something else is served by now."""
         with self._loading:
             present = self._served[served.recommender_id]
             if present.weights is not served.weights or present.epoch != served.epoch:
-                return False
-            self._served[served.recommender_id] = replace(present, weights=weights)
-            return True
+                return None
+            changed = replace(present, weights=weights)
+            self._served[served.recommender_id] = changed
+            return changed
 
     def look(self) -> None:
         """Load what was deployed since the last look; one cheap query when nothing was."""
