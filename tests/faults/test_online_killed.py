@@ -112,9 +112,7 @@ def pass_the_time(slug, leases=True):
     if leases:
         held = ComponentLease.objects.using(STACK).filter(recommender__slug=slug)
         held.filter(run__isnull=False).update(expires_at=timezone.now() - timedelta(seconds=1))
-    sessions(slug).filter(state="failed").update(
-        finished_at=F("finished_at") - REST_AFTER_FAILURE
-    )
+    sessions(slug).filter(state="failed").update(finished_at=F("finished_at") - REST_AFTER_FAILURE)
 
 
 def is_learned(slug, accepted):
