@@ -158,7 +158,7 @@ class UpdatePolicy(models.Model):
         return f"{self.recommender.slug}/{self.name}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """A new policy is put on the schedule from now; it is not fired by being created."""
+        """A new policy is put on the schedule from now; flows/create_policy has more to do."""
         if self._name_continuous() and (named := kwargs.get("update_fields")):
             kwargs["update_fields"] = {*named, "trigger"}
         if self._state.adding and self.next_due_at is None:

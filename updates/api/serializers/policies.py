@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from updates.api.serializers.base import Address, Clean, Strict
+from updates.flows.create_policy import create_policy
 from updates.models import CadenceChange, UpdatePolicy
 from updates.models.policy import ONLINE_CADENCE, TRIGGER_LABELS
 from updates.models.recommender import YEAR_SECONDS
@@ -85,9 +86,8 @@ class PolicySerializer(Clean):
         return nested
 
     def create(self, validated_data: dict[str, Any]) -> UpdatePolicy:
-        return UpdatePolicy.objects.create(
-            recommender=self.context["recommender"], **validated_data
-        )
+        policy = UpdatePolicy(recommender=self.context["recommender"], **validated_data)
+        return create_policy(policy, by=self.context["request"].user)
 
 
 class CadenceValue(serializers.Serializer):
