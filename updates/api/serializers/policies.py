@@ -8,7 +8,6 @@ from updates.api.serializers.base import Address, Clean, Strict
 from updates.flows.create_policy import create_policy
 from updates.models import CadenceChange, UpdatePolicy
 from updates.models.policy import ONLINE_CADENCE, TRIGGER_LABELS
-from updates.models.recommender import YEAR_SECONDS
 
 CADENCE = ["interval_seconds", "cron", "timezone", "every_samples"]
 GUARDRAILS = [
@@ -28,7 +27,6 @@ class CadenceSerializer(Strict, serializers.ModelSerializer):
     class Meta:
         model = UpdatePolicy
         fields = CADENCE
-        extra_kwargs = {"interval_seconds": {"max_value": YEAR_SECONDS}}
 
 
 class GuardrailsSerializer(Strict, serializers.ModelSerializer):
@@ -72,7 +70,6 @@ class PolicySerializer(Clean):
             "created_at",
         ]
         read_only_fields = ["hold_reason", "next_due_at", "last_due_at", "skipped_fires"]
-        extra_kwargs = {"window_seconds": {"max_value": 100 * YEAR_SECONDS}}
 
     def blank(self) -> UpdatePolicy:
         return UpdatePolicy(recommender=self.context["recommender"])
