@@ -6,6 +6,7 @@ import pytest
 from tests.updates.flows.conftest import learnable_rows
 from tests.updates.flows.online import (
     bytes_of,
+    hurry,
     learned_at_once,
     make_policy,
     saved,
@@ -125,10 +126,11 @@ def fail(*args, **kwargs):
 
 
 def test_after_its_time_the_running_model_becomes_a_version_judged_before_it_learned(
-    policy, append, live
+    policy, append, live, monkeypatch
 ):
     append(policy.recommender, 1000)
-    UpdatePolicy.objects.update(version_every_minutes=0)
+    hurry(monkeypatch)
+    UpdatePolicy.objects.update(version_every_minutes=0.05)
     policy.refresh_from_db()
     run = trigger(policy.recommender, policy=policy)
     execute(run.pk, "test")
@@ -145,9 +147,12 @@ def test_after_its_time_the_running_model_becomes_a_version_judged_before_it_lea
 
 
 def test_a_rejected_running_model_is_kept_and_learning_goes_on_from_where_it_was(
-    policy, append, live, learn
+    policy, append, live, learn, monkeypatch
 ):
-    UpdatePolicy.objects.update(version_every_minutes=0, min_calibration=5.0, max_calibration=6.0)
+    hurry(monkeypatch)
+    UpdatePolicy.objects.update(
+        version_every_minutes=0.05, min_calibration=5.0, max_calibration=6.0
+    )
     policy.refresh_from_db()
     append(policy.recommender, 500)
     run = trigger(policy.recommender, policy=policy)
