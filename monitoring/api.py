@@ -17,7 +17,7 @@ from updates.api.serializers.base import Strict
 from updates.api.serializers.recommenders import Freshness
 from updates.api.serializers.shapes import Sparsity
 from updates.api.views.base import OfRecommender, query
-from updates.models import Recommender
+from updates.models import Recommender, UpdatePolicy
 
 DEFAULT_SPAN = timedelta(hours=24)
 SPARSITY_SERIES = (
@@ -67,7 +67,10 @@ SpanQuery = type(
 
 
 class MetricQuery(SpanQuery):
-    """Which series; ``label`` names the policy where a metric is kept by policy."""
+    """Which series; ``label`` names the policy where a metric is kept by policy.
+
+    The series is the policy's, whatever it was called when the points were recorded.
+    """
 
     name = serializers.ChoiceField(choices=list(metrics.METRICS))
     label = serializers.CharField(required=False, default="", allow_blank=True, max_length=60)
@@ -176,8 +179,15 @@ def _span(wanted: dict[str, Any]) -> tuple[datetime, datetime]:
 
 def _points(recommender: Recommender, name: str, wanted: dict[str, Any]) -> list[tuple[int, float]]:
     start, end = _span(wanted)
-    label = wanted.get("label", "")
-    return series.read(recommender, name, start, end, points=wanted["points"], label=label)
+    policy = _policy(recommender, wanted.get("label", ""))
+    return series.read(recommender, name, start, end, points=wanted["points"], policy=policy)
+
+
+def _policy(recommender: Recommender, name: str) -> UpdatePolicy | None:
+    found = recommender.policies.filter(name=name).first() if name else None
+    if name and found is None:
+        raise serializers.ValidationError({"label": f"There is no policy “{name}”."})
+    return found
 
 
 ONE = "recommenders/<slug:slug>"

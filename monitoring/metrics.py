@@ -33,7 +33,7 @@ class UnknownMetric(ValueError):
 
 @dataclass(frozen=True)
 class Metric:
-    """One kind of series; those of a policy are kept under its name as label.
+    """One kind of series; some are kept by policy.
 
     unit : of its values; "" for a ratio without one.
     holds : its value stays true until the next point (what is deployed does, what is measured on
@@ -127,7 +127,8 @@ METRICS: dict[str, Metric] = {
         Metric(
             DECLARED_CADENCE_SECONDS,
             "s",
-            "Time between two fires of a policy, by its cadence.",
+            "Time from a fire of a policy to the next, by its cadence.",
+            holds=True,
         ),
         Metric(
             ACHIEVED_CADENCE_SECONDS,

@@ -84,21 +84,21 @@ def serving_alerts(
 
 def policies(recommender: Recommender) -> list[dict[str, Any]]:
     """Each policy with its declared and achieved cadence, newest measurement of each."""
-    achieved = _newest_by_label(recommender, metrics.ACHIEVED_CADENCE_SECONDS)
-    declared = _newest_by_label(recommender, metrics.DECLARED_CADENCE_SECONDS)
+    achieved = _newest_by_policy(recommender, metrics.ACHIEVED_CADENCE_SECONDS)
+    declared = _newest_by_policy(recommender, metrics.DECLARED_CADENCE_SECONDS)
     return [
         {
             "policy": policy,
-            "achieved": achieved.get(policy.name),
-            "declared": declared.get(policy.name),
+            "achieved": achieved.get(policy.pk),
+            "declared": declared.get(policy.pk),
         }
         for policy in UpdatePolicy.objects.filter(recommender=recommender)
     ]
 
 
-def _newest_by_label(recommender: Recommender, name: str) -> dict[str, float]:
+def _newest_by_policy(recommender: Recommender, name: str) -> dict[int, float]:
     points = Point.objects.filter(series__recommender=recommender, series__name=name)
-    return dict(points.order_by("t").values_list("series__label", "value"))
+    return dict(points.order_by("t").values_list("series__policy", "value"))
 
 
 def versions(recommender: Recommender) -> QuerySet[ModelVersion]:

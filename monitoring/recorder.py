@@ -52,7 +52,7 @@ def on_policy_fired(
         metrics.DECLARED_CADENCE_SECONDS: _declared_seconds(policy, due_at),
         metrics.ACHIEVED_CADENCE_SECONDS: _achieved_seconds(policy, run),
     }
-    series.record(policy.recommender, values, fired_at, label=policy.name)
+    series.record(policy.recommender, values, fired_at, policy)
 
 
 @harmless

@@ -117,8 +117,12 @@ class Session:
                 time.sleep(RETRY_SECONDS)
 
     def _begin_sending(self) -> None:
+        client, prefix = self.stream.client, self.recommender.stream_key
+        [sent] = positions(client, [prefix])
+        if sent and sent.epoch < self.standing.epoch:
+            DeltaStream(client, prefix, sent.epoch).abandon()
         self.stream.begin(self.fence)
-        [sent] = positions(self.stream.client, [self.recommender.stream_key])
+        [sent] = positions(client, [prefix])
         # What an earlier session had sent beyond its last checkpoint is learned again first: the
         # same samples give the same weights, and nobody is sent back.
         self._sent_before = sent.offset if sent and sent.epoch == self.standing.epoch else 0
