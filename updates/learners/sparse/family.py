@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from updates.learners.options import Option, OptionError, resolve
+from updates.learners.sparse.admission import Admission
 from updates.learners.sparse.algorithm import Algorithm
+from updates.learners.sparse.expiry import Expiry
 from updates.learners.sparse.fobos import FOBOS, FOBOS_PER_COORDINATE
 from updates.learners.sparse.ftrl import FTRL
+from updates.learners.sparse.model import SparseModel
 from updates.learners.sparse.rda import RDA, RDA_PER_COORDINATE
 from updates.learners.sparse.sgd import SGD, SGD_PER_COORDINATE
 from updates.learners.sparse.truncated import TRUNCATED, TRUNCATED_PER_COORDINATE
@@ -27,6 +30,32 @@ FORMS: tuple[Algorithm, ...] = (
 )
 OPTIONS_OF = {form.name: form.options for form in FORMS}
 ALGORITHM = Option("algorithm", FTRL.name, "How weights are learned.", choices=tuple(OPTIONS_OF))
+KEEPING = (
+    Option(
+        "admit_after",
+        0,
+        "A feature gets a weight once it has been met more than this many times, by a counting "
+        "sketch of fixed size: rare features cost no memory. 0 admits all.",
+        0,
+        250,
+    ),
+    Option(
+        "admit_probability",
+        1.0,
+        "Chance of a new feature to get a weight each time it is met (Poisson inclusion). 1 admits "
+        "all; with admit_after, from the occurrence on that this would admit.",
+        1e-4,
+        1.0,
+    ),
+    Option(
+        "expire_after_days",
+        0,
+        "Features without a sample for so many days, by event time, are removed within another "
+        "day, and their memory is used again. 0 keeps all.",
+        0,
+        3650,
+    ),
+)
 # Settings that between them need every form.
 VARIANTS: tuple[dict[str, Any], ...] = tuple(
     {"algorithm": form.name, **({"rate": form.rate} if form is not FTRL else {})} for form in FORMS
@@ -49,12 +78,25 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
     for option in given.keys() & _owners().keys() - own:
         owners = ", ".join(_owners()[option])
         raise OptionError(option, f"left out with {name}: it is of {owners}", given[option])
-    return resolve((ALGORITHM, *OPTIONS_OF[name]), given)
+    return resolve((ALGORITHM, *OPTIONS_OF[name], *KEEPING), given)
+
+
+def model_of(settings: Mapping[str, Any]) -> SparseModel:
+    """An empty model by resolved settings."""
+    algorithm = form_of(settings)
+    after, probability = settings["admit_after"], settings["admit_probability"]
+    days = settings["expire_after_days"]
+    return SparseModel(
+        algorithm,
+        algorithm.configure(settings),
+        admission=Admission(after, probability) if after or probability < 1.0 else None,
+        expiry=Expiry(days) if days else None,
+    )
 
 
 def listed() -> tuple[Option, ...]:
     """The options of all algorithms, each once, saying whose they are and with what defaults."""
-    return (ALGORITHM, *(_listed(owners) for owners in _owners().values()))
+    return (ALGORITHM, *(_listed(owners) for owners in _owners().values()), *KEEPING)
 
 
 def _owners() -> dict[str, dict[str, Option]]:

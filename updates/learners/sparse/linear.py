@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
 from updates.learners.sparse.algorithm import Rows
-from updates.learners.sparse.family import VARIANTS, form_of, listed, resolved
+from updates.learners.sparse.family import VARIANTS, form_of, listed, model_of, resolved
 from updates.learners.sparse.logistic import probabilities
 from updates.learners.sparse.model import SparseModel
 from updates.learners.sparse.names import Names
@@ -56,7 +56,7 @@ class SparseLinear(Learner):
     sequential = True
     supports_delta = True
     options = listed()
-    variants = VARIANTS
+    variants = (*VARIANTS, {"admit_after": 1, "admit_probability": 0.9, "expire_after_days": 1})
 
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(schema, options)
@@ -69,8 +69,7 @@ class SparseLinear(Learner):
         return resolved(given)
 
     def _forget(self) -> None:
-        algorithm = form_of(self.settings)
-        self._model: SparseModel | None = SparseModel(algorithm, algorithm.configure(self.settings))
+        self._model: SparseModel | None = model_of(self.settings)
         self._names = Names()
         self._serving: ServingWeights | None = None
 
@@ -107,9 +106,11 @@ class SparseLinear(Learner):
 
     def _learn_chunks(self, batch: pa.RecordBatch) -> Iterable[np.ndarray]:
         for encoded in self._encoded_chunks(batch):
-            predictions, inserted = self.model.learn(_rows(encoded))
+            predictions, inserted = self.model.learn(_rows(encoded), encoded.event_times)
             if len(inserted):
                 self._names.append(*encoded.names(inserted))
+            if len(removed := self.model.removed()):
+                self._names.remove(removed)
             yield predictions
 
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
@@ -172,7 +173,7 @@ class SparseLinear(Learner):
         non_zero = int(np.count_nonzero(weights))
         tiny = np.count_nonzero(np.abs(weights) < TINY) - (len(weights) - non_zero)
         return Sparsity(
-            seen=len(weights),
+            seen=self.model.seen,
             admitted=len(weights),
             non_zero=non_zero,
             deployed_bytes=non_zero * self.model.algorithm.deployed_bytes,
