@@ -185,9 +185,11 @@ class Session:
         checkpoints.write(self.run, self.attempt.fences, self.standing, candidate)
 
     def _report(self) -> None:
-        signals.learned.send(
-            UpdateRun, run=self.run, quality=self.standing.learning.take_window().quality()
-        )
+        """Tell how good the predictions were, once there are enough of them to tell."""
+        learning = self.standing.learning
+        if (quality := learning.window.quality()).judgeable:
+            learning.take_window()
+            signals.learned.send(UpdateRun, run=self.run, quality=quality)
 
     def _version_is_due(self) -> bool:
         return time.monotonic() - self._began >= self.policy.version_every_minutes * 60
