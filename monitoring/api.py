@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring import metrics, series
-from monitoring.fleet import fleet_freshness, log_heads
+from monitoring.fleet import fleet_freshness, live_facts, log_heads
 from monitoring.marks import CADENCE, PROMOTION, ROLLBACK, marks
 from updates.api.serializers.base import Strict
 from updates.api.serializers.recommenders import Freshness
@@ -44,7 +44,10 @@ class FreshnessNow(Freshness):
     at = serializers.DateTimeField()
     live_version = serializers.IntegerField(allow_null=True)
     watermark = serializers.DateTimeField(
-        allow_null=True, help_text="Event time up to which the live version has learned."
+        allow_null=True, help_text="Event time up to which what is live has learned."
+    )
+    learned_offset = serializers.IntegerField(
+        allow_null=True, help_text="Last offset that what is live has learned."
     )
     last_offset = serializers.IntegerField(allow_null=True)
     newest_event_time = serializers.DateTimeField(allow_null=True)
@@ -121,10 +124,12 @@ class FreshnessView(OfRecommender):
         heads = log_heads([recommender])
         fresh = fleet_freshness([recommender], now, heads)[recommender.pk]
         head, live = heads.get(recommender.pk), recommender.live_version
+        learned = live_facts([recommender]).get(recommender.pk)
         facts = {
             "at": now,
             "live_version": live and live.number,
-            "watermark": live and live.watermark,
+            "watermark": learned and learned.watermark,
+            "learned_offset": learned and learned.next_offset - 1,
             "last_offset": head and head.last_offset,
             "newest_event_time": head and head.newest_event_time,
             "newest_arrived_at": head and head.newest_arrived_at,

@@ -27,7 +27,7 @@ class FreshnessState(enum.StrEnum):
 
 @dataclass(frozen=True)
 class LiveFacts:
-    """The live version: event time up to which it has learned, first offset not yet learned."""
+    """What is live: event time up to which it has learned, first offset not yet learned."""
 
     watermark: datetime | None
     next_offset: int
@@ -47,7 +47,7 @@ class Freshness:
 
     age_seconds : now − watermark, at least 0. None: nothing is live, or it has learned nothing.
     lag_seconds : newest event time in the log − watermark, at least 0; 0 when nothing waits.
-    backlog_samples : samples in the log that the live version has not learned (all of them when
+    backlog_samples : samples in the log that what is live has not learned (all of them when
         nothing is live). None, as is lag_seconds, when the log cannot be read.
     objective_seconds, grace_seconds : what the age is judged by.
     """

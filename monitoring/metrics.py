@@ -54,18 +54,19 @@ METRICS: dict[str, Metric] = {
         Metric(
             AGE_SECONDS,
             "s",
-            "Now − watermark of the live version, the event time up to which it has learned.",
+            "Now − watermark of what is live, the event time up to which it has learned: the "
+            "version, or what online learning has sent to serving since.",
         ),
         Metric(
             LAG_SECONDS,
             "s",
-            "Newest event time in the sample log − watermark of the live version; 0 when no "
-            "sample waits.",
+            "Newest event time in the sample log − watermark of what is live; 0 when no sample "
+            "waits.",
         ),
         Metric(
             BACKLOG_SAMPLES,
             "samples",
-            "Samples in the log that the live version has not learned yet.",
+            "Samples in the log that what is live has not learned yet.",
         ),
         Metric(
             NE,

@@ -200,8 +200,9 @@ class Session:
         if self.policy.pk is not None and not self._policy_wants_more():
             return RunState.CANCELLED, "its policy was paused, is held or was deleted"
         self.recommender.refresh_from_db()
-        if self.recommender.new_learner().settings != self._learner_settings:
-            return RunState.QUEUED, "the options of the learner have changed; queued again"
+        learner = self.standing.learning.candidate.learner
+        if not position.is_as_configured(learner, self.recommender):
+            return RunState.QUEUED, "what the recommender learns with has changed; queued again"
         return None
 
     def _policy_wants_more(self) -> bool:
@@ -211,10 +212,6 @@ class Session:
         except UpdatePolicy.DoesNotExist:
             return False
         return self.policy.active
-
-    @property
-    def _learner_settings(self) -> dict[str, object]:
-        return self.standing.learning.candidate.learner.settings
 
     def _make_way(self, state: RunState, why: str) -> None:
         self._checkpoint_now()
