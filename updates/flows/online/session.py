@@ -24,7 +24,7 @@ from updates.flows.attempt import Attempt
 from updates.flows.evaluate import evaluate_judged
 from updates.flows.online import checkpoints, position
 from updates.flows.publish import publish
-from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
+from updates.models import ComponentLease, ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 from updates.models.run import RunState
 from updates.models.version import VersionState
@@ -199,9 +199,9 @@ class Session:
             return RunState.QUEUED, f"makes way for run {waiting.pk}; queued again"
         if self.policy.pk is not None and not self._policy_wants_more():
             return RunState.CANCELLED, "its policy was paused, is held or was deleted"
-        self.recommender.refresh_from_db()
-        learner = self.standing.learning.candidate.learner
-        if not position.is_as_configured(learner, self.recommender):
+        # Ours is as it was when the session began, and so is the schema that the log is read with.
+        present = Recommender.objects.get(pk=self.recommender.pk)
+        if not position.is_as_configured(self.standing.learning.candidate.learner, present):
             return RunState.QUEUED, "what the recommender learns with has changed; queued again"
         return None
 
