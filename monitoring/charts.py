@@ -20,7 +20,7 @@ class Chart:
 
     series : (measurement, name in the legend) of each line, all in one unit.
     policy : name of the policy whose measurements it draws, "" for the recommender's.
-    judged_by : which reference lines it has: "objective", "one" or "".
+    judged_by : which reference lines it has: "objective", "one", "zero" or "".
     empty : what to say when there is no point in the range: why, and what brings one.
     """
 
@@ -83,6 +83,13 @@ CHARTS = (
         "Sparsity",
         ((metrics.NON_ZERO_WEIGHTS, "non-zero weights"), (metrics.SEEN_FEATURES, "features seen")),
         "Nothing was deployed by the end of this range.",
+    ),
+    Chart(
+        "gap",
+        "Optimality gap",
+        ((metrics.OPTIMALITY_GAP, "NE lost by small steps"),),
+        "No full update was judged against the live version in this range.",
+        "zero",
     ),
     Chart(
         "backlog",

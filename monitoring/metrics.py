@@ -116,8 +116,8 @@ METRICS: dict[str, Metric] = {
         Metric(
             OPTIMALITY_GAP,
             "",
-            "NE of the incrementally updated version − NE of a fresh full model, on the same "
-            "newest samples, which neither had learned.",
+            "NE of the live model, updated in small steps − NE of a fresh full model, on the same "
+            "newest samples, each predicted before it was learned.",
         ),
         Metric(
             RUN_CPU_SECONDS,

@@ -14,7 +14,10 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_ignore_result=True,
     task_default_queue="control",
-    task_routes={"updates.tasks.execute_run": {"queue": "runs"}},
+    task_routes={
+        "updates.tasks.execute_run": {"queue": "runs"},
+        "updates.tasks.prove_version": {"queue": "runs"},
+    },
     # The database holds what is to be done; a message is only a nudge, so it is taken at once and
     # a lost one is sent again by the tick.
     task_acks_late=False,

@@ -13,7 +13,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,19 @@ class Artifact:
     bytes: int
 
 
+@dataclass(frozen=True)
+class Draft:
+    """Files that were written and not published: where they lie for now, and their digest."""
+
+    digest: str
+    folder: Path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What it would be published with."""
+        return _read_manifest(self.folder, self.digest)
+
+
 class ArtifactStore:
     """Artifacts below one folder, each under its digest."""
 
@@ -51,16 +65,21 @@ class ArtifactStore:
         Whatever instant the process dies at, the artifact is there whole or not at all. Publishing
         the same content twice leaves one copy.
         """
+        with self.draft(save, about) as draft:
+            self._put(draft.folder, draft.digest)
+        folder = self.folder(draft.digest)
+        return Artifact(draft.digest, folder, sum(f.stat().st_size for f in folder.iterdir()))
+
+    @contextmanager
+    def draft(self, save: Callable[[Path], None], about: dict[str, Any]) -> Iterator[Draft]:
+        """What ``publish`` would write, with its digest, seen by nobody else and gone after."""
         self.root.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.root))
+        folder = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.root))
         try:
-            save(draft)
-            digest = _write_manifest(draft, about)
-            self._put(draft, digest)
+            save(folder)
+            yield Draft(_write_manifest(folder, about), folder)
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
-        folder = self.folder(digest)
-        return Artifact(digest, folder, sum(f.stat().st_size for f in folder.iterdir()))
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _put(self, draft: Path, digest: str) -> None:
         target = self.folder(digest)
@@ -78,19 +97,25 @@ class ArtifactStore:
     def open(self, digest: str) -> Path:
         """The folder, after checking every byte against the digest. Raises CorruptArtifact."""
         folder = self.folder(digest)
-        try:
-            manifest = (folder / MANIFEST).read_bytes()
-        except FileNotFoundError:
-            raise CorruptArtifact(f"artifact {digest[:12]} is missing {MANIFEST}") from None
-        if hashlib.sha256(manifest).hexdigest() != digest:
-            raise CorruptArtifact(f"artifact {digest[:12]}: checksum mismatch in {MANIFEST}")
-        for name, expected in json.loads(manifest)["files"].items():
+        for name, expected in self.manifest(digest)["files"].items():
             path = folder / name
             if not path.exists():
                 raise CorruptArtifact(f"artifact {digest[:12]} is missing {name}")
             if file_digest(path) != expected["sha256"]:
                 raise CorruptArtifact(f"artifact {digest[:12]}: checksum mismatch in {name}")
         return folder
+
+    def manifest(self, digest: str) -> dict[str, Any]:
+        """What the artifact is and was made from. Raises CorruptArtifact."""
+        return _read_manifest(self.folder(digest), digest)
+
+    def prune(self, digest: str) -> None:
+        """Remove an artifact's files but the manifest: how it was made stays known."""
+        folder = self.folder(digest)
+        if folder.exists():
+            for path in folder.iterdir():
+                if path.name != MANIFEST:
+                    path.unlink(missing_ok=True)
 
     def delete(self, digest: str) -> None:
         """Remove an artifact, if it is there."""
@@ -110,6 +135,17 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _read_manifest(folder: Path, digest: str) -> dict[str, Any]:
+    try:
+        manifest = (folder / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        raise CorruptArtifact(f"artifact {digest[:12]} is missing {MANIFEST}") from None
+    if hashlib.sha256(manifest).hexdigest() != digest:
+        raise CorruptArtifact(f"artifact {digest[:12]}: checksum mismatch in {MANIFEST}")
+    read: dict[str, Any] = json.loads(manifest)
+    return read
 
 
 def _write_manifest(folder: Path, about: dict[str, Any]) -> str:

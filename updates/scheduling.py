@@ -1,4 +1,4 @@
-"""One tick: claim the policies that are due, take up runs whose worker died, remind workers.
+"""One tick: claim the policies that are due, take up what a dead worker left, remind workers.
 
 Any number of beats may tick at once: every claim is a conditional update that one caller wins.
 """
@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from updates import signals
 from updates.cadence import Trigger
+from updates.flows.prove import look_after_proofs
 from updates.flows.trigger import WriterBusy, nudge, trigger
 from updates.models import ComponentLease, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
@@ -21,7 +22,8 @@ from updates.samples.log import Head, SampleLog
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 3
+# What has killed so many workers would kill the next.
+MAX_DEATHS = 3
 REST_AFTER_FAILURE = timedelta(seconds=10)
 NUDGE_AGAIN_AFTER = timedelta(seconds=5)
 # A staleness policy acts when so much of the objective is left, and rests as long between looks.
@@ -45,6 +47,7 @@ def tick(now: datetime | None = None) -> None:
             logger.exception("policy %s", policy)
     take_up_abandoned(now)
     remind_workers(now)
+    look_after_proofs()
 
 
 def _fire_if_due(policy: UpdatePolicy, head: Head, now: datetime) -> None:
@@ -159,11 +162,14 @@ def _take_up(run: UpdateRun) -> None:
     if waiting:
         why = f"{died}; run {waiting.pk} of the same policy is waiting and does its work"
         run.move(RunState.FAILED, why=why, as_attempt=run.attempt)
-    elif run.attempt >= MAX_ATTEMPTS:
-        why = f"{died}, the last of {MAX_ATTEMPTS} attempts"
-        run.move(RunState.FAILED, why=why, as_attempt=run.attempt)
+        return
+    deaths = run.deaths + 1
+    if deaths >= MAX_DEATHS:
+        why = f"{died}, the last of {MAX_DEATHS} that were tried"
+        run.move(RunState.FAILED, why=why, as_attempt=run.attempt, deaths=deaths)
     else:
-        run.move(RunState.QUEUED, why=f"{died}; queued again", as_attempt=run.attempt)
+        why = f"{died}; queued again"
+        run.move(RunState.QUEUED, why=why, as_attempt=run.attempt, deaths=deaths)
         nudge(run)
 
 

@@ -11,6 +11,7 @@ from updates import scheduling
 from updates.flows.execute import execute
 from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
+from updates.flows.prove import prove
 from updates.flows.prune import prune
 from updates.models import Recommender
 from updates.samples.log import SampleLog
@@ -25,6 +26,12 @@ def execute_run(run_id: int) -> None:
 
 def _stopping() -> bool:
     return worker.should_stop is not None or worker.should_terminate is not None
+
+
+@shared_task
+def prove_version(proof_id: int) -> None:
+    """See a queued proof through to its outcome."""
+    prove(proof_id)
 
 
 @shared_task

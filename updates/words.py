@@ -29,6 +29,12 @@ def _two(whole: int, large: int, large_name: str, small: int, small_name: str) -
     return f"{first} {large_name} {second:02} {small_name}" if second else f"{first} {large_name}"
 
 
+def sentence(text: str) -> str:
+    """Beginning with a capital and ending with a full stop, unless it ends otherwise."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def cadence(value: Cadence) -> str:
     """When it fires, as a phrase that a sentence may go on with."""
     if value.trigger is Trigger.INTERVAL:

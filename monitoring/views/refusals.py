@@ -11,12 +11,17 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from updates.artifacts import CorruptArtifact
+from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
 from updates.flows.trigger import TriggerError, WriterBusy
+from updates.models.proof import ProofUnderWay
 from updates.models.run import IllegalRunMove
 from updates.models.version import IllegalVersionMove
+from updates.samples.durable import LogUnavailable
+from updates.words import sentence
 
 REFUSALS = (TriggerError, RollBackError, CorruptArtifact, IllegalRunMove, IllegalVersionMove)
+PROOF_REFUSALS = (ProofUnderWay, NotProvable, CorruptArtifact, LogUnavailable)
 
 
 @contextmanager
@@ -30,15 +35,10 @@ def told(request: HttpRequest) -> Iterator[None]:
         )
         messages.error(request, link)
     except REFUSALS as refusal:
-        messages.error(request, _sentence(str(refusal)))
+        messages.error(request, sentence(str(refusal)))
 
 
 def form_errors(request: HttpRequest, errors: dict[str, list[str]]) -> None:
     """The errors of a form whose page is not shown again, as messages that name the field."""
     for field, problems in errors.items():
         messages.error(request, f"{field.replace('_', ' ').capitalize()}: {' '.join(problems)}")
-
-
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."

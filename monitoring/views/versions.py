@@ -10,12 +10,14 @@ from django.views.decorators.http import require_POST, require_safe
 from monitoring.forms import RollBackForm
 from monitoring.heaviest import heaviest_weights
 from monitoring.views.access import needs, page
-from monitoring.views.refusals import told
+from monitoring.views.refusals import PROOF_REFUSALS, told
 from recadmin.roles import OPERATOR, VIEWER
 from updates.artifacts import CorruptArtifact
 from updates.flows.promote import promote
-from updates.models import ModelVersion
+from updates.flows.prove import request_proof
+from updates.models import ModelVersion, Proof
 from updates.models.version import VersionState
+from updates.words import sentence
 
 PROMOTABLE = (VersionState.CANDIDATE, VersionState.REJECTED, VersionState.RETIRED)
 
@@ -31,6 +33,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "version": found,
         "children": found.children.order_by("number"),
         "deployments": deployments,
+        "proof": _newest_proof(found),
         "can_roll_back": deployments
         and found.state == VersionState.RETIRED
         and not found.pruned_at,
@@ -53,6 +56,25 @@ def weights(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     return page(request, "monitoring/_weights.html", context)
 
 
+@require_safe
+@needs(VIEWER)
+def proof(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Its newest proof, for htmx: asked again while one is under way."""
+    return _proof(request, _find(slug, number))
+
+
+@require_POST
+@needs(OPERATOR)
+def prove_version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Have it learned again from the log and compared."""
+    found = _find(slug, number)
+    try:
+        request_proof(found, by=request.user)
+    except PROOF_REFUSALS as refusal:
+        return _proof(request, found, sentence(str(refusal)))
+    return _proof(request, found)
+
+
 @require_POST
 @needs(OPERATOR)
 def promote_version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
@@ -66,6 +88,20 @@ def promote_version(request: HttpRequest, slug: str, number: int) -> HttpRespons
         promote(found, reason=reason, by=request.user)
         return redirect("recommender", slug)
     return redirect("version", slug, number)
+
+
+def _proof(request: HttpRequest, found: ModelVersion, refusal: str = "") -> HttpResponse:
+    context = {
+        "recommender": found.recommender,
+        "version": found,
+        "proof": _newest_proof(found),
+        "refusal": refusal,
+    }
+    return page(request, "monitoring/_proof.html", context)
+
+
+def _newest_proof(found: ModelVersion) -> Proof | None:
+    return found.proofs.select_related("requested_by").first()
 
 
 def _find(slug: str, number: int) -> ModelVersion:

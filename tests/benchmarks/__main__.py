@@ -11,6 +11,7 @@ NAMES = (
     "encode",
     "learn",
     "table_size",
+    "checkpoint_pause",
     "full_update",
     "http_append",
     "score",

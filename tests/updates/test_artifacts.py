@@ -84,3 +84,25 @@ def test_a_failed_save_leaves_nothing_behind(store):
     with pytest.raises(OSError, match="disk full"):
         store.publish(fail, ABOUT)
     assert not list(store.root.iterdir())
+
+
+def test_a_draft_has_the_digest_of_what_would_be_published_and_goes(store):
+    with store.draft(write(model=b"weights"), ABOUT) as draft:
+        assert draft.manifest["files"].keys() == {"model"}
+    assert not list(store.root.iterdir())
+    assert store.publish(write(model=b"weights"), ABOUT).digest == draft.digest
+
+
+def test_what_was_pruned_cannot_be_opened_but_its_making_is_known(store):
+    artifact = store.publish(write(model=b"weights"), ABOUT)
+    store.prune(artifact.digest)
+    assert store.manifest(artifact.digest)["next_offset"] == 7
+    with pytest.raises(CorruptArtifact, match="is missing model"):
+        store.open(artifact.digest)
+
+
+def test_what_was_pruned_can_be_published_again(store):
+    artifact = store.publish(write(model=b"weights"), ABOUT)
+    store.prune(artifact.digest)
+    store.publish(write(model=b"weights"), ABOUT)
+    assert (store.open(artifact.digest) / "model").read_bytes() == b"weights"

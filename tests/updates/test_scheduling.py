@@ -123,11 +123,23 @@ def test_a_run_whose_worker_died_is_queued_again(recommender):
 
 def test_after_three_dead_workers_the_run_fails_with_the_reason(recommender):
     run = _abandoned(recommender)
-    UpdateRun.objects.update(attempt=3)
-    tick(NOON)
+    for minutes in (0, 1):
+        tick(NOON + timedelta(minutes=minutes))
+        run.refresh_from_db()
+        assert (run.state, run.deaths) == ("queued", minutes + 1)
+        run.claim("gone:1", {}, NOON)
+    tick(NOON + timedelta(minutes=2))
     run.refresh_from_db()
     assert run.state == "failed"
-    assert "the last of 3 attempts" in run.error
+    assert "the last of 3 that were tried" in run.error
+
+
+def test_however_often_it_made_way_before_a_run_survives_its_worker(recommender):
+    run = _abandoned(recommender)
+    UpdateRun.objects.update(attempt=100)
+    tick(NOON)
+    run.refresh_from_db()
+    assert run.state == "queued"
 
 
 def test_a_run_whose_lease_is_good_is_left_alone(recommender):
@@ -159,5 +171,5 @@ def test_one_failing_policy_stops_no_other(recommender, hourly, monkeypatch):
 def _abandoned(recommender):
     run = UpdateRun.objects.create(recommender=recommender, strategy="full", components=["weights"])
     then = NOON - timedelta(minutes=5)
-    run.claim("gone:1", ComponentLease.acquire(run, then), then)
+    run.claim("gone:1", ComponentLease.acquire(run, run.components, then), then)
     return run

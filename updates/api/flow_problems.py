@@ -8,8 +8,10 @@ from updates.api.problems import Problem, describe
 from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
 from updates.flows.delete_recommender import StillUpdating
+from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
 from updates.flows.trigger import TriggerError, WriterBusy
+from updates.models.proof import ProofUnderWay
 from updates.models.run import IllegalRunMove
 from updates.models.version import IllegalVersionMove
 from updates.samples.errors import ParseError
@@ -53,6 +55,16 @@ def _wrong_state(error: IllegalRunMove | IllegalVersionMove) -> Problem:
 @describe.register
 def _corrupt(error: CorruptArtifact) -> Problem:
     return Problem(409, f"{error}.", "corrupt-artifact")
+
+
+@describe.register
+def _proof_under_way(error: ProofUnderWay) -> Problem:
+    return Problem(409, str(error), "proof-under-way")
+
+
+@describe.register
+def _not_provable(error: NotProvable) -> Problem:
+    return Problem(409, str(error), "not-provable")
 
 
 @describe.register

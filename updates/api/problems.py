@@ -30,6 +30,8 @@ TITLES = {
     "in-use": "Still in use",
     "key-reused": "The Idempotency-Key came with another request",
     "corrupt-artifact": "The version's files are damaged",
+    "proof-under-way": "The version is being proved already",
+    "not-provable": "The version cannot be learned again",
     "no-live-version": "Nothing is live",
     "batch-conflict": "The Batch-Id names another batch",
     "log-unavailable": "The sample log does not answer",

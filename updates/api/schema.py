@@ -91,7 +91,7 @@ COMMON = """
 of the pages is accepted too, with its CSRF token for all but reading.
 
 **Roles.** Viewers read and score. Operators also send samples, start, cancel, promote, roll back,
-and change when and whether policies fire. Admins also create, configure and delete.
+prove, and change when and whether policies fire. Admins also create, configure and delete.
 
 **Lists** come in pages: follow `next` until it is null.
 

@@ -3,7 +3,16 @@
 from django.urls import URLPattern, path
 
 from updates.api import flow_problems  # noqa: F401  (registers what the flows refuse)
-from updates.api.views import auth, joiner, policies, recommenders, samples, updates, versions
+from updates.api.views import (
+    auth,
+    joiner,
+    policies,
+    proofs,
+    recommenders,
+    samples,
+    updates,
+    versions,
+)
 from updates.api.views.recommenders import FreshnessOf
 
 ONE = "recommenders/<slug:slug>"
@@ -32,6 +41,7 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
             versions.PromoteVersion.as_view(),
             name="promote-version",
         ),
+        path(f"{ONE}/versions/<int:number>/proofs", proofs.ProofList.as_view(), name="proofs"),
         path(f"{ONE}/rollback", versions.RollBack.as_view(), name="rollback"),
         path(f"{ONE}/deployments", versions.DeploymentList.as_view(), name="deployments"),
         path(f"{ONE}/samples", samples.Samples.as_view(), name="samples"),

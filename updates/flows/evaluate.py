@@ -94,12 +94,25 @@ def evaluate_judged(
     live: ModelVersion | None, candidate: Candidate, judged: Judged, policy: UpdatePolicy
 ) -> Evaluation:
     """As ``evaluate``, on samples whose predictions were made before they were learned."""
+    reference = reference_for(live, judged.first_offset)
+    predictions = None
+    if reference is not None and judged.samples.num_rows:
+        predictions = scorer.predict(reference, judged.samples)
+    return evaluate_pair(candidate, judged, reference, predictions, policy)
+
+
+def evaluate_pair(
+    candidate: Candidate,
+    judged: Judged,
+    reference: ModelVersion | None,
+    reference_predictions: np.ndarray | None,
+    policy: UpdatePolicy,
+) -> Evaluation:
+    """As ``evaluate``, against what is known of the reference's predictions of the same samples."""
     labels, weights = (_column(judged.samples, name) for name in (LABEL, WEIGHT))
     ours = quality(labels, judged.predictions, weights)
-    reference = _reference(live, judged.first_offset)
     theirs = difference = None
-    if reference is not None and len(labels):
-        reference_predictions = scorer.predict(reference, judged.samples)
+    if reference_predictions is not None:
         theirs = quality(labels, reference_predictions, weights)
         difference = loss_difference(labels, judged.predictions, reference_predictions, weights)
     return Evaluation(
@@ -113,7 +126,8 @@ def evaluate_judged(
     )
 
 
-def _reference(live: ModelVersion | None, first: int) -> ModelVersion | None:
+def reference_for(live: ModelVersion | None, first: int) -> ModelVersion | None:
+    """The live version, or the newest retired one that has learned nothing from ``first`` on."""
     if live is None or live.next_offset <= first:
         return live
     return (

@@ -12,6 +12,7 @@ from functools import partial
 import pyarrow as pa
 from django.utils import timezone
 
+from updates.flows import beside as full_beside
 from updates.flows.attempt import Attempt, Stopped
 from updates.flows.evaluate import evaluate
 from updates.flows.online import session
@@ -45,7 +46,9 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
     online = run.strategy == Strategy.ONLINE
     if run.state != RunState.QUEUED or (online and session.yields_to(run)):
         return False
-    fences = ComponentLease.acquire(run, timezone.now())
+    beside = full_beside.goes_beside(run)
+    needs = [full_beside.LEASE] if beside else run.components
+    fences = ComponentLease.acquire(run, needs, timezone.now())
     if fences is None:
         return False
     try:
@@ -57,6 +60,8 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
         try:
             if online:
                 session.Session(run, attempt, stopping).see_through()
+            elif beside:
+                _update_beside(run, attempt)
             else:
                 _update(run, attempt)
         except (Stopped, LeaseLost, Fenced, IllegalRunMove) as lost:
@@ -77,9 +82,7 @@ def _end(attempt: Attempt, state: RunState, why: str) -> None:
 
 
 def _update(run: UpdateRun, attempt: Attempt) -> None:
-    log = SampleLog(run.recommender)
-    policy = run.policy or UpdatePolicy(recommender=run.recommender)
-    live = run.recommender.live_version
+    log, policy, live = _ingredients(run)
     candidate, end = _train(run, policy, live, log, attempt)
 
     run.move(RunState.EVALUATING, as_attempt=attempt.number)
@@ -87,11 +90,36 @@ def _update(run: UpdateRun, attempt: Attempt) -> None:
     holdout = _table(log, candidate.next_offset, end, run)
     evaluation = evaluate(live, candidate, holdout, policy)
     if evaluation.passed:
-        caught_up = log.head().last_offset + 1
-        attempt.progress("catching up", 0, caught_up - candidate.next_offset)
-        candidate.learn(log, caught_up, progress=attempt.progress)
+        _catch_up(candidate, log, attempt)
     attempt.progress("publishing", 0, None)
     publish(run, candidate, evaluation, live, attempt)
+
+
+def _update_beside(run: UpdateRun, attempt: Attempt) -> None:
+    log, policy, live = _ingredients(run)
+    candidate, _ = _train(run, policy, live, log, attempt)
+
+    run.move(RunState.EVALUATING, as_attempt=attempt.number)
+    evaluation = full_beside.judge(live, candidate, log, policy, attempt)
+    if evaluation.passed:
+        full_beside.take_components(run, attempt)
+        # Sessions may have made versions meanwhile: that of now is what it follows.
+        run.recommender.refresh_from_db(fields=["live_version"])
+        live = run.recommender.live_version
+        _catch_up(candidate, log, attempt)
+    attempt.progress("publishing", 0, None)
+    publish(run, candidate, evaluation, live, attempt)
+
+
+def _ingredients(run: UpdateRun) -> tuple[SampleLog, UpdatePolicy, ModelVersion | None]:
+    policy = run.policy or UpdatePolicy(recommender=run.recommender)
+    return SampleLog(run.recommender), policy, run.recommender.live_version
+
+
+def _catch_up(candidate: Candidate, log: SampleLog, attempt: Attempt) -> None:
+    end = log.head().last_offset + 1
+    attempt.progress("catching up", 0, end - candidate.next_offset)
+    candidate.learn(log, end, progress=attempt.progress)
 
 
 def _train(

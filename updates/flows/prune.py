@@ -8,7 +8,7 @@ from updates.store import artifacts
 
 
 def prune(recommender: Recommender) -> int:
-    """Delete artifacts beyond the newest ``keep_versions``; the rows stay. Returns how many.
+    """Free the files beyond the newest ``keep_versions``; rows and manifests stay. How many.
 
     The live version and the bases of updates under way are always kept.
     """
@@ -30,5 +30,5 @@ def prune(recommender: Recommender) -> int:
         shared = ModelVersion.objects.filter(digest=version.digest, pruned_at=None)
         checkpoint = Checkpoint.objects.filter(digest=version.digest)
         if not shared.exists() and not checkpoint.exists():
-            artifacts().delete(version.digest)
+            artifacts().prune(version.digest)
     return len(doomed)

@@ -111,9 +111,9 @@ def _plan(
 
 def _refuse_second_writer(recommender: Recommender, plan: dict[str, Any]) -> None:
     active = recommender.runs.filter(state__in=ACTIVE).select_related("recommender")
-    if plan["strategy"] != Strategy.ONLINE:
-        # An online session makes way.
-        active = active.exclude(strategy=Strategy.ONLINE)
+    # An online session makes way; a full update lets it go on until it has a version ready.
+    beside = Strategy.FULL if plan["strategy"] == Strategy.ONLINE else Strategy.ONLINE
+    active = active.exclude(strategy=beside)
     for run in active:
         if set(run.components) & set(plan["components"]):
             raise WriterBusy(run)

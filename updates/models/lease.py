@@ -1,12 +1,13 @@
 """At most one writer a recommender component, by lease and fence number."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
 from django.db.models import Q
 
 from updates.models.recommender import Recommender
-from updates.models.run import UpdateRun
+from updates.models.run import WRITING, UpdateRun
 
 LEASE_SECONDS = 10
 
@@ -23,6 +24,13 @@ class ComponentLease(models.Model):
     run = models.ForeignKey(UpdateRun, null=True, on_delete=models.SET_NULL)
     fence = models.PositiveBigIntegerField(default=0)
     expires_at = models.DateTimeField(null=True)
+    wanted_by = models.ForeignKey(
+        UpdateRun,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="An update that has a version ready, for which an online session makes way.",
+    )
 
     class Meta:
         constraints = [
@@ -35,11 +43,13 @@ class ComponentLease(models.Model):
         return f"{self.recommender.slug}/{self.component} fence {self.fence}"
 
     @classmethod
-    def acquire(cls, run: UpdateRun, now: datetime) -> dict[str, int] | None:
-        """Take all components of the run, or none: fences by component, None where one is held."""
+    def acquire(
+        cls, run: UpdateRun, components: Iterable[str], now: datetime
+    ) -> dict[str, int] | None:
+        """Take all of them for the run, or none: fences by component, None where one is held."""
         with transaction.atomic():
             fences = {}
-            for component in sorted(run.components):
+            for component in sorted(components):
                 lease, _ = cls.objects.get_or_create(
                     recommender_id=run.recommender_id, component=component
                 )
@@ -54,6 +64,24 @@ class ComponentLease(models.Model):
                     return None
                 fences[component] = lease.fence + 1
             return fences
+
+    @classmethod
+    def want(cls, run: UpdateRun) -> None:
+        """Ask whoever holds components of the run to make way."""
+        cls.objects.filter(recommender_id=run.recommender_id, component__in=run.components).update(
+            wanted_by=run
+        )
+
+    @classmethod
+    def wanter(cls, run: UpdateRun) -> UpdateRun | None:
+        """The update at work that wants what this run holds, if any."""
+        wanted = cls.objects.filter(
+            recommender_id=run.recommender_id,
+            component__in=run.components,
+            wanted_by__state__in=WRITING,
+        ).exclude(wanted_by=run)
+        lease = wanted.select_related("wanted_by").first()
+        return lease.wanted_by if lease else None
 
     @classmethod
     def renew(cls, run: UpdateRun, fences: dict[str, int], now: datetime) -> None:

@@ -218,7 +218,7 @@ class UpdatePolicy(models.Model):
             known = self._learner.components
             if unknown := sorted(set(self.components) - set(known)):
                 errors["components"] = f"Unknown: {unknown}; this learner has {list(known)}."
-        if self.recommender_id and self.replay_fraction and not self._learner.sequential:
+        if self.recommender_id and self.replay_fraction and not self._learner.replayable:
             errors["replay_fraction"] = (
                 f"Must be 0: {self.recommender.learner} would count replayed samples twice."
             )

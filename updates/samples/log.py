@@ -210,6 +210,26 @@ class SampleLog:
             start = segment.last_offset + 1
         return segments
 
+    def ensure(self, start: int, stop: int) -> None:
+        """See that offsets [start, stop) are all there, without reading them.
+
+        Raises LogGap with those that are not, and LogUnavailable.
+        """
+        slug = self.recommender.slug
+        for segment in self._covering(start, stop):
+            if not (settings.RECADMIN_DATA / segment.path).exists():
+                raise LogGap(slug, segment.first_offset, segment.last_offset)
+            start = segment.last_offset + 1
+        end = self.head().last_offset + 1
+        if end < stop:
+            raise LogGap(slug, max(start, end), stop - 1)
+        try:
+            # The stream is dense from what it holds first.
+            next(self.stream.read(start, min(start + 1, stop)), None)
+        except LogGap:
+            if not self._covering(start, start + 1):
+                raise LogGap(slug, start, stop - 1) from None
+
     def _read_segment(
         self, segment: Segment, start: int, stop: int, since_ms: int | None
     ) -> Iterator[pa.RecordBatch]:

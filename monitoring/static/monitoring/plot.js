@@ -32,7 +32,7 @@ const Plot = (() => {
       lines.objective = level(objective, "--warn", `objective ${format.duration(objective)}`);
       lines.limit = level(objective + grace, "--bad", `stale beyond ${format.duration(objective + grace)}`);
     }
-    if (data.ideal) lines.ideal = level(Number(data.ideal), "--muted", "perfect");
+    if (data.ideal) lines.ideal = level(Number(data.ideal), "--muted", data.idealLabel);
     return lines;
   }
 
@@ -65,11 +65,16 @@ const Plot = (() => {
       y: {
         grid, border: { display: false }, beginAtZero: unit !== "",
         suggestedMax: data.objective ? (Number(data.objective) + Number(data.grace)) * 1.1 : undefined,
-        suggestedMin: data.ideal ? 0.8 : undefined,
+        suggestedMin: data.ideal ? data.ideal - 0.2 * data.ideal : undefined,
         grace: unit === "" ? "10%" : 0,
-        ticks: { ...ticks, maxTicksLimit: 6, callback: (v) => (unit === "" ? v.toFixed(2) : format.value(v, unit)) },
+        ticks: { ...ticks, maxTicksLimit: 6, callback: (v, _, all) => (unit === "" ? v.toFixed(decimals(all)) : format.value(v, unit)) },
       },
     };
+  }
+
+  // Enough to tell the ticks of an axis apart.
+  function decimals(ticks) {
+    return ticks.length < 2 ? 2 : Math.max(2, Math.ceil(-Math.log10(Math.abs(ticks[1].value - ticks[0].value))));
   }
 
   class Plot {

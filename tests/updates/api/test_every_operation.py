@@ -70,6 +70,10 @@ CALLS = {
     "recommenders_versions_promote_create": Call(
         "post", f"{NEWS}/versions/1/promote", "operator", body={"reason": "better"}
     ),
+    "recommenders_versions_proofs_list": Call("get", f"{NEWS}/versions/1/proofs"),
+    "recommenders_versions_proofs_create": Call(
+        "post", f"{NEWS}/versions/1/proofs", "operator", 202
+    ),
     "recommenders_rollback_create": Call(
         "post", f"{NEWS}/rollback", "operator", body={"to": 1, "reason": "worse"}
     ),

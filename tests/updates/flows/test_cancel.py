@@ -68,6 +68,8 @@ def test_a_held_lease_lets_no_other_run_in(recommender):
         recommender=recommender, strategy="full", components=["weights"]
     )
     now = timezone.now()
-    assert ComponentLease.acquire(first, now) == {"weights": 1}
-    assert ComponentLease.acquire(second, now) is None
-    assert ComponentLease.acquire(second, now + timedelta(seconds=11)) == {"weights": 2}
+    assert ComponentLease.acquire(first, first.components, now) == {"weights": 1}
+    assert ComponentLease.acquire(second, second.components, now) is None
+    assert ComponentLease.acquire(second, second.components, now + timedelta(seconds=11)) == {
+        "weights": 2
+    }

@@ -1,0 +1,98 @@
+"""A full update beside online learning.
+
+It reads the log only, so it needs no component while it trains: online learning goes on. Then it
+follows the log as the online model does, each sample predicted before it is learned, so that both
+are judged on the same samples: the difference in NE is the optimality gap. Only a candidate that
+may be promoted asks for the components. The session makes way, what arrived since is learned, and
+the next session goes on from the new version.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from django.utils import timezone
+
+from updates.flows.attempt import Attempt
+from updates.flows.evaluate import Evaluation, evaluate_judged, evaluate_pair, reference_for
+from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
+from updates.models.policy import Strategy
+from updates.models.run import ACTIVE
+from updates.samples.log import SampleLog
+from updates.serving.loader import load
+from updates.strategies.base import Candidate
+from updates.strategies.online import Judged, OnlineLearning
+
+# What such a run holds while it trains: one a recommender. No component has a space in its name.
+LEASE = "full update"
+ASK_SECONDS = 0.1
+
+
+def goes_beside(run: UpdateRun) -> bool:
+    """Whether it is a full update of what is learned online."""
+    if run.strategy != Strategy.FULL:
+        return False
+    recommender, components = run.recommender, set(run.components)
+    sessions = recommender.runs.filter(strategy=Strategy.ONLINE, state__in=ACTIVE)
+    policies = recommender.policies.filter(strategy=Strategy.ONLINE, enabled=True, hold_reason="")
+    return any(components & set(session.components) for session in sessions) or any(
+        components & set(policy.effective_components) for policy in policies
+    )
+
+
+def judge(
+    live: ModelVersion | None,
+    candidate: Candidate,
+    log: SampleLog,
+    policy: UpdatePolicy,
+    attempt: Attempt,
+) -> Evaluation:
+    """Follow the log to its present end; the newest samples of it judge.
+
+    The online model is taken from a version of its line that had not learned them, which learns
+    them again: its predictions are to the bit those that the sessions made.
+    """
+    version = reference_for(live, candidate.next_offset) or live
+    reference = _candidate(version) if version else None
+    follows = reference is not None and reference.learner.sequential
+    start = max(candidate.next_offset, reference.next_offset if reference and follows else 0)
+    candidate.learn(log, start, progress=attempt.progress)
+    ours = OnlineLearning(candidate, policy.holdout_samples)
+    theirs = None
+    if reference and follows:
+        reference.learn(log, start, progress=attempt.progress)
+        theirs = OnlineLearning(reference, policy.holdout_samples)
+    stop = log.head().last_offset + 1
+    for batch in log.read(start, stop):
+        attempt.progress("evaluating", candidate.next_offset - start, stop - start)
+        for learning in (ours, theirs):
+            if learning is not None and batch.num_rows:
+                learning.learn(batch)
+    judged = ours.judged() or _nothing_judged(candidate)
+    known = theirs.judged() if theirs else None
+    if version is None or known is None:
+        return evaluate_judged(live, candidate, judged, policy)
+    return evaluate_pair(candidate, judged, version, known.predictions, policy)
+
+
+def take_components(run: UpdateRun, attempt: Attempt) -> None:
+    """Ask for them, and wait until their writer has let go. Raises Stopped."""
+    while True:
+        attempt.progress("taking over", 0, None)
+        fences = ComponentLease.acquire(run, run.components, timezone.now())
+        if fences is not None:
+            attempt.hold(fences)
+            return
+        ComponentLease.want(run)
+        time.sleep(ASK_SECONDS)
+
+
+def _nothing_judged(candidate: Candidate) -> Judged:
+    schema = candidate.learner.schema.arrow
+    return Judged(schema.empty_table(), np.empty(0), candidate.next_offset)
+
+
+def _candidate(version: ModelVersion) -> Candidate:
+    learner = load(version, serving=False)
+    return Candidate(learner, next_offset=version.next_offset, watermark=version.watermark)

@@ -1,0 +1,189 @@
+"""A version learned again from the log, by what its manifest says of its making."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from updates.artifacts import CorruptArtifact, Draft
+from updates.flows.publish import about
+from updates.learners import registry
+from updates.learners.base import Learner
+from updates.models import ModelVersion, Recommender
+from updates.samples.log import LogGap, SampleLog
+from updates.samples.schema import SampleSchema
+from updates.store import artifacts
+from updates.strategies.base import Candidate
+
+
+class NotProvable(RuntimeError):
+    """What it takes to learn a version again is not there any more; says what is missing."""
+
+
+# What a manifest says of a making.
+MAKING = {"learner", "options", "schema", "base", "steps"}
+
+
+class Watch(Protocol):
+    """Who looks on: counts the samples read, and may raise to stop."""
+
+    def count(self, samples: int) -> None: ...
+
+    def progress(self, phase: str, done: int, total: int | None) -> None: ...
+
+
+@dataclass(frozen=True)
+class Making:
+    """How one artifact was made: its manifest, whose SHA-256 is ``digest``."""
+
+    digest: str
+    manifest: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if missing := sorted(MAKING - set(self.manifest)):
+            raise NotProvable(
+                f"The manifest of artifact {self.digest[:12]} does not say how it was made; it has "
+                f"no {', '.join(missing)}."
+            )
+
+    @property
+    def base(self) -> str | None:
+        """Digest of the artifact that it was built on; None where it began from nothing."""
+        base: str | None = self.manifest["base"]
+        return base
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """What was done, in order; see ``Candidate``."""
+        steps: list[dict[str, Any]] = self.manifest["steps"]
+        return steps
+
+
+def plan(version: ModelVersion) -> list[Making]:
+    """What is to be made again, oldest first: the version, and before it bases that are gone.
+
+    Raises CorruptArtifact where the version's own files are damaged, and NotProvable where its
+    making is not known, or a base is gone that cannot be made again, or samples are.
+    """
+    artifacts().open(version.digest)
+    makings = [Making(version.digest, artifacts().manifest(version.digest))]
+    while (base := makings[0].base) and not _can_be_read(base):
+        makings.insert(0, Making(base, _manifest_of_base(base, version)))
+    for making in makings:
+        _ensure_samples(making, version.recommender)
+    return makings
+
+
+def _can_be_read(digest: str) -> bool:
+    try:
+        artifacts().open(digest)
+    except CorruptArtifact:
+        return False
+    return True
+
+
+def _manifest_of_base(digest: str, version: ModelVersion) -> dict[str, Any]:
+    try:
+        return artifacts().manifest(digest)
+    except CorruptArtifact as error:
+        raise NotProvable(
+            f"{_named(digest, version.recommender)}, which it builds on, is gone, and how that was "
+            f"made is not known: {error}."
+        ) from None
+
+
+def _ensure_samples(making: Making, recommender: Recommender) -> None:
+    log = SampleLog(recommender)
+    for step in making.steps:
+        try:
+            log.ensure(step["first_offset"], step["last_offset"] + 1)
+        except LogGap as gap:
+            raise NotProvable(f"Samples that it learned are gone: {gap}.") from None
+
+
+def _named(digest: str, recommender: Recommender) -> str:
+    version = recommender.versions.filter(digest=digest).first()
+    return f"Version {version.number}" if version else f"Artifact {digest[:12]}"
+
+
+@contextmanager
+def relearned(makings: list[Making], recommender: Recommender, watch: Watch) -> Iterator[Draft]:
+    """The last making, done again; its files are gone after.
+
+    Raises NotProvable where a base that was gone does not come out as it was.
+    """
+    base = makings[0].base
+    known = Making(base, artifacts().manifest(base)) if base else None
+    folder = artifacts().open(base) if base else None
+    with ExitStack() as drafts:
+        for making in makings:
+            candidate = _begin(making, known, folder)
+            _follow_steps(candidate, making, _Counted(_log_then(recommender, making), watch), watch)
+            draft = drafts.enter_context(
+                artifacts().draft(candidate.learner.save, about(candidate))
+            )
+            if making is not makings[-1] and draft.digest != making.digest:
+                raise NotProvable(
+                    f"{_named(making.digest, recommender)}, which it builds on, is gone, and "
+                    "learned again it is not the same."
+                )
+            known, folder = making, draft.folder
+        yield draft
+
+
+def _begin(making: Making, base: Making | None, folder: Path | None) -> Candidate:
+    learner = _new_learner(making)
+    if base is None or folder is None:
+        return Candidate(learner)
+    learner.load(folder)
+    watermark = base.manifest["watermark"]
+    return Candidate(
+        learner,
+        next_offset=base.manifest["next_offset"],
+        watermark=datetime.fromisoformat(watermark) if watermark else None,
+        base_digest=base.digest,
+    )
+
+
+def _new_learner(making: Making) -> Learner:
+    schema = SampleSchema.from_json(making.manifest["schema"])
+    return registry.get(making.manifest["learner"])(schema, making.manifest["options"])
+
+
+def _log_then(recommender: Recommender, making: Making) -> SampleLog:
+    """The log with the columns of the schema of then, whatever the recommender's is now."""
+    then = Recommender(pk=recommender.pk, slug=recommender.slug, schema=making.manifest["schema"])
+    return SampleLog(then)
+
+
+def _follow_steps(candidate: Candidate, making: Making, log: _Counted, watch: Watch) -> None:
+    for step in making.steps:
+        start, stop = step["first_offset"], step["last_offset"] + 1
+        if step["op"] == "fit":
+            since = step.get("event_time_from")
+            moment = datetime.fromisoformat(since) if since else None
+            candidate.fit(log, start, stop, since=moment, progress=watch.progress)
+        elif step["op"] == "replay":
+            candidate.replay(log, start, stop, progress=watch.progress)
+        else:
+            candidate.learn(log, stop, progress=watch.progress)
+
+
+class _Counted:
+    """A log that has the samples counted that are read from it."""
+
+    def __init__(self, log: SampleLog, watch: Watch) -> None:
+        self.log, self.watch = log, watch
+
+    def read(
+        self, start: int, stop: int, since: datetime | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        for batch in self.log.read(start, stop, since):
+            self.watch.count(batch.num_rows)
+            yield batch
