@@ -44,7 +44,6 @@ from updates.samples.schema import LABEL, WEIGHT, SampleSchema
 
 LR_FILE, SPACE_FILE = "lr.safetensors", "space.json"
 ROWS = 1 << 14  # between two calls of progress: some 0.1 s
-DEFAULTS = {"alpha": 0.02, "l1": 0.0}
 
 
 class GBDTLR(Learner):
@@ -54,7 +53,7 @@ class GBDTLR(Learner):
     with ``raw_features`` the features as they are. ``fit`` renews both. ``learn`` goes on counting
     the rates and learns the LR, row by row; the trees stay. Each row's rates are those before it,
     in ``fit`` as in ``learn``, so that the LR never sees a rate that gives its label away. Why the
-    rates go on counting, and why trees are not weighed by their own values: docs/gbdt-lr.md.
+    rates go on counting: docs/gbdt-lr.md.
 
     Before the first ``fit`` there are no trees: it learns the raw features, and the intercept.
     """
@@ -67,14 +66,7 @@ class GBDTLR(Learner):
     options = (
         *FOREST_OPTIONS,
         Option("raw_features", True, "Whether the LR has the features beside the leaves."),
-        *(
-            replace(
-                option,
-                help=f"LR: {option.help}",
-                default=DEFAULTS.get(option.name, option.default),
-            )
-            for option in FTRL.options
-        ),
+        *(replace(option, help=f"LR: {option.help}") for option in FTRL.options),
     )
     variants = ({}, {"raw_features": False})
 
