@@ -11,6 +11,7 @@ NAMES = (
     "encode",
     "learn",
     "table_size",
+    "leaves",
     "full_update",
     "http_append",
     "score",

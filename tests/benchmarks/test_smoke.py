@@ -12,6 +12,7 @@ TINY = {
     "encode": {"samples": 2_000, "hashed": 200, "repetitions": 1},
     "learn": {"samples": 2_000, "river_samples": 200, "repetitions": 1},
     "table_size": {"sizes": (500, 1_000), "samples": 100, "repetitions": 1},
+    "leaves": {"history": 2_000, "samples": 500, "trees": 3, "repetitions": 1},
     "full_update": {"samples": 2_000, "trees": 2, "repetitions": 1, "holdout": 100},
     "http_append": {"requests": {10: 8}, "repetitions": 1},
     "score": {"samples": 500, "requests": 5},
