@@ -25,8 +25,7 @@ SCHEMA = SampleSchema(
 
 
 def samples(count: int = 600) -> pa.RecordBatch:
-    """Rows with a field of each kind: enough keys that tables grow, over days, so that some expire.
-    """
+    """Rows with a field of each kind: so many keys that tables grow, days in which some expire."""
     first = datetime(2026, 1, 1, tzinfo=UTC)
     return pa.RecordBatch.from_pylist(
         [

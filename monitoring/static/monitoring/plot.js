@@ -2,7 +2,7 @@
 "use strict";
 const Plot = (() => {
   const KIND_COLOURS = { promotion: "--mark", rollback: "--bad", cadence: "--muted" };
-  const SERIES_COLOURS = ["--line-1", "--line-2"];
+  const SERIES_COLOURS = ["--line-1", "--line-2", "--line-3"];
   // Points are ten seconds apart: after more than this without one the line is broken.
   const GAP_MS = 65_000;
 
@@ -67,7 +67,7 @@ const Plot = (() => {
         suggestedMax: data.objective ? (Number(data.objective) + Number(data.grace)) * 1.1 : undefined,
         suggestedMin: data.ideal ? data.ideal - 0.2 * data.ideal : undefined,
         grace: unit === "" ? "10%" : 0,
-        ticks: { ...ticks, maxTicksLimit: 6, callback: (v, _, all) => (unit === "" ? v.toFixed(decimals(all)) : format.value(v, unit)) },
+        ticks: { ...ticks, maxTicksLimit: 6, precision: unit === "" ? undefined : 0, callback: (v, _, all) => (unit === "" ? v.toFixed(decimals(all)) : format.value(v, unit)) },
       },
     };
   }

@@ -101,7 +101,7 @@ class Admission:
             inserted,
         )
         kept = kept[: indptr[-1]]
-        there = Rows(indptr, rows.keys[kept], rows.values[kept], rows.labels, rows.weights)
+        there = rows._replace(indptr=indptr, keys=rows.keys[kept], values=rows.values[kept])
         return there, inserted[:count]
 
     def copy(self) -> Admission:

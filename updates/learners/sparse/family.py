@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from updates.learners.delayed_feedback import DELAYED_FEEDBACK
 from updates.learners.options import Option, OptionError, resolve
 from updates.learners.sparse.admission import Admission
-from updates.learners.sparse.algorithm import Algorithm
+from updates.learners.sparse.algorithm import WEIGHTS, Algorithm
 from updates.learners.sparse.expiry import Expiry
 from updates.learners.sparse.fobos import FOBOS, FOBOS_PER_COORDINATE
 from updates.learners.sparse.ftrl import FTRL
 from updates.learners.sparse.model import SparseModel
+from updates.learners.sparse.precision import FLOAT64, PRECISIONS
 from updates.learners.sparse.rda import RDA, RDA_PER_COORDINATE
 from updates.learners.sparse.sgd import SGD, SGD_PER_COORDINATE
 from updates.learners.sparse.truncated import TRUNCATED, TRUNCATED_PER_COORDINATE
@@ -30,7 +32,16 @@ FORMS: tuple[Algorithm, ...] = (
 )
 OPTIONS_OF = {form.name: form.options for form in FORMS}
 ALGORITHM = Option("algorithm", FTRL.name, "How weights are learned.", choices=tuple(OPTIONS_OF))
-KEEPING = (
+PRECISION = Option(
+    "serving_precision",
+    FLOAT64,
+    "Bits of a weight in the files and deltas that serving loads: fewer are rounded at random, and "
+    "what that costs in log loss is measured for each version. Of ftrl and sgd.",
+    choices=PRECISIONS,
+)
+# Of all algorithms.
+SHARED = (
+    DELAYED_FEEDBACK,
     Option(
         "admit_after",
         0,
@@ -55,6 +66,7 @@ KEEPING = (
         0,
         3650,
     ),
+    PRECISION,
 )
 # Settings that between them need every form.
 VARIANTS: tuple[dict[str, Any], ...] = tuple(
@@ -78,7 +90,11 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
     for option in given.keys() & _owners().keys() - own:
         owners = ", ".join(_owners()[option])
         raise OptionError(option, f"left out with {name}: it is of {owners}", given[option])
-    return resolve((ALGORITHM, *OPTIONS_OF[name], *KEEPING), given)
+    settings = resolve((ALGORITHM, *OPTIONS_OF[name], *SHARED), given)
+    if settings[PRECISION.name] != FLOAT64 and form_of(settings).deployed != WEIGHTS:
+        allowed = f"{FLOAT64} with {name}: what is deployed of it are not weights alone"
+        raise OptionError(PRECISION.name, allowed, settings[PRECISION.name])
+    return settings
 
 
 def model_of(settings: Mapping[str, Any]) -> SparseModel:
@@ -96,7 +112,8 @@ def model_of(settings: Mapping[str, Any]) -> SparseModel:
 
 def listed() -> tuple[Option, ...]:
     """The options of all algorithms, each once, saying whose they are and with what defaults."""
-    return (ALGORITHM, *(_listed(owners) for owners in _owners().values()), *KEEPING)
+    own = (_listed(owners) for owners in _owners().values())
+    return (ALGORITHM, *own, *SHARED)
 
 
 def _owners() -> dict[str, dict[str, Option]]:

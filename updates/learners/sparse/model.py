@@ -204,10 +204,8 @@ class SparseModel:
 
 def _cut(rows: Rows, start: int, stop: int) -> Rows:
     """The rows start:stop, their keys where they were."""
-    return Rows(
-        rows.indptr[start : stop + 1],
-        rows.keys,
-        rows.values,
-        rows.labels[start:stop],
-        rows.weights[start:stop],
+    return rows._replace(
+        indptr=rows.indptr[start : stop + 1],
+        labels=rows.labels[start:stop],
+        weights=rows.weights[start:stop],
     )
