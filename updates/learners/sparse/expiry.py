@@ -37,20 +37,32 @@ class Expiry:
         hours = np.clip(event_times // HOUR_MS, max(1, self._hour), LATEST)
         return np.maximum.accumulate(hours)
 
-    def advance(self, table: KeyTable, hour: int) -> tuple[np.ndarray, np.ndarray]:
-        """Bring the table to this hour; returns (m,) removed keys and their (m,) numbers."""
+    def enter(self, table: KeyTable, hours: np.ndarray, start: int) -> int:
+        """Let the row ``start`` be learned at its hour; returns one past the last row to go on to.
+
+        A row that begins an hour comes alone: it is predicted with what there was before it, and
+        only then do keys go.
+        """
+        table.hour = int(hours[start])
+        if table.hour != self._hour:
+            return start + 1
+        return int(np.searchsorted(hours, hours[start], side="right"))
+
+    def advance(self, table: KeyTable) -> tuple[np.ndarray, np.ndarray]:
+        """Remove what has expired by the hour; returns (m,) removed keys and their (m,) numbers."""
+        hour, before = table.hour, self._hour
         keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
-        if hour == self._hour:
+        if hour == before:
             return keys[0], numbers[0]
-        if not self._hour:
+        if not before:
             table.stamp_all(hour)
         elif (oldest := hour - self.days * HOURS) > 0:
-            for part in range(max(self._hour + 1, hour - HOURS + 1), hour + 1):
+            for part in range(max(before + 1, hour - HOURS + 1), hour + 1):
                 old = table.older(*_hashes(part % HOURS), oldest)
                 if len(old):
                     keys.append(old)
                     numbers.append(table.remove(old))
-        self._hour = table.hour = int(hour)
+        self._hour = hour
         self.removed += sum(map(len, keys))
         return np.concatenate(keys), np.concatenate(numbers)
 

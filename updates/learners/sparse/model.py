@@ -75,10 +75,10 @@ class SparseModel:
         hours = None if self.expiry is None else self.expiry.hours(event_times)
         start = 0
         while start < len(predictions):
-            if self.expiry is not None:
-                self._forget(*self.expiry.advance(self.table, hours[start]))
             stop = self._part(rows.indptr, hours, start)
             learned, positions = self._learn_part(_cut(rows, start, stop), predictions[start:stop])
+            if self.expiry is not None and learned:
+                self._forget(*self.expiry.advance(self.table))
             inserted.append(positions)
             start += learned
         return predictions, np.concatenate(inserted)
@@ -86,8 +86,8 @@ class SparseModel:
     def _part(self, indptr: np.ndarray, hours: np.ndarray | None, start: int) -> int:
         """One past the last row that can be learned at once from ``start`` on."""
         stop = len(indptr) - 1
-        if hours is not None:
-            stop = int(np.searchsorted(hours, hours[start], side="right"))
+        if self.expiry is not None and hours is not None:
+            stop = self.expiry.enter(self.table, hours, start)
         if self.admission is not None or self.table.growing:
             fits = np.searchsorted(indptr, indptr[start] + PART_KEYS, side="right") - 1
             stop = min(stop, max(start + 1, int(fits)))
