@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from updates.learners.base import Learner
 from updates.metrics import (
     MIN_OF_EACH_LABEL,
     MIN_SAMPLES,
@@ -24,7 +25,11 @@ from updates.strategies.online import Judged
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured, and which guardrails the candidate broke, in sentences."""
+    """What was measured, and which guardrails the candidate broke, in sentences.
+
+    rounding_loss : log loss with the weights as serving has them, less that with learning's, on
+    the same samples; None where serving's are no coarser.
+    """
 
     first_offset: int
     last_offset: int
@@ -33,6 +38,7 @@ class Evaluation:
     reference_number: int | None
     difference: LossDifference | None
     broken: list[str]
+    rounding_loss: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -54,6 +60,7 @@ class Evaluation:
             "loss_difference_standard_error": (
                 self.difference.standard_error if self.difference else None
             ),
+            "rounding_loss": self.rounding_loss,
             "verdict": self.verdict,
         }
 
@@ -123,7 +130,17 @@ def evaluate_pair(
         reference_number=reference.number if theirs and reference else None,
         difference=difference,
         broken=_broken(candidate, ours, difference, policy),
+        rounding_loss=_rounding_loss(candidate.learner, judged.samples),
     )
+
+
+def _rounding_loss(learner: Learner, samples: pa.Table) -> float | None:
+    """Of the candidate as it is now: that it has learned the samples since is in both terms."""
+    if not learner.deploys_rounded or not samples.num_rows:
+        return None
+    labels, weights = (_column(samples, name) for name in (LABEL, WEIGHT))
+    rounded, exact = learner.predict_deployed(samples), learner.predict(samples)
+    return loss_difference(labels, rounded, exact, weights).mean
 
 
 def reference_for(live: ModelVersion | None, first: int) -> ModelVersion | None:
