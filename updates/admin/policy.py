@@ -25,6 +25,7 @@ from updates.admin.related import state_of
 from updates.admin.roles import Operable
 from updates.admin.shown import link, linked, moment
 from updates.flows.change_cadence import change_cadence
+from updates.flows.create_policy import create_policy
 from updates.flows.pause import pause, resume
 from updates.flows.preview_cadence import preview_cadence
 from updates.flows.roll_back import lift_hold
@@ -84,15 +85,15 @@ class UpdatePolicyAdmin(Operable, AuditedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """First for which recommender: its learner decides which components there are."""
-        if not self.has_add_permission(request) or _chosen(request):
-            return super().add_view(request, form_url, extra_context)
-        return self._choose_recommender(request)
+        if self.has_add_permission(request) and not _chosen(request):
+            return self._choose_recommender(request)
+        return super().add_view(request, form_url, extra_context)
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any) -> HttpResponse:
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return super().change_view(request, object_id, *args)
+            return super().changeform_view(request, *args, **kwargs)
         except LogUnavailable:
-            # A change of cadence asks the log what has fallen due; the transaction is undone.
+            # A schedule that counts samples asks the log for them; the transaction is undone.
             messages.error(request, "The sample log does not answer: nothing was saved.")
             return redirect(request.get_full_path())
 
@@ -108,11 +109,11 @@ class UpdatePolicyAdmin(Operable, AuditedAdmin):
 
     def save_model(self, request: HttpRequest, obj: UpdatePolicy, form: Any, change: bool) -> None:
         """Each change through its flow; the rest writes what was changed and nothing else."""
-        obj._history_user = request.user
         if change:
+            obj._history_user = request.user
             self._save_changes(request, obj, set(form.changed_data))
         else:
-            obj.save()
+            create_policy(obj, by=request.user)
             self._tell_first_fire(request, obj)
         for question in preview_cadence(obj, timezone.now()).questions:
             messages.warning(request, question)
@@ -152,18 +153,21 @@ class UpdatePolicyAdmin(Operable, AuditedAdmin):
     @admin.action(description="Resume: fires again from its next time on", permissions=["operate"])
     def resume(self, request: HttpRequest, queryset: QuerySet) -> None:
         for policy in queryset:
-            resume(policy, by=request.user)
-            held = f" once its hold is lifted ({policy.hold_reason})" if policy.hold_reason else ""
-            self.message_user(request, f"{policy} fires again{held}.")
+            with told(request):
+                resume(policy, by=request.user)
+                hold = policy.hold_reason
+                held = f" once its hold is lifted ({hold})" if hold else ""
+                self.message_user(request, f"{policy} fires again{held}.")
 
     @admin.action(description="Lift the hold of a roll-back", permissions=["operate"])
     def lift_hold(self, request: HttpRequest, queryset: QuerySet) -> None:
         for policy in queryset:
-            if policy.hold_reason:
+            if not policy.hold_reason:
+                self.message_user(request, f"{policy} was not held.", messages.WARNING)
+                continue
+            with told(request):
                 lift_hold(policy, by=request.user)
                 self.message_user(request, f"The hold on {policy} is lifted.")
-            else:
-                self.message_user(request, f"{policy} was not held.", messages.WARNING)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
         """Its receipts go with it, though they are history and can't be deleted alone."""

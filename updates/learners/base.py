@@ -78,6 +78,8 @@ class Learner(ABC):
     components : names of the parts that can be updated at their own cadence.
     sequential : learns sample by sample, so that the saved bytes do not depend on how the samples
         were cut into batches; others learn a batch as a whole.
+    replayable : a sample may be learned more than once; others count their samples, and would
+        count it twice.
     supports_delta : can say what learning changed, so that a serving form follows it.
     options : all there are; ``variants``, options given to learners that between them use all
         compiled code, to be compiled before the first update.
@@ -86,6 +88,7 @@ class Learner(ABC):
     name: ClassVar[str]
     components: ClassVar[tuple[str, ...]]
     sequential: ClassVar[bool]
+    replayable: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
     options: ClassVar[Sequence[Option]]
     variants: ClassVar[Sequence[Mapping[str, Any]]] = ({},)

@@ -29,6 +29,11 @@ TREE_OPTIONS = (
     Option("max_bin", 255, "Most steps into which a feature's values are divided.", 2, 65_535),
     Option("num_threads", 2, "Threads of LightGBM; the model does not depend on them.", 1, 256),
 )
+FOREST_OPTIONS = (
+    Option("num_trees", 100, "Trees that a full update grows.", 1, 5000),
+    *TREE_OPTIONS,
+    Option("smoothing", 5.0, "Weight of the overall rate in the rate of each value.", 0.01, 1e6),
+)
 CHUNK = 1 << 16  # rows between two calls of progress: some 30 ms
 BYTES_PER_KEY = 24
 TINY = 1e-3
@@ -53,12 +58,9 @@ class GBDT(Learner):
     name = "gbdt"
     components = ("trees",)
     sequential = False
+    replayable = False
     options = (
-        Option("num_trees", 100, "Trees that a full update grows.", 1, 5000),
-        *TREE_OPTIONS,
-        Option(
-            "smoothing", 5.0, "Weight of the overall rate in the rate of each value.", 0.01, 1e6
-        ),
+        *FOREST_OPTIONS,
         Option(
             "memory_samples",
             50_000,
@@ -82,7 +84,7 @@ class GBDT(Learner):
     ) -> LearnReport:
         """Count rates over the batches in order, then grow trees; no progressive predictions."""
         self._forget()
-        rows = self._count(batches, progress)
+        rows = counted(self._rates, batches, progress)
         self._grow(rows, progress)
         return LearnReport(len(rows.labels))
 
@@ -94,7 +96,7 @@ class GBDT(Learner):
         predictions = self.predict(batch)
         if not batch.num_rows:
             return LearnReport(0, predictions)
-        rows = self._count([batch], progress)
+        rows = counted(self._rates, [batch], progress)
         if self._trees is None:
             self._grow(rows, progress)
         elif rows.weights.any():
@@ -105,22 +107,6 @@ class GBDT(Learner):
     def _refreshed(self, trees: Trees, rows: Rows) -> Trees:
         keep = math.exp(-len(rows.labels) / self.settings["memory_samples"])
         return trees.refit(rows, self._base_score, keep, self._parameters)
-
-    def _count(self, batches: Iterable[pa.RecordBatch], progress: Progress) -> Rows:
-        features, labels, weights = [self._rates.look_up(_nothing(self.schema))], [], []
-        done = 0
-        for chunk in _chunks(batches):
-            progress("counting rates", done, None)
-            features.append(self._rates.count(chunk))
-            labels.append(np.asarray(chunk.column(LABEL)))
-            weights.append(np.asarray(chunk.column(WEIGHT)))
-            done += chunk.num_rows
-        empty = np.empty(0, np.float32)
-        return Rows(
-            np.concatenate(features),
-            np.concatenate([empty, *labels]),
-            np.concatenate([empty, *weights]),
-        )
 
     def _grow(self, rows: Rows, progress: Progress) -> None:
         from updates.learners.trees import Trees
@@ -143,7 +129,7 @@ class GBDT(Learner):
 
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) probabilities of label 1, by the rates and trees as they are."""
-        scores = [np.empty(0), *map(self._scores, _chunks([batch]))]
+        scores = [np.empty(0), *map(self._scores, chunks([batch]))]
         return probabilities(np.concatenate(scores))
 
     def _scores(self, batch: pa.RecordBatch) -> np.ndarray:
@@ -194,10 +180,31 @@ class GBDT(Learner):
         return bool(np.isfinite(leaves).all()) and self._rates.is_finite()
 
 
-def _chunks(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.RecordBatch]:
+def counted(rates: Rates, batches: Iterable[pa.RecordBatch], progress: Progress) -> Rows:
+    """Count the batches in order; their rows, of features as they were before each was counted."""
+    features, labels, weights = [rates.look_up(_nothing(rates.schema))], [], []
+    done = 0
+    for chunk in chunks(batches):
+        progress("counting rates", done, None)
+        features.append(rates.count(chunk))
+        labels.append(np.asarray(chunk.column(LABEL)))
+        weights.append(np.asarray(chunk.column(WEIGHT)))
+        done += chunk.num_rows
+    empty = np.empty(0, np.float32)
+    return Rows(
+        np.concatenate(features),
+        np.concatenate([empty, *labels]),
+        np.concatenate([empty, *weights]),
+    )
+
+
+def chunks(
+    batches: Iterable[pa.RecordBatch | pa.Table], rows: int = CHUNK
+) -> Iterator[pa.RecordBatch]:
+    """The same rows in order, at most so many at a time."""
     for batch in batches:
         table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
-        yield from table.to_batches(max_chunksize=CHUNK)
+        yield from table.to_batches(max_chunksize=rows)
 
 
 def _nothing(schema: SampleSchema) -> pa.RecordBatch:

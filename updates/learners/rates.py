@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from updates.learners.key_columns import feature_names, key_columns
-from updates.learners.sparse.slots import ABSENT, STATE, Scratch, locate
+from updates.learners.sparse.slots import ABSENT, STATE, Scratch, distinct, locate
 from updates.learners.sparse.table import KeyTable
 from updates.samples.jit import kernel
 from updates.samples.schema import LABEL, WEIGHT, SampleSchema
@@ -50,6 +50,7 @@ class Rates:
         self.smoothing = smoothing
         self.positives = self.weight = 0.0
         self._tables = [KeyTable(COLUMNS) for _ in feature_names(schema)]
+        self._touched: list[list[np.ndarray]] | None = None
         # Rates need no more than 24 bits; numbers are kept as they came.
         self._dtype = np.float64 if schema.numeric else np.float32
 
@@ -79,6 +80,8 @@ class Rates:
         priors = (so_far[:-1] + 1.0) / (weight_so_far[:-1] + 2.0)
         matrix = self._matrix(batch)
         for i, column in enumerate(key_columns(self.schema, batch)):
+            if self._touched is not None:
+                self._touched[i].append(column.keys)
             cells = _insert(self._tables[i], column.keys)
             states = self._tables[i].view.states
             matrix[:, i] = _count(
@@ -112,15 +115,24 @@ class Rates:
             np.isfinite(values).all() for values in sums
         )
 
+    def copy(self) -> Rates:
+        """One that goes its own way from here; what is tracked stays with this one."""
+        rates = Rates(self.schema, self.smoothing)
+        rates.positives, rates.weight = self.positives, self.weight
+        rates._tables = [table.copy() for table in self._tables]
+        return rates
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The state: what the tables hold, one after the other, their ``sizes``, the ``totals``."""
-        tables = [table.to_arrays() for table in self._tables]
+        return self._arrays([table.to_arrays() for table in self._tables])
+
+    def _arrays(self, tables: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         return {
             **{
                 name: np.concatenate([table[name] for table in tables] or [np.empty(0)])
                 for name in ("keys", *COLUMNS)
             },
-            "sizes": np.array([table.size for table in self._tables], np.int64),
+            "sizes": np.array([len(table["keys"]) for table in tables], np.int64),
             "totals": np.array([self.positives, self.weight]),
         }
 
@@ -129,17 +141,44 @@ class Rates:
 
         Raises ValueError if the number of features differs, KeyError if an array is missing.
         """
+        self._tables = [KeyTable.from_arrays(COLUMNS, table) for table in self._split(arrays)]
+        self.positives, self.weight = (float(total) for total in arrays["totals"])
+
+    def _split(self, arrays: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
+        """Arrays of each table out of ``_arrays``."""
         sizes = arrays["sizes"]
         if len(sizes) != len(self._tables):
             raise ValueError(f"rates of {len(self._tables)} features are needed, got {len(sizes)}")
         ends = np.cumsum(sizes)
-        self._tables = [
-            KeyTable.from_arrays(
-                COLUMNS, {name: arrays[name][end - size : end] for name in ("keys", *COLUMNS)}
-            )
+        return [
+            {name: arrays[name][end - size : end] for name in ("keys", *COLUMNS)}
             for size, end in zip(sizes, ends, strict=True)
         ]
+
+    def track(self) -> None:
+        """Remember from now on which values are counted."""
+        self._touched = [[] for _ in self._tables]
+
+    def touched(self) -> dict[str, np.ndarray]:
+        """As ``to_arrays``, only the values counted since ``track`` or the last call."""
+        touched = self._touched or [[] for _ in self._tables]
+        self.track()
+        return self._arrays(
+            [_of(table, keys) for table, keys in zip(self._tables, touched, strict=True)]
+        )
+
+    def update(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take over what ``touched`` gave. Raises as ``restore``."""
+        for table, part in zip(self._tables, self._split(arrays), strict=True):
+            table.put(part["keys"], np.stack([part[name] for name in COLUMNS], axis=1))
         self.positives, self.weight = (float(total) for total in arrays["totals"])
+
+
+def _of(table: KeyTable, batches: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """As ``KeyTable.to_arrays``, of some keys, each once."""
+    keys = distinct(np.concatenate([np.empty(0, np.uint64), *batches]))
+    states = table.view.states[table.find(keys)]
+    return {"keys": keys, **{name: states[:, STATE + i] for i, name in enumerate(COLUMNS)}}
 
 
 def _insert(table: KeyTable, keys: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ GROUP = "recadmin.learners"
 BUILT_IN = (
     EntryPoint("sparse_linear", "updates.learners.sparse.linear:SparseLinear", GROUP),
     EntryPoint("gbdt", "updates.learners.gbdt:GBDT", GROUP),
+    EntryPoint("gbdt_lr", "updates.learners.gbdt_lr.learner:GBDTLR", GROUP),
 )
 
 

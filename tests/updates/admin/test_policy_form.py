@@ -45,7 +45,7 @@ def test_without_a_recommender_one_is_asked_for(as_admin):
     assert address("recommender_add") in page
 
 
-@pytest.mark.parametrize("learner", ["sparse_linear", "gbdt"])
+@pytest.mark.parametrize("learner", ["sparse_linear", "gbdt", "gbdt_lr"])
 def test_components_offered_are_exactly_those_of_the_learner(as_admin, make_recommender, learner):
     recommender = make_recommender(learner=learner)
     page = as_admin.get(address("updatepolicy_add", recommender=recommender.pk))
@@ -56,6 +56,15 @@ def test_components_offered_are_exactly_those_of_the_learner(as_admin, make_reco
 def test_a_component_of_another_learner_is_refused(as_admin, add_page):
     problems = errors(as_admin.post(add_page, policy_data(components=["trees"])))
     assert "trees is not one of the available choices" in problems["components"][0]
+
+
+@pytest.mark.parametrize("learner", ["gbdt", "gbdt_lr"])
+def test_a_learner_that_counts_its_samples_replays_none(as_admin, make_recommender, learner):
+    recommender = make_recommender(learner=learner)
+    page = address("updatepolicy_add", recommender=recommender.pk)
+    data = policy_data(recommender=recommender.pk, strategy="incremental", replay_fraction="0.5")
+    problems = errors(as_admin.post(page, data))
+    assert f"{learner} would count replayed samples twice" in problems["replay_fraction"][0]
 
 
 def test_chosen_components_are_stored(as_admin, add_page, recommender):
@@ -82,14 +91,16 @@ def test_fields_are_grouped_by_what_they_are_for(as_admin, daily):
     ("changed", "field", "said"),
     [
         ({"interval_seconds": ""}, "interval_seconds", "at least 1 second is needed"),
-        ({"interval_seconds": "0"}, "interval_seconds", "greater than or equal to 1"),
+        ({"interval_seconds": "0"}, "interval_seconds", "Must be from 1 to 31,622,400 seconds"),
+        ({"every_samples": "1" + 15 * "0"}, "every_samples", "to 1,000,000,000,000 samples."),
         ({"trigger": "samples"}, "every_samples", "at least 1 is needed"),
         ({"trigger": "cron"}, "cron", "“” is no cron expression"),
         ({"trigger": "cron", "cron": "61 * * * *"}, "cron", "“61 * * * *” is no cron expression"),
         ({"trigger": "cron", "cron": "0 0 31 2 *"}, "cron", "“0 0 31 2 *”"),
         ({"timezone": "Mars/Olympus"}, "timezone", "Mars/Olympus is not one of the available"),
         ({"trigger": "moon"}, "trigger", "moon is not one of the available choices"),
-        ({"window_seconds": "0"}, "window_seconds", "greater than or equal to 1"),
+        ({"window_seconds": "0"}, "window_seconds", "Must be from 1 to 1,581,120,000 seconds"),
+        ({"sync_interval_ms": "5"}, "sync_interval_ms", "Must be from 10 to 60,000 milliseconds"),
         ({"replay_fraction": "-1"}, "replay_fraction", "greater than or equal to 0"),
         ({"min_calibration": "3"}, "max_calibration", "Must be above min_calibration (3.0)."),
         ({"name": ""}, "name", "This field is required."),

@@ -118,8 +118,12 @@ class Session:
                 time.sleep(RETRY_SECONDS)
 
     def _begin_sending(self) -> None:
+        client, prefix = self.stream.client, self.recommender.stream_key
+        [sent] = positions(client, [prefix])
+        if sent and sent.epoch < self.standing.epoch:
+            DeltaStream(client, prefix, sent.epoch).abandon()
         self.stream.begin(self.fence)
-        [sent] = positions(self.stream.client, [self.recommender.stream_key])
+        [sent] = positions(client, [prefix])
         # What an earlier session had sent beyond its last checkpoint is learned again first: the
         # same samples give the same weights, and nobody is sent back.
         self._sent_before = sent.offset if sent and sent.epoch == self.standing.epoch else 0
@@ -187,9 +191,11 @@ class Session:
         checkpoints.write(self.run, self.attempt.fences, self.standing, candidate)
 
     def _report(self) -> None:
-        signals.learned.send(
-            UpdateRun, run=self.run, quality=self.standing.learning.take_window().quality()
-        )
+        """Tell how good the predictions were, once there are enough of them to tell."""
+        learning = self.standing.learning
+        if (quality := learning.window.quality()).judgeable:
+            learning.take_window()
+            signals.learned.send(UpdateRun, run=self.run, quality=quality)
 
     def _version_is_due(self) -> bool:
         return time.monotonic() - self._began >= self.policy.version_every_minutes * 60

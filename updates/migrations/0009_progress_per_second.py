@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0006_run_deaths'),
+        ('updates', '0008_served_watermark'),
     ]
 
     operations = [

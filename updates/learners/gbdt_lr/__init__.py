@@ -1,0 +1,1 @@
+"""Boosted trees whose leaves are the features of a logistic regression (He et al. 2014)."""
