@@ -9,6 +9,7 @@ from monitoring import metrics
 from monitoring.metrics import Metric, metric
 from updates.cadence import Trigger
 from updates.models import UpdatePolicy
+from updates.models.policy import Strategy
 
 # Without fires there is no time between them.
 _NEVER_FIRE = (Trigger.MANUAL, Trigger.CONTINUOUS)
@@ -99,10 +100,28 @@ CHARTS = (
     ),
 )
 
+ONLINE_CHARTS = (
+    Chart(
+        "learning-lag",
+        "Learning lag",
+        (
+            (metrics.LEARNING_LAG_P50_MS, "median"),
+            (metrics.LEARNING_LAG_P95_MS, "95 %"),
+            (metrics.LEARNING_LAG_P99_MS, "99 %"),
+        ),
+        "Nothing was learned online and served in this range: that takes samples, an online "
+        "session, and requests for scores.",
+    ),
+)
+
 
 def charts_of(policies: Iterable[UpdatePolicy]) -> list[Chart]:
-    """The charts of a recommender with these policies: one more for each that fires."""
-    return [*CHARTS, *(_cadence_chart(p) for p in policies if p.trigger not in _NEVER_FIRE)]
+    """The charts of a recommender with these policies: more for one that learns online, one more
+    for each that fires."""
+    policies = list(policies)
+    online = ONLINE_CHARTS if any(p.strategy == Strategy.ONLINE for p in policies) else ()
+    cadences = (_cadence_chart(p) for p in policies if p.trigger not in _NEVER_FIRE)
+    return [*CHARTS, *online, *cadences]
 
 
 def _cadence_chart(policy: UpdatePolicy) -> Chart:

@@ -2,7 +2,7 @@
 "use strict";
 const Plot = (() => {
   const KIND_COLOURS = { promotion: "--mark", rollback: "--bad", cadence: "--muted" };
-  const SERIES_COLOURS = ["--line-1", "--line-2"];
+  const SERIES_COLOURS = ["--line-1", "--line-2", "--line-3"];
   // Points are ten seconds apart: after more than this without one the line is broken.
   const GAP_MS = 65_000;
 
