@@ -6,6 +6,7 @@ import pytest
 
 from tests.updates.flows.online import (
     bytes_of,
+    hurry,
     learned_at_once,
     make_policy,
     saved,
@@ -25,9 +26,10 @@ def _another_process():
 
 
 @pytest.fixture
-def policy(live):
+def policy(live, monkeypatch):
     """Begins a checkpoint whenever none is under way."""
-    return make_policy(live.recommender, checkpoint_seconds=0)
+    hurry(monkeypatch)
+    return make_policy(live.recommender, checkpoint_seconds=1)
 
 
 @pytest.fixture

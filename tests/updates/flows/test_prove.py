@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from safetensors.numpy import load_file, save_file
 
+from tests.updates.flows.online import hurry
 from updates.flows import prove as proving
 from updates.flows.execute import execute
 from updates.flows.prove import look_after_proofs, prove, request_proof
@@ -88,7 +89,7 @@ def test_a_window_of_event_time_is_proved_equal(recommender, update):
     assert proof.samples == 301
 
 
-@pytest.mark.parametrize("learner", ["sparse_linear", "gbdt"])
+@pytest.mark.parametrize("learner", ["sparse_linear", "gbdt", "gbdt_lr"])
 def test_an_incremental_update_with_replay_is_proved_equal(recommender, append, update, learner):
     recommender.learner, recommender.learner_options = learner, {}
     recommender.save(update_fields=["learner", "learner_options"])
@@ -105,9 +106,10 @@ def test_an_incremental_update_with_replay_is_proved_equal(recommender, append, 
     assert proof.samples == run.samples
 
 
-def test_what_online_learning_became_is_proved_equal(live, append):
+def test_what_online_learning_became_is_proved_equal(live, append, monkeypatch):
+    hurry(monkeypatch)
     policy = live.recommender.policies.create(
-        name="always", strategy="online", trigger="continuous", version_every_minutes=0
+        name="always", strategy="online", trigger="continuous", version_every_minutes=0.05
     )
     for count in (700, 300):
         append(live.recommender, count)

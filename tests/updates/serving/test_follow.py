@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from tests.updates.flows.conftest import learnable_rows
+from tests.updates.flows.online import hurry
 from updates.flows.execute import execute
 from updates.flows.online import position
 from updates.flows.roll_back import roll_back
@@ -217,13 +218,14 @@ def test_a_roll_back_is_served_without_what_was_learned_online(
 
 
 def test_a_version_of_the_same_line_changes_the_number_and_nothing_else(
-    policy, scorer, follower, learn, append
+    policy, scorer, follower, learn, append, monkeypatch
 ):
     learn(300)
     follower.step()
     before = scorer.score(policy.recommender, ROWS)
     weights = scorer.served()[0].weights
-    UpdatePolicy.objects.update(version_every_minutes=0)
+    hurry(monkeypatch)
+    UpdatePolicy.objects.update(version_every_minutes=0.05)
     run = UpdateRun.objects.get(state="queued")
     execute(run.pk, "test")
     run.refresh_from_db()

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0007_run_deaths'),
+        ('updates', '0009_progress_per_second'),
     ]
 
     operations = [
