@@ -9,8 +9,13 @@ from django import forms
 
 from updates.cadence import Cadence, Trigger
 from updates.models import Recommender, UpdatePolicy
-from updates.models.policy import TRIGGER_LABELS, Strategy
-from updates.models.recommender import YEAR_SECONDS
+from updates.models.policy import (
+    LONGEST_INTERVAL_SECONDS,
+    LONGEST_WINDOW_SECONDS,
+    MOST_SAMPLES,
+    TRIGGER_LABELS,
+    Strategy,
+)
 
 FIELD_OF_TRIGGER = {
     Trigger.INTERVAL: ["interval_seconds"],
@@ -26,7 +31,7 @@ class TriggerForm(forms.Form):
     window_seconds = forms.IntegerField(
         required=False,
         min_value=1,
-        max_value=100 * YEAR_SECONDS,
+        max_value=LONGEST_WINDOW_SECONDS,
         label="Window in seconds",
         help_text="For full: train on the event times of the last so many seconds; empty means "
         "the whole log.",
@@ -61,7 +66,10 @@ class CadenceForm(forms.Form):
 
     trigger = forms.ChoiceField(choices=TRIGGER_LABELS)
     interval_seconds = forms.IntegerField(
-        required=False, min_value=1, max_value=YEAR_SECONDS, label="Seconds between updates"
+        required=False,
+        min_value=1,
+        max_value=LONGEST_INTERVAL_SECONDS,
+        label="Seconds between updates",
     )
     cron = forms.CharField(
         required=False,
@@ -74,7 +82,9 @@ class CadenceForm(forms.Form):
         label="Time zone",
         choices=lambda: [(name, name) for name in sorted(available_timezones())],
     )
-    every_samples = forms.IntegerField(required=False, min_value=1, label="Samples between updates")
+    every_samples = forms.IntegerField(
+        required=False, min_value=1, max_value=MOST_SAMPLES, label="Samples between updates"
+    )
 
     @classmethod
     def of(cls, policy: UpdatePolicy) -> CadenceForm:

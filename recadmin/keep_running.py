@@ -35,6 +35,8 @@ def keep_running(arguments: list[str]) -> None:
     while not stop.is_set():
         started = time.monotonic()
         child = subprocess.Popen([sys.executable, *arguments])  # noqa: S603 - the Procfile's
+        if stop.is_set():  # told while it was being started: it was not yet there to be told
+            child.terminate()
         status = child.wait()
         if status == 0 and not stop.is_set():
             stop.wait()

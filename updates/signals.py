@@ -6,6 +6,8 @@ samples_appended = Signal()  # recommender, appended (first and last offset, dup
 policy_fired = Signal()  # policy, run, due_at, fired_at
 progress = Signal()  # run
 learned = Signal()  # run, quality: progressive, of what an online session learned since the last
+# recommender, lags_ms: (n,) from arrival to served by this process, counts: (n,) of samples, at
+synced = Signal()
 evaluated = Signal()  # run, evaluation
 promoted = Signal()  # deployment
 rolled_back = Signal()  # deployment

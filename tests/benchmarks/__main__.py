@@ -12,6 +12,7 @@ NAMES = (
     "learn",
     "table_size",
     "leaves",
+    "checkpoint_pause",
     "full_update",
     "http_append",
     "score",

@@ -59,8 +59,9 @@ def _append(client, slug, name, appends, stop):
     with client:
         while not stop.is_set():
             batch_id = f"{name}-{number}"
-            rows = [{"label": 0, "event_time": FIRST_EVENT_TIME.isoformat(), "item": batch_id}]
-            _until_answered(client, slug, batch_id, ndjson(rows * (1 + number % 50)), appends)
+            about = {"event_time": FIRST_EVENT_TIME.isoformat(), "item": batch_id}
+            rows = [{"label": i % 2, **about} for i in range(1 + number % 50)]
+            _until_answered(client, slug, batch_id, ndjson(rows), appends)
             number += 1
 
 

@@ -6,10 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import redis
 from django.utils import timezone
 
+from recadmin.environment import embedded_socket
 from tests.conftest import wait_until
 from tests.faults.recommender import STACK, Driven
+from tests.stack import Stack
 from updates.models import UpdatePolicy
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("database")]
@@ -99,3 +102,17 @@ def test_a_beat_killed_again_and_again_loses_no_fire(stack, api, policy):
         stack.kill("beat")
         stack.start("beat")
     assert each_fire_is_answered_once(policy, answered(api, policy))
+
+
+def test_a_beat_told_to_stop_in_the_middle_of_a_send_stops(tmp_path):
+    def waiting():
+        return any("b" in client["flags"] for client in valkey.client_list())
+
+    with (
+        Stack(tmp_path, names=("valkey", "beat")) as stack,
+        redis.Redis(unix_socket_path=str(embedded_socket(stack.data))) as valkey,
+    ):
+        valkey.client_pause(60_000, all=False)  # no write is answered
+        wait_until(waiting, 20, "beat sends no tick")
+        stack.kill("beat", signal.SIGTERM)
+        valkey.client_unpause()

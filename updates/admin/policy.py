@@ -25,6 +25,7 @@ from updates.admin.related import state_of
 from updates.admin.roles import Operable
 from updates.admin.shown import link, linked, moment
 from updates.flows.change_cadence import change_cadence
+from updates.flows.create_policy import create_policy
 from updates.flows.pause import pause, resume
 from updates.flows.preview_cadence import preview_cadence
 from updates.flows.roll_back import lift_hold
@@ -84,15 +85,15 @@ class UpdatePolicyAdmin(Operable, AuditedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """First for which recommender: its learner decides which components there are."""
-        if not self.has_add_permission(request) or _chosen(request):
-            return super().add_view(request, form_url, extra_context)
-        return self._choose_recommender(request)
+        if self.has_add_permission(request) and not _chosen(request):
+            return self._choose_recommender(request)
+        return super().add_view(request, form_url, extra_context)
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any) -> HttpResponse:
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return super().change_view(request, object_id, *args)
+            return super().changeform_view(request, *args, **kwargs)
         except LogUnavailable:
-            # A change of cadence asks the log what has fallen due; the transaction is undone.
+            # A schedule that counts samples asks the log for them; the transaction is undone.
             messages.error(request, "The sample log does not answer: nothing was saved.")
             return redirect(request.get_full_path())
 
@@ -108,11 +109,11 @@ class UpdatePolicyAdmin(Operable, AuditedAdmin):
 
     def save_model(self, request: HttpRequest, obj: UpdatePolicy, form: Any, change: bool) -> None:
         """Each change through its flow; the rest writes what was changed and nothing else."""
-        obj._history_user = request.user
         if change:
+            obj._history_user = request.user
             self._save_changes(request, obj, set(form.changed_data))
         else:
-            obj.save()
+            create_policy(obj, by=request.user)
             self._tell_first_fire(request, obj)
         for question in preview_cadence(obj, timezone.now()).questions:
             messages.warning(request, question)

@@ -26,6 +26,10 @@ class NotProvable(RuntimeError):
     """What it takes to learn a version again is not there any more; says what is missing."""
 
 
+# What a manifest says of a making.
+MAKING = {"learner", "options", "schema", "base", "steps"}
+
+
 class Watch(Protocol):
     """Who looks on: counts the samples read, and may raise to stop."""
 
@@ -40,6 +44,13 @@ class Making:
 
     digest: str
     manifest: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if missing := sorted(MAKING - set(self.manifest)):
+            raise NotProvable(
+                f"The manifest of artifact {self.digest[:12]} does not say how it was made; it has "
+                f"no {', '.join(missing)}."
+            )
 
     @property
     def base(self) -> str | None:
@@ -57,8 +68,8 @@ class Making:
 def plan(version: ModelVersion) -> list[Making]:
     """What is to be made again, oldest first: the version, and before it bases that are gone.
 
-    Raises CorruptArtifact where the version's own files are damaged, and NotProvable where a base
-    is gone that cannot be made again, or samples are.
+    Raises CorruptArtifact where the version's own files are damaged, and NotProvable where its
+    making is not known, or a base is gone that cannot be made again, or samples are.
     """
     artifacts().open(version.digest)
     makings = [Making(version.digest, artifacts().manifest(version.digest))]

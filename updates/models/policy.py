@@ -12,7 +12,8 @@ from simple_history.models import HistoricalRecords
 
 from updates.cadence import Cadence, CadenceError, Trigger
 from updates.learners.base import Learner
-from updates.models.recommender import Recommender
+from updates.models.bounds import Bounds
+from updates.models.recommender import YEAR_SECONDS, Recommender
 
 
 class Strategy(models.TextChoices):
@@ -34,6 +35,18 @@ TRIGGER_LABELS = [
 # How often an online session sends, keeps and judges what it has learned.
 ONLINE_CADENCE = ["sync_interval_ms", "checkpoint_seconds", "version_every_minutes"]
 
+LONGEST_INTERVAL_SECONDS = YEAR_SECONDS
+LONGEST_WINDOW_SECONDS = 50 * YEAR_SECONDS  # a century would not fit PostgreSQL's integer
+MOST_SAMPLES = 10**12
+BOUNDS = {
+    "interval_seconds": Bounds(1, LONGEST_INTERVAL_SECONDS, "seconds (a year)"),
+    "every_samples": Bounds(1, MOST_SAMPLES, "samples"),
+    "window_seconds": Bounds(1, LONGEST_WINDOW_SECONDS, "seconds (50 years)"),
+    "sync_interval_ms": Bounds(10, 60_000, "milliseconds (a minute)"),
+    "checkpoint_seconds": Bounds(1, 3_600, "seconds (an hour)"),
+    "version_every_minutes": Bounds(0.05, 1_440, "minutes (a day)"),
+}
+
 
 class UpdatePolicy(models.Model):
     recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE, related_name="policies")
@@ -46,7 +59,7 @@ class UpdatePolicy(models.Model):
     interval_seconds = models.PositiveIntegerField(
         null=True,
         blank=True,
-        validators=[MinValueValidator(1)],
+        validators=BOUNDS["interval_seconds"].validators,
         help_text="For trigger interval: seconds between two updates.",
     )
     cron = models.CharField(
@@ -60,13 +73,13 @@ class UpdatePolicy(models.Model):
     every_samples = models.PositiveBigIntegerField(
         null=True,
         blank=True,
-        validators=[MinValueValidator(1)],
+        validators=BOUNDS["every_samples"].validators,
         help_text="For trigger samples: an update each time so many samples have arrived.",
     )
     window_seconds = models.PositiveIntegerField(
         null=True,
         blank=True,
-        validators=[MinValueValidator(1)],
+        validators=BOUNDS["window_seconds"].validators,
         help_text="For strategy full: train on the event times of the last so many seconds; "
         "empty means the whole log.",
     )
@@ -78,19 +91,19 @@ class UpdatePolicy(models.Model):
     )
     sync_interval_ms = models.PositiveIntegerField(
         default=100,
-        validators=[MinValueValidator(10), MaxValueValidator(60_000)],
+        validators=BOUNDS["sync_interval_ms"].validators,
         help_text="For strategy online: milliseconds between two sendings of changed weights to "
         "serving.",
     )
     checkpoint_seconds = models.PositiveIntegerField(
         default=10,
-        validators=[MinValueValidator(1), MaxValueValidator(3_600)],
+        validators=BOUNDS["checkpoint_seconds"].validators,
         help_text="For strategy online: seconds between two checkpoints; after a crash, what was "
         "learned since the last one is learned again from the log.",
     )
     version_every_minutes = models.FloatField(
         default=10.0,
-        validators=[MinValueValidator(0.05), MaxValueValidator(1_440)],
+        validators=BOUNDS["version_every_minutes"].validators,
         help_text="For strategy online: minutes until the running model, judged by its "
         "guardrails, becomes a version.",
     )
@@ -152,13 +165,14 @@ class UpdatePolicy(models.Model):
                 condition=Q(min_calibration__lt=F("max_calibration")),
                 name="lowest_calibration_is_below_the_highest",
             ),
+            *(bounds.constraint(field) for field, bounds in BOUNDS.items()),
         ]
 
     def __str__(self) -> str:
         return f"{self.recommender.slug}/{self.name}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """A new policy is put on the schedule from now; it is not fired by being created."""
+        """A new policy is put on the schedule from now; flows/create_policy has more to do."""
         if self._name_continuous() and (named := kwargs.get("update_fields")):
             kwargs["update_fields"] = {*named, "trigger"}
         if self._state.adding and self.next_due_at is None:

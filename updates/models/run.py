@@ -185,13 +185,16 @@ class UpdateRun(models.Model):
         UpdateRun.objects.filter(pk=self.pk).update(coalesced_fires=F("coalesced_fires") + fires)
         self.refresh_from_db(fields=["coalesced_fires"])
 
+    def is_of(self, attempt: int) -> bool:
+        """Whether the attempt is still at work on it."""
+        return self._written_by(attempt).exists()
+
     def note(self, attempt: int, **fields: Any) -> bool:
         """Store progress or cost of an attempt under way; false where it is not its any more."""
-        return bool(
-            UpdateRun.objects.filter(pk=self.pk, attempt=attempt, state__in=WRITING).update(
-                **fields
-            )
-        )
+        return bool(self._written_by(attempt).update(**fields))
+
+    def _written_by(self, attempt: int) -> models.QuerySet:
+        return UpdateRun.objects.filter(pk=self.pk, attempt=attempt, state__in=WRITING)
 
 
 class RunTransition(AppendOnly):

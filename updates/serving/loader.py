@@ -1,12 +1,14 @@
-"""From a version's row to a model in memory, every byte checked."""
+"""From a row to a model in memory, every byte checked."""
 
 import json
+from pathlib import Path
 
-from updates.artifacts import MANIFEST
+from updates.artifacts import MANIFEST, CorruptArtifact
 from updates.learners import registry
 from updates.learners.base import Learner
-from updates.models import ModelVersion
+from updates.models import Checkpoint, ModelVersion
 from updates.samples.schema import SampleSchema
+from updates.serving.weights import Weights
 from updates.store import artifacts
 
 
@@ -16,7 +18,59 @@ def load(version: ModelVersion, *, serving: bool) -> Learner:
     It keeps the schema it was trained with. Raises CorruptArtifact and UnknownLearner.
     """
     folder = artifacts().open(version.digest)
-    schema = json.loads((folder / MANIFEST).read_bytes())["schema"]
-    learner = registry.get(version.learner)(SampleSchema.from_json(schema), version.learner_options)
+    schema = SampleSchema.from_json(_schema(folder))
+    learner = registry.get(version.learner)(schema, version.learner_options)
     (learner.load_serving if serving else learner.load)(folder)
     return learner
+
+
+def version_weights(version: ModelVersion) -> Weights:
+    """What a version serves. Raises CorruptArtifact and UnknownLearner."""
+    return Weights(load(version, serving=True), version.next_offset - 1, version.watermark)
+
+
+def checkpoint_weights(recommender_id: int, epoch: int, beyond: int) -> Weights | None:
+    """What the checkpoint of that line of online learning serves, if it has learned beyond.
+
+    beyond : the offset that it must have learned. Raises CorruptArtifact and UnknownLearner.
+    """
+    while checkpoint := _checkpoint(recommender_id, epoch):
+        if checkpoint.next_offset - 1 < beyond:
+            return None
+        try:
+            folder = artifacts().open(checkpoint.digest)
+            learner = registry.get(checkpoint.learner)(
+                SampleSchema.from_json(checkpoint.schema), checkpoint.learner_options
+            )
+            learner.load_serving(folder)
+        except (CorruptArtifact, FileNotFoundError) as refusal:
+            present = _checkpoint(recommender_id, epoch)
+            if present is None or present.digest == checkpoint.digest:
+                raise CorruptArtifact(str(refusal)) from refusal
+            # Its files went when another took its place: that one is newer.
+            continue
+        return Weights(learner, checkpoint.next_offset - 1, checkpoint.watermark)
+    return None
+
+
+def same_kind(weights: Weights, version: ModelVersion) -> bool:
+    """Whether the version's model has the learner, options and schema that these weights have."""
+    learner = weights.learner
+    try:
+        schema = _schema(artifacts().folder(version.digest))
+    except (FileNotFoundError, ValueError):
+        return False
+    return (
+        learner.name == version.learner
+        and learner.settings == learner.resolve(version.learner_options)
+        and learner.schema == SampleSchema.from_json(schema)
+    )
+
+
+def _checkpoint(recommender_id: int, epoch: int) -> Checkpoint | None:
+    return Checkpoint.objects.filter(recommender_id=recommender_id, epoch=epoch).first()
+
+
+def _schema(folder: Path) -> dict[str, object]:
+    schema: dict[str, object] = json.loads((folder / MANIFEST).read_bytes())["schema"]
+    return schema

@@ -4,6 +4,9 @@ A request works on one ``Served`` value from beginning to end, so that no answer
 versions. A watcher thread looks for new deployments several times a second, loads the new version
 beside the old one, and replaces the reference. What cannot be loaded is reported, and the version
 in memory goes on serving.
+
+Where the version is learned on online, its weights go on in between: see ``follow``. A version
+that online learning has come to is then but a new number for weights that are there already.
 """
 
 import logging
@@ -11,7 +14,7 @@ import os
 import socket
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
@@ -27,13 +30,17 @@ from updates.learners.base import Learner
 from updates.learners.registry import UnknownLearner
 from updates.models import Deployment, ModelVersion, Recommender, ServingReport
 from updates.samples.parse import feature_batch
-from updates.serving.loader import load
+from updates.serving import follow
+from updates.serving.following import Following
+from updates.serving.loader import checkpoint_weights, load, same_kind, version_weights
 from updates.serving.served import Scored, Served
+from updates.serving.weights import Weights
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 FLUSH_SECONDS = 1.0
+PROGRESS_SECONDS = 1.0
 REPORT_SECONDS = 10.0
 # How many earlier deployments a starting process tries when the live version cannot be loaded.
 FALLBACKS = 5
@@ -49,6 +56,7 @@ class Scorer:
 
     def __init__(self) -> None:
         self._served: dict[int, Served] = {}
+        self.following: defaultdict[int, Following] = defaultdict(Following)
         self._counts: Counter[tuple[int, str]] = Counter()
         self._lock = threading.Lock()
         self._loading = threading.Lock()
@@ -57,15 +65,28 @@ class Scorer:
     def score(self, recommender: Recommender, rows: list[Any]) -> Scored:
         """Probabilities for the rows, in order. Raises NoLiveVersion and ParseError."""
         served = self._served.get(recommender.pk) or self._first_load(recommender)
-        batch = feature_batch(served.learner.schema, rows)
-        scores = served.learner.predict(batch)
+        predicted = served.weights.predict(feature_batch(served.weights.learner.schema, rows))
         with self._lock:
             self._counts[served.deployment_id, "scored_requests"] += 1
             self._counts[served.deployment_id, "scored_rows"] += len(rows)
         age = None
-        if served.watermark is not None:
-            age = (timezone.now() - served.watermark).total_seconds()
-        return Scored(scores.tolist(), served.number, served.next_offset - 1, age)
+        if predicted.watermark is not None:
+            age = (timezone.now() - predicted.watermark).total_seconds()
+        return Scored(predicted.scores.tolist(), served.number, predicted.offset, age)
+
+    def served(self) -> list[Served]:
+        """What is served now."""
+        return list(self._served.values())
+
+    def replace_weights(self, served: Served, weights: Weights) -> Served | None:
+        """Serve these from now on; None where something else is served by now."""
+        with self._loading:
+            present = self._served[served.recommender_id]
+            if present.weights is not served.weights or present.epoch != served.epoch:
+                return None
+            changed = replace(present, weights=weights)
+            self._served[served.recommender_id] = changed
+            return changed
 
     def look(self) -> None:
         """Load what was deployed since the last look; one cheap query when nothing was."""
@@ -89,6 +110,11 @@ class Scorer:
         for recommender in Recommender.objects.filter(pk__in=list(self._served)):
             self._refresh(recommender)
 
+    def report_progress(self) -> None:
+        """Say how far online learning is followed, where that has changed; announce the lags."""
+        for served in self.served():
+            self.following[served.recommender_id].tell(served, PROCESS)
+
     def _first_load(self, recommender: Recommender) -> Served:
         self._refresh(recommender)
         try:
@@ -106,24 +132,11 @@ class Scorer:
             .select_related("version")
             .order_by("-started_at", "-pk")
         )
-        present = self._served.get(recommender.pk)
-        error = ""
-        wanted = None
-        for deployment in history[: FALLBACKS + 1]:
-            wanted = wanted or deployment
-            if present is not None and present.version_id == deployment.version_id:
-                present = replace(present, deployment_id=deployment.pk)
-                break
-            try:
-                present = _serve(deployment)
-                break
-            except (CorruptArtifact, UnknownLearner) as refusal:
-                error = error or f"Version {deployment.version.number} is refused: {refusal}."
-                logger.error("%s of %s", error, recommender.slug)
-                if present is not None:
-                    break
-        if wanted is None:
+        deployments = list(history[: FALLBACKS + 1])
+        if not deployments:
             return
+        wanted, following = deployments[0], self.following[recommender.pk]
+        present, following.refusal = self._newest(recommender, deployments)
         if present is not None:
             self._served[recommender.pk] = present
         ServingReport.objects.update_or_create(
@@ -132,28 +145,74 @@ class Scorer:
             defaults={
                 "wanted_id": wanted.version_id,
                 "served_id": present.version_id if present else None,
-                "error": error,
                 "reported_at": timezone.now(),
+                **following.facts(present),
             },
         )
 
+    def _newest(
+        self, recommender: Recommender, deployments: list[Deployment]
+    ) -> tuple[Served | None, str]:
+        """The newest that can be served, and why that is not what is wanted; None if nothing is."""
+        present, refused = self._served.get(recommender.pk), ""
+        line = deployments[0].epoch
+        for deployment in deployments:
+            # What was learned online before a line began is not served after it.
+            epoch = line if deployment.epoch == line else 0
+            try:
+                served = _go_on(present, deployment, epoch)
+                return served or self._begin(recommender, deployment, epoch), refused
+            except (CorruptArtifact, UnknownLearner) as refusal:
+                refused = refused or f"Version {deployment.version.number} is refused: {refusal}."
+                logger.error("%s of %s", refused, recommender.slug)
+            if present is not None:
+                return present if present.epoch == line else replace(present, epoch=0), refused
+        return None, refused
 
-def _serve(deployment: Deployment) -> Served:
+    def _begin(self, recommender: Recommender, deployment: Deployment, epoch: int) -> Served:
+        """With the version, or with what was kept of online learning since."""
+        version, following = deployment.version, self.following[recommender.pk]
+        weights = trouble = None
+        if epoch:
+            try:
+                weights = checkpoint_weights(recommender.pk, epoch, beyond=version.next_offset)
+            except (CorruptArtifact, UnknownLearner) as refusal:
+                trouble = f"The checkpoint of online learning is refused: {refusal}."
+                logger.error("%s: %s", recommender.slug, trouble)
+        weights = weights or version_weights(version)
+        following.begin(trouble or "")
+        return Served(
+            recommender_id=recommender.pk,
+            stream_key=recommender.stream_key,
+            version_id=version.pk,
+            number=version.number,
+            deployment_id=deployment.pk,
+            epoch=epoch,
+            weights=weights,
+        )
+
+
+def _go_on(present: Served | None, deployment: Deployment, epoch: int) -> Served | None:
+    """The weights in memory under that deployment, where they are its own or went on from there."""
+    if present is None or present.epoch != epoch:
+        return None
     version = deployment.version
-    return Served(
-        recommender_id=version.recommender_id,
-        version_id=version.pk,
-        number=version.number,
-        deployment_id=deployment.pk,
-        next_offset=version.next_offset,
-        watermark=version.watermark,
-        learner=load(version, serving=True),
+    if present.version_id != version.pk:
+        learned = present.weights.offset >= version.next_offset - 1
+        if not (epoch and learned and same_kind(present.weights, version)):
+            return None
+    return replace(
+        present, deployment_id=deployment.pk, version_id=version.pk, number=version.number
     )
 
 
 def watch(scorer: Scorer) -> None:
     """Keep a scorer up to date, for as long as the process lives."""
-    every = {scorer.flush: FLUSH_SECONDS, scorer.report: REPORT_SECONDS}
+    every = {
+        scorer.flush: FLUSH_SECONDS,
+        scorer.report_progress: PROGRESS_SECONDS,
+        scorer.report: REPORT_SECONDS,
+    }
     due = {job: time.monotonic() + seconds for job, seconds in every.items()}
     while True:
         time.sleep(POLL_SECONDS)
@@ -170,9 +229,10 @@ def watch(scorer: Scorer) -> None:
 
 @cache
 def process_scorer() -> Scorer:
-    """This process's scorer, watched by a thread of its own."""
+    """This process's scorer: one thread looks for deployments, one follows online learning."""
     scorer = Scorer()
-    threading.Thread(target=watch, args=[scorer], name="scorer", daemon=True).start()
+    for work in (watch, follow.follow):
+        threading.Thread(target=work, args=[scorer], name=work.__name__, daemon=True).start()
     return scorer
 
 

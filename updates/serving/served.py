@@ -1,29 +1,35 @@
 """One version as a process serves it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from updates.learners.base import Learner
+from updates.serving.weights import Weights
 
 
 @dataclass(frozen=True)
 class Served:
-    """A model with what is said of it on every answer; replaced as a whole, never changed."""
+    """A model with what is said of it on every answer; replaced as a whole.
+
+    Its weights alone go on, with what they have learned: see ``Weights``.
+
+    epoch : the line of online learning that the weights belong to and follow; 0 of none.
+    stream_key : prefix of the recommender's keys.
+    """
 
     recommender_id: int
+    stream_key: str
     version_id: int
     number: int
     deployment_id: int
-    next_offset: int
-    watermark: datetime | None
-    learner: Learner
+    epoch: int
+    weights: Weights
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores, and which version gave them.
+    """Scores, and what gave them.
 
-    offset : last offset the version has learned; age_seconds : now − its watermark.
+    version : the version that was live, or that online learning has gone on from. offset : last
+    offset that the weights have learned; age_seconds : now − newest event time that they have.
     """
 
     scores: list[float]

@@ -8,9 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
+from updates.flows.create_policy import create_policy
 from updates.flows.trigger import WriterBusy, trigger
 from updates.management.commands.simulate import start_replay
-from updates.models import Recommender
+from updates.models import Recommender, UpdatePolicy
 from updates.samples.sources.ml_100k import ML_100K
 
 SLUG = "ml-100k"
@@ -57,20 +58,29 @@ def set_up() -> Recommender:
         },
     )
     if created:
-        recommender.policies.create(
-            name="hourly-incremental",
-            strategy="incremental",
-            trigger="interval",
-            interval_seconds=HOUR_SECONDS,
-        )
-        recommender.policies.create(
-            name="daily-full",
-            strategy="full",
-            trigger="interval",
-            interval_seconds=DAY_SECONDS,
-            window_seconds=90 * DAY_SECONDS,
-        )
+        for policy in policies_of(recommender):
+            create_policy(policy)
     return recommender
+
+
+def policies_of(recommender: Recommender) -> list[UpdatePolicy]:
+    """What keeps the demo fresh, not saved."""
+    hourly = UpdatePolicy(
+        recommender=recommender,
+        name="hourly-incremental",
+        strategy="incremental",
+        trigger="interval",
+        interval_seconds=HOUR_SECONDS,
+    )
+    daily = UpdatePolicy(
+        recommender=recommender,
+        name="daily-full",
+        strategy="full",
+        trigger="interval",
+        interval_seconds=DAY_SECONDS,
+        window_seconds=90 * DAY_SECONDS,
+    )
+    return [hourly, daily]
 
 
 def _first_update(recommender: Recommender) -> None:

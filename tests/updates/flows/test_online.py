@@ -4,6 +4,15 @@ import numpy as np
 import pytest
 
 from tests.updates.flows.conftest import learnable_rows
+from tests.updates.flows.online import (
+    bytes_of,
+    hurry,
+    learned_at_once,
+    make_policy,
+    saved,
+    see_through,
+    sent_through,
+)
 from updates import scheduling
 from updates.flows.execute import execute
 from updates.flows.online import position
@@ -13,7 +22,7 @@ from updates.flows.trigger import trigger
 from updates.learners.registry import get
 from updates.models import Checkpoint, Deployment, UpdatePolicy, UpdateRun
 from updates.samples.log import SampleLog
-from updates.serving.deltas import DeltaStream, positions
+from updates.serving.deltas import DeltaStream
 from updates.store import artifacts
 
 
@@ -23,35 +32,13 @@ def policy(live):
     return make_policy(live.recommender)
 
 
-def make_policy(recommender, **fields):
-    return UpdatePolicy.objects.create(
-        recommender=recommender,
-        name="always",
-        strategy="online",
-        trigger="continuous",
-        sync_interval_ms=10,
-        checkpoint_seconds=3_600,
-        version_every_minutes=1_440,
-        **fields,
-    )
-
-
 @pytest.fixture
 def learn(valkey):
     """``learn(policy)``: a session that its worker stops once all samples are sent to serving."""
 
-    def until_all_is_sent(policy, last_offset, **kwargs):
+    def until_all_is_sent(policy, last_offset):
         recommender = policy.recommender
-        recommender.refresh_from_db()
-        run = trigger(recommender, policy=policy)
-
-        def stopping():
-            [sent] = positions(valkey, [recommender.stream_key])
-            return sent is not None and sent.offset >= last_offset
-
-        execute(run.pk, "test", stopping)
-        run.refresh_from_db()
-        return run
+        return see_through(policy, lambda: sent_through(valkey, recommender) >= last_offset)
 
     return until_all_is_sent
 
@@ -60,25 +47,6 @@ def learn(valkey):
 def _another_process():
     """What sessions leave in memory goes with the process."""
     position.LEFT.clear()
-
-
-def learned_at_once(recommender, count):
-    """The learner after the first so many samples, never interrupted."""
-    learner = recommender.new_learner()
-    for batch in SampleLog(recommender).read(1, count + 1):
-        learner.learn(batch)
-    return learner
-
-
-def saved(learner, folder):
-    folder.mkdir()
-    learner.save(folder)
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def bytes_of(digest):
-    folder = artifacts().open(digest)
-    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "manifest.json"}
 
 
 def test_a_session_learns_what_follows_the_live_version_and_keeps_it_when_stopped(
@@ -158,10 +126,11 @@ def fail(*args, **kwargs):
 
 
 def test_after_its_time_the_running_model_becomes_a_version_judged_before_it_learned(
-    policy, append, live
+    policy, append, live, monkeypatch
 ):
     append(policy.recommender, 1000)
-    UpdatePolicy.objects.update(version_every_minutes=0)
+    hurry(monkeypatch)
+    UpdatePolicy.objects.update(version_every_minutes=0.05)
     policy.refresh_from_db()
     run = trigger(policy.recommender, policy=policy)
     execute(run.pk, "test")
@@ -178,9 +147,12 @@ def test_after_its_time_the_running_model_becomes_a_version_judged_before_it_lea
 
 
 def test_a_rejected_running_model_is_kept_and_learning_goes_on_from_where_it_was(
-    policy, append, live, learn
+    policy, append, live, learn, monkeypatch
 ):
-    UpdatePolicy.objects.update(version_every_minutes=0, min_calibration=5.0, max_calibration=6.0)
+    hurry(monkeypatch)
+    UpdatePolicy.objects.update(
+        version_every_minutes=0.05, min_calibration=5.0, max_calibration=6.0
+    )
     policy.refresh_from_db()
     append(policy.recommender, 500)
     run = trigger(policy.recommender, policy=policy)

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from safetensors.numpy import load_file, save_file
 
+from tests.updates.flows.online import hurry
 from updates.flows import prove as proving
 from updates.flows.execute import execute
 from updates.flows.prove import look_after_proofs, prove, request_proof
@@ -105,9 +106,10 @@ def test_an_incremental_update_with_replay_is_proved_equal(recommender, append, 
     assert proof.samples == run.samples
 
 
-def test_what_online_learning_became_is_proved_equal(live, append):
+def test_what_online_learning_became_is_proved_equal(live, append, monkeypatch):
+    hurry(monkeypatch)
     policy = live.recommender.policies.create(
-        name="always", strategy="online", trigger="continuous", version_every_minutes=0
+        name="always", strategy="online", trigger="continuous", version_every_minutes=0.05
     )
     for count in (700, 300):
         append(live.recommender, count)
@@ -213,6 +215,20 @@ def test_samples_that_go_while_it_waits_fail_it_with_a_sentence(live):
     proof.refresh_from_db()
     assert proof.state == "failed"
     assert proof.outcome.startswith("Samples that it learned are gone")
+
+
+def test_an_artifact_whose_making_is_not_known_is_refused(live):
+    artifact = artifacts().publish(lambda folder: (folder / "weights").write_text("2"), {})
+    version = ModelVersion.publish(
+        live.recommender,
+        learner="external",
+        digest=artifact.digest,
+        artifact_bytes=artifact.bytes,
+        learned_ranges=[],
+        next_offset=1,
+    )
+    with pytest.raises(NotProvable, match="does not say how it was made"):
+        request_proof(version)
 
 
 def test_a_manifest_that_cannot_be_followed_fails_with_a_sentence(live):

@@ -5,9 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from updates.api.serializers.base import Address, Clean, Strict
+from updates.flows.create_policy import create_policy
 from updates.models import CadenceChange, UpdatePolicy
 from updates.models.policy import ONLINE_CADENCE, TRIGGER_LABELS
-from updates.models.recommender import YEAR_SECONDS
 
 CADENCE = ["interval_seconds", "cron", "timezone", "every_samples"]
 GUARDRAILS = [
@@ -27,7 +27,6 @@ class CadenceSerializer(Strict, serializers.ModelSerializer):
     class Meta:
         model = UpdatePolicy
         fields = CADENCE
-        extra_kwargs = {"interval_seconds": {"max_value": YEAR_SECONDS}}
 
 
 class GuardrailsSerializer(Strict, serializers.ModelSerializer):
@@ -71,7 +70,6 @@ class PolicySerializer(Clean):
             "created_at",
         ]
         read_only_fields = ["hold_reason", "next_due_at", "last_due_at", "skipped_fires"]
-        extra_kwargs = {"window_seconds": {"max_value": 100 * YEAR_SECONDS}}
 
     def blank(self) -> UpdatePolicy:
         return UpdatePolicy(recommender=self.context["recommender"])
@@ -85,9 +83,8 @@ class PolicySerializer(Clean):
         return nested
 
     def create(self, validated_data: dict[str, Any]) -> UpdatePolicy:
-        return UpdatePolicy.objects.create(
-            recommender=self.context["recommender"], **validated_data
-        )
+        policy = UpdatePolicy(recommender=self.context["recommender"], **validated_data)
+        return create_policy(policy, by=self.context["request"].user)
 
 
 class CadenceValue(serializers.Serializer):

@@ -7,8 +7,7 @@ from rest_framework import serializers
 from updates.api.serializers.base import Address, Strict
 from updates.api.serializers.shapes import Evaluation, Step
 from updates.models import Recommender, RunTransition, UpdateRun
-from updates.models.policy import Strategy
-from updates.models.recommender import YEAR_SECONDS
+from updates.models.policy import LONGEST_WINDOW_SECONDS, Strategy
 from updates.models.run import RunState
 
 
@@ -119,7 +118,7 @@ class TriggerSerializer(Strict):
     strategy = serializers.ChoiceField(choices=Strategy.choices, required=False)
     components = serializers.ListField(child=serializers.CharField(), required=False)
     window_seconds = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, max_value=100 * YEAR_SECONDS
+        required=False, allow_null=True, min_value=1, max_value=LONGEST_WINDOW_SECONDS
     )
     reason = serializers.CharField(required=False, allow_blank=True, max_length=2000)
 

@@ -50,7 +50,7 @@ class PolicyList(Policies, ListAPIView):
     write_role = ADMIN
 
     @extend_schema(responses={201: PolicySerializer})
-    @refuses(409)
+    @refuses(409, 503)
     def post(self, request: Request, slug: str) -> Response:
         """Create a policy; its schedule begins now."""
         wanted = self.get_serializer(data=request.data)

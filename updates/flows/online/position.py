@@ -5,14 +5,23 @@ Whichever it is, the same samples have been learned in the same order, so that t
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
+from typing import Any
 
+from django.db import transaction
+
+from recadmin.valkey import connection
 from updates.artifacts import CorruptArtifact
 from updates.models import Checkpoint, Deployment, ModelVersion, Recommender
+from updates.samples.durable import LogUnavailable
+from updates.serving.deltas import forget
 from updates.store import artifacts
 from updates.strategies.base import Candidate
 from updates.strategies.online import OnlineLearning
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -44,6 +53,19 @@ def leave(recommender: Recommender, standing: Standing) -> None:
     """Hand over within the process: the next session need not load anything."""
     with _lock:
         LEFT[recommender.pk] = standing
+
+
+def delete_with_recommender(instance: Recommender, **kwargs: Any) -> None:
+    """Receiver of post_delete: once a recommender is gone, so is what was sent to serving."""
+    prefix = instance.stream_key
+
+    def delete() -> None:
+        try:
+            forget(connection(), prefix)
+        except LogUnavailable as error:
+            logger.warning("deltas of %s stay in Valkey: %s", prefix, error)
+
+    transaction.on_commit(delete)
 
 
 def epoch_of(recommender: Recommender) -> int:

@@ -3,7 +3,7 @@
 1. It stands where online learning stood: see ``position``.
 2. It learns the samples that follow, each predicted before it is learned.
 3. Every ``sync_interval_ms`` the weights that changed go to serving, every ``checkpoint_seconds``
-   the whole state goes to disk, together with the offset that it has learned.
+   the whole state goes to disk beside learning, together with the offset that it has learned.
 4. After ``version_every_minutes`` what it has learned goes through the gate and becomes a version,
    and with that the session ends; the next one goes on where it stood.
 
@@ -72,9 +72,11 @@ class Session:
             recommender=run.recommender, strategy=Strategy.ONLINE
         )
         self.log = SampleLog(self.recommender)
-        [self.fence] = run.fences.values()
+        # The sum grows by their number from one holder of all components to the next, and by more
+        # where somebody held one of them in between.
+        self.fence = sum(run.fences.values())
         self.standing = position.stand(
-            self.recommender, sent_by=self.fence - 1, keep=self.policy.holdout_samples
+            self.recommender, sent_by=self.fence - len(run.fences), keep=self.policy.holdout_samples
         )
         self.standing.fence = self.fence
         self._based_on(self.standing.base)
@@ -83,8 +85,9 @@ class Session:
         self._unsent: Sent | None = None
         self._sent_before = 0
         self._next_look = 0.0
-        self._next_sync = self._next_checkpoint = 0.0
-        self._version_at = time.monotonic() + self.policy.version_every_minutes * 60
+        self._next_sync = 0.0
+        self._began = self._checkpointed = time.monotonic()
+        self.saver = checkpoints.Saver(run, attempt)
 
     def see_through(self) -> None:
         """Learn until there is a version, or something to make way for.
@@ -93,15 +96,15 @@ class Session:
         then is in the newest checkpoint or, after that, in the log.
         """
         self._patiently(self._begin_sending)
-        self._next_checkpoint = time.monotonic() + self.policy.checkpoint_seconds
-        while True:
-            learned = self._patiently(self._step)
-            if why := self._must_end():
-                self._make_way(*why)
-                return
-            if learned and self._version_is_due():
-                self._become_version()
-                return
+        with self.saver:
+            while True:
+                learned = self._patiently(self._step)
+                if why := self._must_end():
+                    self._make_way(*why)
+                    return
+                if learned and self._version_is_due():
+                    self._become_version()
+                    return
 
     def _patiently(self, work: Callable[[], bool | None]) -> bool:
         """Do it; while Valkey is away, wait for it and hold on to the lease."""
@@ -116,8 +119,12 @@ class Session:
                 time.sleep(RETRY_SECONDS)
 
     def _begin_sending(self) -> None:
+        client, prefix = self.stream.client, self.recommender.stream_key
+        [sent] = positions(client, [prefix])
+        if sent and sent.epoch < self.standing.epoch:
+            DeltaStream(client, prefix, sent.epoch).abandon()
         self.stream.begin(self.fence)
-        [sent] = positions(self.stream.client, [self.recommender.stream_key])
+        [sent] = positions(client, [prefix])
         # What an earlier session had sent beyond its last checkpoint is learned again first: the
         # same samples give the same weights, and nobody is sent back.
         self._sent_before = sent.offset if sent and sent.epoch == self.standing.epoch else 0
@@ -134,9 +141,7 @@ class Session:
         if now >= self._next_sync:
             self._sync()
             self._next_sync = now + self.policy.sync_interval_ms / 1000
-        if now >= self._next_checkpoint:
-            self._checkpoint()
-            self._next_checkpoint = time.monotonic() + self.policy.checkpoint_seconds
+        self._checkpoint(now)
         return candidate.samples > 0
 
     def _sync(self) -> None:
@@ -164,19 +169,32 @@ class Session:
             payload=candidate.learner.delta(),
         )
 
-    def _checkpoint(self) -> None:
-        trimmed_through = checkpoints.write(self.run, self.attempt.fences, self.standing)
-        if trimmed_through:
+    def _checkpoint(self, now: float) -> None:
+        """See to the one under way; begin another when it is time."""
+        if self.saver.busy:
+            return
+        if trimmed_through := self.saver.end():
             self.stream.trim(trimmed_through)
-        self._report()
+        if now - self._checkpointed >= self.policy.checkpoint_seconds:
+            self.saver.begin(self.standing)
+            self._checkpointed = now
+            self._report()
+
+    def _checkpoint_now(self) -> None:
+        """The last one: nothing is learned after it."""
+        self.saver.end()
+        candidate = self.standing.learning.candidate
+        checkpoints.write(self.run, self.attempt.fences, self.standing, candidate)
 
     def _report(self) -> None:
-        signals.learned.send(
-            UpdateRun, run=self.run, quality=self.standing.learning.take_window().quality()
-        )
+        """Tell how good the predictions were, once there are enough of them to tell."""
+        learning = self.standing.learning
+        if (quality := learning.window.quality()).judgeable:
+            learning.take_window()
+            signals.learned.send(UpdateRun, run=self.run, quality=quality)
 
     def _version_is_due(self) -> bool:
-        return time.monotonic() >= self._version_at
+        return time.monotonic() - self._began >= self.policy.version_every_minutes * 60
 
     def _must_end(self) -> tuple[RunState, str] | None:
         """Whether to end before there is a version: the state to leave the run in, and why."""
@@ -207,13 +225,14 @@ class Session:
         return self.standing.learning.candidate.learner.settings
 
     def _make_way(self, state: RunState, why: str) -> None:
-        checkpoints.write(self.run, self.attempt.fences, self.standing)
+        self._checkpoint_now()
         self.run.move(state, why=why, as_attempt=self.attempt.number)
         self._leave()
 
     def _become_version(self) -> None:
         """Through the gate: the newest predictions, made before learning, against the base's."""
         learning = self.standing.learning
+        self.saver.end()
         self.run.move(RunState.EVALUATING, as_attempt=self.attempt.number)
         self.attempt.progress("evaluating", self.standing.learned, None)
         evaluation = evaluate_judged(
@@ -229,7 +248,7 @@ class Session:
             self.standing.base = version
             self.standing.epoch = position.epoch_of(self.recommender)
         else:
-            checkpoints.write(self.run, self.attempt.fences, self.standing)
+            self._checkpoint_now()
         self._leave()
 
     def _leave(self) -> None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0005_wanted_by'),
+        ('updates', '0006_wanted_by'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0004_joiner'),
+        ('updates', '0005_bounds'),
     ]
 
     operations = [

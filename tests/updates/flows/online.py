@@ -1,0 +1,68 @@
+"""What tests of online sessions share: policies, sessions that end when told, bytes to compare."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+from updates.flows.execute import execute
+from updates.flows.trigger import trigger
+from updates.models import Recommender, UpdatePolicy, UpdateRun
+from updates.samples.log import SampleLog
+from updates.serving.deltas import positions
+from updates.store import artifacts
+
+
+def hurry(monkeypatch) -> None:
+    """Sessions whose clock runs a thousand times as fast."""
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() * 1000, sleep=time.sleep)
+    monkeypatch.setattr("updates.flows.online.session.time", clock)
+
+
+def make_policy(recommender: Recommender, **fields) -> UpdatePolicy:
+    """Online: sends at once, makes checkpoints and versions only when the test has it do so."""
+    about = {
+        "name": "always",
+        "strategy": "online",
+        "trigger": "continuous",
+        "sync_interval_ms": 10,
+        "checkpoint_seconds": 3_600,
+        "version_every_minutes": 1_440,
+    }
+    return UpdatePolicy.objects.create(recommender=recommender, **about | fields)
+
+
+def see_through(policy: UpdatePolicy, stopping: Callable[[], bool]) -> UpdateRun:
+    """A session of the policy in this thread, which asks ``stopping`` between two steps."""
+    policy.recommender.refresh_from_db()
+    run = trigger(policy.recommender, policy=policy)
+    execute(run.pk, "test", stopping)
+    run.refresh_from_db()
+    return run
+
+
+def sent_through(valkey, recommender: Recommender) -> int:
+    """The last offset that was sent to serving."""
+    [sent] = positions(valkey, [recommender.stream_key])
+    return sent.offset if sent else 0
+
+
+def learned_at_once(recommender: Recommender, count: int):
+    """The learner after the first so many samples, never interrupted."""
+    learner = recommender.new_learner()
+    for batch in SampleLog(recommender).read(1, count + 1):
+        learner.learn(batch)
+    return learner
+
+
+def saved(learner, folder: Path) -> dict[str, bytes]:
+    """The files that the learner saves."""
+    folder.mkdir()
+    learner.save(folder)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def bytes_of(digest: str) -> dict[str, bytes]:
+    """The files of an artifact, without its manifest."""
+    folder = artifacts().open(digest)
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "manifest.json"}

@@ -1,0 +1,32 @@
+"""Policies stored before there were bounds are moved to them when they come."""
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+@pytest.fixture
+def migrate(transactional_db):
+    """``migrate(targets)``: the models as they were then; afterwards all is migrated again."""
+
+    def to(targets):
+        return MigrationExecutor(connection).migrate(targets).apps
+
+    yield to
+    to(graph().leaf_nodes())
+
+
+def graph():
+    return MigrationExecutor(connection).loader.graph
+
+
+def test_numbers_past_their_bounds_go_to_the_bound(migrate):
+    [bounds] = [key for key in graph().nodes if key[1].endswith("_bounds")]
+    apps = migrate(list(graph().node_map[bounds].parents))
+    recommender = apps.get_model("updates", "Recommender").objects.create(slug="news", schema={})
+    apps.get_model("updates", "UpdatePolicy").objects.create(
+        recommender=recommender, name="odd", interval_seconds=10**9, sync_interval_ms=1
+    )
+    policy = migrate([bounds]).get_model("updates", "UpdatePolicy").objects.get()
+    assert (policy.interval_seconds, policy.sync_interval_ms) == (31_622_400, 10)
+    assert (policy.window_seconds, policy.every_samples) == (None, None)

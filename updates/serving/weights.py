@@ -1,0 +1,112 @@
+"""A model in memory that deltas bring on while requests predict with it. Imports no Django.
+
+Predictions share the model, a delta has it alone: so no request sees half of one, and what is said
+of the weights moves with them. A second copy, brought on beside the first and swapped, would spare
+requests the wait, at twice the memory and twice the work. The wait is for one delta: the keys that
+were learned in one ``sync_interval_ms``, whose taking over is a fraction of that interval.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+
+from updates.learners.base import Learner
+from updates.samples.batches import from_ms
+from updates.serving.deltas import Sent
+
+
+class Gate:
+    """Many share, or one is alone.
+
+    Who wants to be alone waits for those inside and holds up those who come later; they go in
+    before the next one is alone, so that a hundred deltas in a row hold a request up once.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._held_up = 0
+        self._closed = False
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Inside together with others."""
+        with self._changed:
+            if self._closed:
+                self._held_up += 1
+                self._changed.wait_for(lambda: not self._closed)
+                self._held_up -= 1
+                self._changed.notify_all()
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                if self._closed:
+                    self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside with nobody else."""
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._closed or self._held_up))
+            self._closed = True
+            self._changed.wait_for(lambda: not self._inside)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._closed = False
+                self._changed.notify_all()
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """(n,) predictions, and of the weights that made them the last offset and newest event time
+    learned."""
+
+    scores: np.ndarray
+    offset: int
+    watermark: datetime | None
+
+
+class Weights:
+    """A learner in its serving form, with how far it has learned.
+
+    offset : last offset learned. watermark : newest event time learned. sequence : number of the
+    newest delta applied, None before the first. One thread applies.
+    """
+
+    def __init__(self, learner: Learner, offset: int, watermark: datetime | None) -> None:
+        self.learner = learner
+        self.offset = offset
+        self.watermark = watermark
+        self.sequence: int | None = None
+        self._gate = Gate()
+
+    def predict(self, batch: pa.RecordBatch) -> Predicted:
+        """What one state of the weights predicts."""
+        with self._gate.shared():
+            return Predicted(self.learner.predict(batch), self.offset, self.watermark)
+
+    def apply(self, sent: Sent) -> None:
+        """Come to where the delta ends. Raises ValueError where it leaves out what is missing here,
+        and what the learner raises for one that it cannot read."""
+        if not sent.since <= self.offset < sent.offset:
+            raise ValueError(
+                f"a delta of offsets {sent.since + 1} to {sent.offset} does not go on from "
+                f"{self.offset}"
+            )
+        watermark = from_ms(sent.watermark_ms)
+        with self._gate.alone():
+            self.learner.apply(sent.payload)
+            self.offset, self.sequence = sent.offset, sent.sequence
+            self.watermark = max(self.watermark or watermark, watermark)
