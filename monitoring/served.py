@@ -7,29 +7,23 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from monitoring.freshness import LiveFacts
-from recadmin.valkey import connection
-from updates.models import Deployment, Recommender, ServingReport
+from updates.flows.online.position import sent_to_serving
+from updates.models import Recommender, ServingReport
 from updates.samples.batches import from_ms
 from updates.samples.durable import LogUnavailable
-from updates.serving.deltas import Position, positions
+from updates.serving.deltas import Position
 
 logger = logging.getLogger(__name__)
 
 
 def online_positions(recommenders: Sequence[Recommender]) -> dict[int, Position]:
     """How far online learning has been sent to serving, by recommender pk, where it goes on from
-    what is live: one round trip, and a query if there is any."""
+    what is live; nothing where Valkey does not answer."""
     try:
-        found = positions(connection(), [r.stream_key for r in recommenders])
+        return sent_to_serving(recommenders)
     except LogUnavailable as error:
         logger.warning("freshness without online learning: %s", error)
         return {}
-    sent = {r.pk: at for r, at in zip(recommenders, found, strict=True) if at}
-    if not sent:
-        return {}
-    deployments = Deployment.objects.filter(recommender__in=sent, ended_at=None)
-    epochs = dict(deployments.values_list("recommender_id", "epoch"))
-    return {pk: at for pk, at in sent.items() if epochs.get(pk, 0) == at.epoch}
 
 
 def served_facts(recommenders: Sequence[Recommender], now: datetime) -> dict[int, LiveFacts]:

@@ -17,11 +17,12 @@ LATER = NOW + timedelta(hours=2)
 
 
 @pytest.fixture
-def news(make_recommender, make_live):
+def news(make_recommender, make_live, make_policy):
     """Live up to offset 10, in a line of online learning."""
     news = make_recommender(slug="news")
     make_live(news)
     Deployment.objects.update(epoch=5)
+    make_policy(news, strategy="online", trigger="continuous")
     return news
 
 
@@ -92,21 +93,6 @@ def test_a_process_that_has_ended_does_not_count(news, send, report):
 def test_without_valkey_the_live_version_counts(news, settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     assert served_facts([news], timezone.now()) == {}
-
-
-def test_four_queries_however_many_learn_online(
-    make_recommender, make_live, valkey, django_assert_num_queries
-):
-    for i in range(12):
-        recommender = make_recommender(slug=f"news-{i}")
-        make_live(recommender)
-        stream = DeltaStream(valkey, recommender.stream_key, 0)
-        stream.begin(1)
-        stream.publish(1, Sent(0, 10, 20, to_ms(LATER), [], b""), 0)
-    recommenders = list(Recommender.objects.all())
-    with django_assert_num_queries(4):
-        found = fleet_freshness(recommenders, LATER)
-    assert {fresh.age_seconds for fresh in found.values()} == {0.0}
 
 
 def test_the_page_says_how_far_online_learning_was_sent_and_that_all_have_it(

@@ -67,7 +67,7 @@ const Plot = (() => {
         suggestedMax: data.objective ? (Number(data.objective) + Number(data.grace)) * 1.1 : undefined,
         suggestedMin: data.ideal ? data.ideal - 0.2 * data.ideal : undefined,
         grace: unit === "" ? "10%" : 0,
-        ticks: { ...ticks, maxTicksLimit: 6, callback: (v, _, all) => (unit === "" ? v.toFixed(decimals(all)) : format.value(v, unit)) },
+        ticks: { ...ticks, maxTicksLimit: 6, precision: unit === "" ? undefined : 0, callback: (v, _, all) => (unit === "" ? v.toFixed(decimals(all)) : format.value(v, unit)) },
       },
     };
   }

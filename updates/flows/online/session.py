@@ -24,7 +24,7 @@ from updates.flows.attempt import Attempt
 from updates.flows.evaluate import evaluate_judged
 from updates.flows.online import checkpoints, position
 from updates.flows.publish import publish
-from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
+from updates.models import ComponentLease, ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 from updates.models.run import RunState
 from updates.models.version import VersionState
@@ -207,9 +207,10 @@ class Session:
             return RunState.QUEUED, f"makes way for run {waiting.pk}; queued again"
         if self.policy.pk is not None and not self._policy_wants_more():
             return RunState.CANCELLED, "its policy was paused, is held or was deleted"
-        self.recommender.refresh_from_db()
-        if self.recommender.new_learner().settings != self._learner_settings:
-            return RunState.QUEUED, "the options of the learner have changed; queued again"
+        # Ours is as it was when the session began, and so is the schema that the log is read with.
+        present = Recommender.objects.get(pk=self.recommender.pk)
+        if not position.is_as_configured(self.standing.learning.candidate.learner, present):
+            return RunState.QUEUED, "what the recommender learns with has changed; queued again"
         return None
 
     def _policy_wants_more(self) -> bool:
@@ -219,10 +220,6 @@ class Session:
         except UpdatePolicy.DoesNotExist:
             return False
         return self.policy.active
-
-    @property
-    def _learner_settings(self) -> dict[str, object]:
-        return self.standing.learning.candidate.learner.settings
 
     def _make_way(self, state: RunState, why: str) -> None:
         self._checkpoint_now()
