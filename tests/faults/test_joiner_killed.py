@@ -29,7 +29,7 @@ class Shop:
         self.client, self.path = api.another(), f"/api/v1/recommenders/{slug}"
         self.shown, self.clicked, self.refused = [], [], []
         self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._trade)
+        self.thread = threading.Thread(target=self._trade_to_the_end)
 
     def __enter__(self):
         self.thread.start()
@@ -38,6 +38,10 @@ class Shop:
     def __exit__(self, *error):
         self.stop.set()
         self.thread.join(60)
+
+    def _trade_to_the_end(self):
+        with self.client:
+            self._trade()
 
     def _trade(self):
         number = 0
