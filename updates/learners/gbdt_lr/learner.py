@@ -261,7 +261,7 @@ class GBDTLR(Learner):
             admitted=rates + len(weights),
             non_zero=rates + heavy,
             deployed_bytes=rates * BYTES_PER_KEY
-            + heavy * FTRL.deployed_bytes
+            + heavy * FTRL.deployed_bytes()
             + len(self.space.text),
             tiny_share=float(tiny / (rates + heavy)) if rates + heavy else 0.0,
         )
