@@ -12,7 +12,7 @@ from updates.flows.execute import execute
 from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
 from updates.flows.prove import prove
-from updates.flows.prune import prune
+from updates.flows.prune import prune, sweep
 from updates.models import Recommender, ServingReport
 from updates.samples.log import SampleLog
 
@@ -58,3 +58,9 @@ def prune_artifacts() -> None:
     now = timezone.now()
     ServingReport.objects.long_gone(now).delete()
     forget_deleted(now)
+
+
+@shared_task
+def sweep_artifacts() -> None:
+    """Delete files that dead workers left."""
+    sweep(timezone.now())
