@@ -26,6 +26,7 @@ DEFAULT_SPAN = timedelta(hours=24)
 SPARSITY_SERIES = (
     metrics.NON_ZERO_WEIGHTS,
     metrics.SEEN_FEATURES,
+    metrics.ADMITTED_FEATURES,
     metrics.DEPLOYED_BYTES,
     metrics.TINY_SHARE,
 )

@@ -13,6 +13,7 @@ from monitoring.age_bar import AgeBar
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.models import Point
 from monitoring.served import online_positions, with_sync
+from updates import joiners
 from updates.models import (
     Deployment,
     ModelVersion,
@@ -24,6 +25,7 @@ from updates.models import (
 from updates.models.policy import Strategy
 from updates.models.run import ACTIVE
 from updates.models.serving_report import SyncState
+from updates.samples.durable import LogUnavailable
 from updates.words import duration
 
 RECENT_RUNS = 6
@@ -47,6 +49,14 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "log_silent": not heads,
         "runs": recent_runs(recommender),
     }
+
+
+def joining(recommender: Recommender, now: datetime) -> dict[str, Any] | None:
+    """How impressions and feedback are joined; None where the joiner does not answer."""
+    try:
+        return joiners.report(recommender, now)
+    except LogUnavailable:
+        return None
 
 
 def open_deployment(recommender: Recommender) -> Deployment | None:
