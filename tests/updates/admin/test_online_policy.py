@@ -37,8 +37,8 @@ def test_intervals_change_under_a_session_that_goes_on(as_admin, policy, append,
 def test_other_options_of_the_learner_end_the_session_for_another(
     as_admin,
     policy,
-    append,
-    valkey,  # noqa: F811
+    append,  # noqa: F811
+    valkey,
 ):
     append(policy.recommender, 200)
     news = policy.recommender
