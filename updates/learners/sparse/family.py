@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK
+from updates.learners.negative_sampling import NEGATIVE_SAMPLING
 from updates.learners.options import Option, OptionError, resolve
 from updates.learners.sparse.algorithm import Algorithm
 from updates.learners.sparse.fobos import FOBOS, FOBOS_PER_COORDINATE
@@ -28,6 +29,8 @@ FORMS: tuple[Algorithm, ...] = (
 )
 OPTIONS_OF = {form.name: form.options for form in FORMS}
 ALGORITHM = Option("algorithm", FTRL.name, "How weights are learned.", choices=tuple(OPTIONS_OF))
+# What all of them may be told of how their samples are made.
+OF_SAMPLES = (DELAYED_FEEDBACK, NEGATIVE_SAMPLING)
 # Settings that between them need every form.
 VARIANTS: tuple[dict[str, Any], ...] = tuple(
     {"algorithm": form.name, **({"rate": form.rate} if form is not FTRL else {})} for form in FORMS
@@ -50,13 +53,13 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
     for option in given.keys() & _owners().keys() - own:
         owners = ", ".join(_owners()[option])
         raise OptionError(option, f"left out with {name}: it is of {owners}", given[option])
-    return resolve((ALGORITHM, *OPTIONS_OF[name], DELAYED_FEEDBACK), given)
+    return resolve((ALGORITHM, *OPTIONS_OF[name], *OF_SAMPLES), given)
 
 
 def listed() -> tuple[Option, ...]:
     """The options of all algorithms, each once, saying whose they are and with what defaults."""
     own = (_listed(owners) for owners in _owners().values())
-    return (ALGORITHM, *own, DELAYED_FEEDBACK)
+    return (ALGORITHM, *own, *OF_SAMPLES)
 
 
 def _owners() -> dict[str, dict[str, Option]]:
