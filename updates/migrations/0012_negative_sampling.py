@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0010_delayed_feedback'),
+        ('updates', '0011_followed_at'),
     ]
 
     operations = [
