@@ -14,12 +14,16 @@ GLOBAL, PER_COORDINATE = "global", "per_coordinate"
 WEIGHTS = ("weights",)  # what is deployed by an algorithm whose weights rest until they are touched
 
 
+NO_OFFSETS = np.empty(0)
+
+
 class Rows(NamedTuple):
     """Rows of sparse features, as kernels read them.
 
     indptr : (n + 1,) int64; row i has the keys ``keys[indptr[i]:indptr[i + 1]]``, each once.
     keys : (nnz,) uint64, never 0; values : (nnz,) float64, never 0; labels : (n,) float64, 0 or 1;
-    weights : (n,) float64, multipliers of the gradient of the loss.
+    weights : (n,) float64, multipliers of the gradient of the loss. offsets : (n,) float64 added
+    to the margins, what another part of the model says of the rows; empty where there is none.
     """
 
     indptr: np.ndarray
@@ -27,6 +31,7 @@ class Rows(NamedTuple):
     values: np.ndarray
     labels: np.ndarray
     weights: np.ndarray
+    offsets: np.ndarray = NO_OFFSETS
 
 
 @dataclass(frozen=True)
