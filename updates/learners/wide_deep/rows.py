@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,17 +54,16 @@ class Pending:
     def __init__(self, fields: int, numbers: int) -> None:
         self._rows = 0
         self._fields = fields
-        empty = DeepRows(fields, np.zeros(1, np.int64), np.empty(0, np.uint64), _none(numbers))
-        self._parts: Sequence[tuple[DeepRows, np.ndarray]] = ((empty, np.empty(0, np.float32)),)
+        none = np.empty((0, numbers), np.float32)
+        empty = DeepRows(fields, np.zeros(1, np.int64), np.empty(0, np.uint64), none)
+        self._parts: tuple[tuple[DeepRows, np.ndarray], ...] = ((empty, np.empty(0, np.float32)),)
 
     def __len__(self) -> int:
         return self._rows
 
     def copy(self) -> Pending:
         """One that goes its own way from here; rows are shared."""
-        pending = Pending(self._fields, 0)
-        pending._rows, pending._parts = self._rows, self._parts
-        return pending
+        return copy(self)
 
     def add(self, rows: DeepRows, slopes: np.ndarray) -> None:
         """Rows with (n,) slopes: the derivative of each row's loss by the logit."""
@@ -96,7 +96,3 @@ class Pending:
         """Replace the rows by those of ``to_arrays``."""
         rows = DeepRows(self._fields, arrays["indptr"], arrays["keys"], arrays["numbers"])
         self._rows, self._parts = len(rows), ((rows, arrays["slopes"]),)
-
-
-def _none(numbers: int) -> np.ndarray:
-    return np.empty((0, numbers), np.float32)
