@@ -15,6 +15,7 @@ NAMES = (
     "full_update",
     "http_append",
     "score",
+    "wide_deep",
     "startup",
     "gate",
 )

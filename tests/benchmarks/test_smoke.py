@@ -16,6 +16,7 @@ TINY = {
     "full_update": {"samples": 2_000, "trees": 2, "repetitions": 1, "holdout": 100},
     "http_append": {"requests": {10: 8}, "repetitions": 1},
     "score": {"samples": 500, "requests": 5},
+    "wide_deep": {"sizes": (600, 1_000), "repetitions": 1, "requests": 5},
     "startup": {"starts": ("first",)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }

@@ -154,27 +154,27 @@ class WideDeep(Learner):
 
     def _learn_chunk(self, encoded: Encoded, seen: Coverage) -> np.ndarray:
         deep = DeepRows.of(encoded, self._fields)
-        predictions = np.empty(len(deep))
+        predictions, new = np.empty(len(deep)), [np.empty(0, np.int64)]
         start = 0
         while start < len(deep):
             stop = min(len(deep), start + self.settings["mini_batch"] - len(self._pending))
             part = deep.slice(start, stop)
             offsets = self._offsets(part, seen, self.coverage)
-            predictions[start:stop] = self._learn_wide(encoded, start, stop, offsets)
+            if WIDE in self._trained:
+                found, inserted = self.wide.learn(encoded, start, stop, offsets)
+                new.append(inserted)
+            else:
+                rows = rows_of(encoded, start, stop, offsets)
+                found = joint_probabilities(self.wide.model, rows)
+            predictions[start:stop] = found
             if self._trained != {WIDE}:
-                errors = predictions[start:stop] - encoded.labels[start:stop]
+                errors = found - encoded.labels[start:stop]
                 self._pending.add(part, errors * encoded.weights[start:stop])
             if len(self._pending) == self.settings["mini_batch"]:
                 self._learn_deep()
             start = stop
+        self.wide.name(encoded, np.concatenate(new))
         return predictions
-
-    def _learn_wide(
-        self, encoded: Encoded, start: int, stop: int, offsets: np.ndarray
-    ) -> np.ndarray:
-        if WIDE in self._trained:
-            return self.wide.learn(encoded, start, stop, offsets)
-        return joint_probabilities(self.wide.model, rows_of(encoded, start, stop, offsets))
 
     def _learn_deep(self) -> None:
         """Learn the rows that waited."""

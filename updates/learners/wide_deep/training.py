@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from updates.learners.wide_deep.upper import Upper, layers
+from updates.learners.wide_deep.upper import Upper, layers, length
 
 Step = Callable[..., tuple[Any, Any, Any]]
 
@@ -27,10 +27,8 @@ def step(
     """
     if not upper_learns:
         return np.asarray(_gradients(upper.sizes)(upper.weights, inputs, slopes))
-    optimiser = _optimiser(rate)
-    structure = jax.tree.structure(jax.eval_shape(optimiser.init, upper.weights))
-    leaves = upper.optimiser or jax.tree.leaves(optimiser.init(jnp.asarray(upper.weights)))
-    state = jax.tree.unflatten(structure, leaves)
+    structure, first = _state(upper.sizes, rate)
+    state = jax.tree.unflatten(structure, upper.optimiser or first)
     weights, state, gradients = _step(upper.sizes, rate)(upper.weights, state, inputs, slopes)
     upper.weights = np.asarray(weights)
     upper.optimiser = tuple(np.asarray(leaf) for leaf in jax.tree.leaves(state))
@@ -47,13 +45,15 @@ def forward(sizes: tuple[int, ...], weights: jax.Array, inputs: jax.Array) -> ja
 
 
 @cache
-def _optimiser(rate: float) -> optax.GradientTransformation:
-    return optax.adam(rate)
+def _state(sizes: tuple[int, ...], rate: float) -> tuple[Any, tuple[np.ndarray, ...]]:
+    """Structure of the optimiser's state, and its first leaves."""
+    leaves, structure = jax.tree.flatten(optax.adam(rate).init(jnp.zeros(length(sizes))))
+    return structure, tuple(np.asarray(leaf) for leaf in leaves)
 
 
 @cache
 def _step(sizes: tuple[int, ...], rate: float) -> Step:
-    optimiser = _optimiser(rate)
+    optimiser = optax.adam(rate)
 
     def run(
         weights: jax.Array, state: optax.OptState, inputs: jax.Array, slopes: jax.Array

@@ -77,6 +77,11 @@ def layers(sizes: tuple[int, ...]) -> list[tuple[int, int, int]]:
     return found
 
 
+def length(sizes: tuple[int, ...]) -> int:
+    """Number of weights."""
+    return sum((ins + 1) * outs for ins, outs in pairwise(sizes))
+
+
 def _names(layer: int) -> tuple[str, str]:
     return f"kernel_{layer}", f"bias_{layer}"
 
