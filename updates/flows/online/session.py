@@ -72,9 +72,11 @@ class Session:
             recommender=run.recommender, strategy=Strategy.ONLINE
         )
         self.log = SampleLog(self.recommender)
-        [self.fence] = run.fences.values()
+        # The sum grows by their number from one holder of all components to the next, and by more
+        # where somebody held one of them in between.
+        self.fence = sum(run.fences.values())
         self.standing = position.stand(
-            self.recommender, sent_by=self.fence - 1, keep=self.policy.holdout_samples
+            self.recommender, sent_by=self.fence - len(run.fences), keep=self.policy.holdout_samples
         )
         self.standing.fence = self.fence
         self._based_on(self.standing.base)

@@ -30,7 +30,7 @@ def step(
     structure, first = _state(upper.sizes, rate)
     state = jax.tree.unflatten(structure, upper.optimiser or first)
     weights, state, gradients = _step(upper.sizes, rate)(upper.weights, state, inputs, slopes)
-    upper.weights = np.asarray(weights)
+    upper.weights = np.array(weights)  # a copy: JAX's own is read-only, for which kernels differ
     upper.optimiser = tuple(np.asarray(leaf) for leaf in jax.tree.leaves(state))
     return np.asarray(gradients)
 
