@@ -11,13 +11,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring import metrics, series
-from monitoring.fleet import fleet_freshness, log_heads
+from monitoring.fleet import fleet_freshness, live_facts, log_heads
 from monitoring.marks import CADENCE, PROMOTION, ROLLBACK, marks
+from monitoring.served import served_facts
 from updates.api.serializers.base import Strict
 from updates.api.serializers.recommenders import Freshness
 from updates.api.serializers.shapes import Sparsity
 from updates.api.views.base import OfRecommender, query
-from updates.models import Recommender
+from updates.models import Recommender, ServingReport, UpdatePolicy
+from updates.models.serving_report import SyncState
 
 DEFAULT_SPAN = timedelta(hours=24)
 SPARSITY_SERIES = (
@@ -35,6 +37,21 @@ class Serving(serializers.Serializer):
     wanted = serializers.IntegerField(source="wanted.number")
     served = serializers.IntegerField(source="served.number", default=None, allow_null=True)
     error = serializers.CharField(allow_blank=True)
+    sync = serializers.ChoiceField(
+        SyncState.choices, help_text="Whether it follows online learning."
+    )
+    synced_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it last had everything that had been sent to serving."
+    )
+    offset = serializers.IntegerField(
+        allow_null=True, help_text="Last offset that the weights it serves have learned."
+    )
+    sequence = serializers.IntegerField(
+        allow_null=True, help_text="Number of the newest delta applied; null where none was."
+    )
+    gaps_healed = serializers.IntegerField(
+        help_text="How often it missed deltas and caught up from a checkpoint."
+    )
     reported_at = serializers.DateTimeField()
 
 
@@ -44,7 +61,10 @@ class FreshnessNow(Freshness):
     at = serializers.DateTimeField()
     live_version = serializers.IntegerField(allow_null=True)
     watermark = serializers.DateTimeField(
-        allow_null=True, help_text="Event time up to which the live version has learned."
+        allow_null=True, help_text="Event time up to which what is served has learned."
+    )
+    served_offset = serializers.IntegerField(
+        allow_null=True, help_text="Last offset that what is served has learned."
     )
     last_offset = serializers.IntegerField(allow_null=True)
     newest_event_time = serializers.DateTimeField(allow_null=True)
@@ -67,7 +87,10 @@ SpanQuery = type(
 
 
 class MetricQuery(SpanQuery):
-    """Which series; ``label`` names the policy where a metric is kept by policy."""
+    """Which series; ``label`` names the policy where a metric is kept by policy.
+
+    The series is the policy's, whatever it was called when the points were recorded.
+    """
 
     name = serializers.ChoiceField(choices=list(metrics.METRICS))
     label = serializers.CharField(required=False, default="", allow_blank=True, max_length=60)
@@ -121,14 +144,17 @@ class FreshnessView(OfRecommender):
         heads = log_heads([recommender])
         fresh = fleet_freshness([recommender], now, heads)[recommender.pk]
         head, live = heads.get(recommender.pk), recommender.live_version
+        served = served_facts([recommender], now).get(recommender.pk) or live_facts(live)
+        reports = recommender.serving_reports.select_related("wanted", "served")
         facts = {
             "at": now,
             "live_version": live and live.number,
-            "watermark": live and live.watermark,
+            "watermark": served and served.watermark,
+            "served_offset": served and served.next_offset - 1,
             "last_offset": head and head.last_offset,
             "newest_event_time": head and head.newest_event_time,
             "newest_arrived_at": head and head.newest_arrived_at,
-            "serving": recommender.serving_reports.select_related("wanted", "served"),
+            "serving": [_with_sync(report, now) for report in reports],
         }
         return Response(FreshnessNow(fresh.to_json() | facts).data)
 
@@ -166,6 +192,11 @@ class SparsityView(OfRecommender):
         return Response(SparsityAnswer(answer).data)
 
 
+def _with_sync(report: ServingReport, now: datetime) -> ServingReport:
+    report.sync = report.sync_state(now)
+    return report
+
+
 def _span(wanted: dict[str, Any]) -> tuple[datetime, datetime]:
     end = wanted.setdefault("to", timezone.now())
     start = wanted.setdefault("from", end - DEFAULT_SPAN)
@@ -176,8 +207,15 @@ def _span(wanted: dict[str, Any]) -> tuple[datetime, datetime]:
 
 def _points(recommender: Recommender, name: str, wanted: dict[str, Any]) -> list[tuple[int, float]]:
     start, end = _span(wanted)
-    label = wanted.get("label", "")
-    return series.read(recommender, name, start, end, points=wanted["points"], label=label)
+    policy = _policy(recommender, wanted.get("label", ""))
+    return series.read(recommender, name, start, end, points=wanted["points"], policy=policy)
+
+
+def _policy(recommender: Recommender, name: str) -> UpdatePolicy | None:
+    found = recommender.policies.filter(name=name).first() if name else None
+    if name and found is None:
+        raise serializers.ValidationError({"label": f"There is no policy “{name}”."})
+    return found
 
 
 ONE = "recommenders/<slug:slug>"

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitoring import metrics
 from monitoring.metrics import Metric, metric
+from updates.cadence import Trigger
+from updates.models import UpdatePolicy
+from updates.models.policy import Strategy
+
+# Without fires there is no time between them.
+_NEVER_FIRE = (Trigger.MANUAL, Trigger.CONTINUOUS)
 
 
 @dataclass(frozen=True)
@@ -13,6 +20,7 @@ class Chart:
     """One chart.
 
     series : (measurement, name in the legend) of each line, all in one unit.
+    policy : name of the policy whose measurements it draws, "" for the recommender's.
     judged_by : which reference lines it has: "objective", "one", "zero" or "".
     empty : what to say when there is no point in the range: why, and what brings one.
     """
@@ -22,6 +30,7 @@ class Chart:
     series: tuple[tuple[str, str], ...]
     empty: str
     judged_by: str = ""
+    policy: str = ""
 
     @property
     def metrics(self) -> list[Metric]:
@@ -42,6 +51,11 @@ class Chart:
     def labels(self) -> str:
         """Names in the legend, separated by bars."""
         return "|".join(label for _, label in self.series)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether its points come as seldom as it happens, not every ten seconds."""
+        return self.holds or bool(self.policy)
 
     @property
     def holds(self) -> bool:
@@ -85,3 +99,38 @@ CHARTS = (
         "No backlog was measured in this range.",
     ),
 )
+
+ONLINE_CHARTS = (
+    Chart(
+        "learning-lag",
+        "Learning lag",
+        (
+            (metrics.LEARNING_LAG_P50_MS, "median"),
+            (metrics.LEARNING_LAG_P95_MS, "95 %"),
+            (metrics.LEARNING_LAG_P99_MS, "99 %"),
+        ),
+        "Nothing was learned online and served in this range: that takes samples, an online "
+        "session, and requests for scores.",
+    ),
+)
+
+
+def charts_of(policies: Iterable[UpdatePolicy]) -> list[Chart]:
+    """The charts of a recommender with these policies: more for one that learns online, one more
+    for each that fires."""
+    policies = list(policies)
+    online = ONLINE_CHARTS if any(p.strategy == Strategy.ONLINE for p in policies) else ()
+    cadences = (_cadence_chart(p) for p in policies if p.trigger not in _NEVER_FIRE)
+    return [*CHARTS, *online, *cadences]
+
+
+def _cadence_chart(policy: UpdatePolicy) -> Chart:
+    achieved = (metrics.ACHIEVED_CADENCE_SECONDS, "achieved")
+    declared = (metrics.DECLARED_CADENCE_SECONDS, "declared")
+    return Chart(
+        f"cadence-{policy.pk}",
+        f"Cadence of {policy.name}",
+        (achieved, declared) if policy.cadence.timed else (achieved,),
+        "No fire in this range followed an earlier one: a cadence lies between two fires.",
+        policy=policy.name,
+    )

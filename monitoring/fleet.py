@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db.models import prefetch_related_objects
 
 from monitoring.freshness import Freshness, LiveFacts, LogFacts, freshness
+from monitoring.served import served_facts
 from updates.models import ModelVersion, Recommender
 from updates.samples.log import Head, LogUnavailable, SampleLog
 
@@ -31,19 +32,26 @@ def fleet_freshness(
     now: datetime,
     heads: Mapping[int, Head] | None = None,
 ) -> dict[int, Freshness]:
-    """Freshness at ``now`` by recommender pk: at most one query and one round trip to the log.
+    """Freshness at ``now`` by recommender pk, at a constant number of queries and round trips.
 
-    ``heads`` spares the round trip where the caller has them already. Where the log does not
-    answer, lag and backlog are None and the state goes by the age alone.
+    Of what is served: the live version, or what online learning has made of it since. ``heads``
+    spares a round trip where the caller has them already. Where the log does not answer, lag and
+    backlog are None and the state goes by the age alone.
     """
     heads = log_heads(recommenders) if heads is None else heads
     prefetch_related_objects(list(recommenders), "live_version")
-    return {r.pk: _one(r, heads.get(r.pk), now) for r in recommenders}
+    served = served_facts(recommenders, now) if recommenders else {}
+    return {
+        r.pk: _one(r, served.get(r.pk) or live_facts(r.live_version), heads.get(r.pk), now)
+        for r in recommenders
+    }
 
 
-def _one(recommender: Recommender, head: Head | None, now: datetime) -> Freshness:
+def _one(
+    recommender: Recommender, served: LiveFacts | None, head: Head | None, now: datetime
+) -> Freshness:
     return freshness(
-        _live_facts(recommender.live_version),
+        served,
         LogFacts(head.last_offset, head.newest_event_time) if head else None,
         objective_seconds=recommender.freshness_objective_seconds,
         grace_seconds=recommender.grace_seconds,
@@ -51,5 +59,6 @@ def _one(recommender: Recommender, head: Head | None, now: datetime) -> Freshnes
     )
 
 
-def _live_facts(version: ModelVersion | None) -> LiveFacts | None:
+def live_facts(version: ModelVersion | None) -> LiveFacts | None:
+    """What the version has learned."""
     return LiveFacts(version.watermark, version.next_offset) if version else None

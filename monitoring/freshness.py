@@ -1,6 +1,6 @@
-"""How fresh a live model is: a value computed from facts and the clock. Imports no Django.
+"""How fresh a served model is: a value computed from facts and the clock. Imports no Django.
 
-The facts are stored (the live version's watermark and next offset, the log's head); the state is
+The facts are stored (what is served, its watermark and next offset; the log's head); the state is
 never stored, so that it is right at any time that it is asked for.
 """
 
@@ -27,7 +27,7 @@ class FreshnessState(enum.StrEnum):
 
 @dataclass(frozen=True)
 class LiveFacts:
-    """The live version: event time up to which it has learned, first offset not yet learned."""
+    """What is served: event time up to which it has learned, first offset not yet learned."""
 
     watermark: datetime | None
     next_offset: int
@@ -47,7 +47,7 @@ class Freshness:
 
     age_seconds : now − watermark, at least 0. None: nothing is live, or it has learned nothing.
     lag_seconds : newest event time in the log − watermark, at least 0; 0 when nothing waits.
-    backlog_samples : samples in the log that the live version has not learned (all of them when
+    backlog_samples : samples in the log that what is served has not learned (all of them when
         nothing is live). None, as is lag_seconds, when the log cannot be read.
     objective_seconds, grace_seconds : what the age is judged by.
     """

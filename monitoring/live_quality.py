@@ -54,7 +54,7 @@ def judge(recommender: Recommender, last_offset: int, now: datetime) -> Quality 
         return None
     labels, predictions, weights = np.array(window).T
     measured = quality(labels, predictions, weights)
-    series.record(recommender, _values(measured), now)
+    series.record(recommender, quality_values(measured), now)
     return measured
 
 
@@ -74,7 +74,8 @@ def _is_full(window: list[tuple[float, float, float]]) -> bool:
     return enough or len(window) >= LONG_WINDOW
 
 
-def _values(measured: Quality) -> dict[str, float | None]:
+def quality_values(measured: Quality) -> dict[str, float | None]:
+    """As kept in series."""
     return {
         metrics.NE: measured.ne,
         metrics.LOG_LOSS: measured.log_loss,

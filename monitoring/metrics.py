@@ -20,6 +20,9 @@ DEPLOYED_BYTES = "deployed_bytes"
 TINY_SHARE = "tiny_share"
 OPTIMALITY_GAP = "optimality_gap"
 RUN_CPU_SECONDS = "run_cpu_seconds"
+LEARNING_LAG_P50_MS = "learning_lag_p50_ms"
+LEARNING_LAG_P95_MS = "learning_lag_p95_ms"
+LEARNING_LAG_P99_MS = "learning_lag_p99_ms"
 DECLARED_CADENCE_SECONDS = "declared_cadence_seconds"
 ACHIEVED_CADENCE_SECONDS = "achieved_cadence_seconds"
 
@@ -33,7 +36,7 @@ class UnknownMetric(ValueError):
 
 @dataclass(frozen=True)
 class Metric:
-    """One kind of series; those of a policy are kept under its name as label.
+    """One kind of series; some are kept by policy.
 
     unit : of its values; "" for a ratio without one.
     holds : its value stays true until the next point (what is deployed does, what is measured on
@@ -46,7 +49,11 @@ class Metric:
     holds: bool = False
 
 
-_ON_ARRIVAL = "of the live version on newly arrived samples, before any version learned them"
+_ON_ARRIVAL = "of what is served on newly arrived samples, before it learned them"
+_LEARNING_LAG = (
+    "of the time from a sample's arrival until scores have learned from it, over the samples "
+    "learned online and the processes that serve them."
+)
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -54,18 +61,18 @@ METRICS: dict[str, Metric] = {
         Metric(
             AGE_SECONDS,
             "s",
-            "Now − watermark of the live version, the event time up to which it has learned.",
+            "Now − watermark of what is served, the event time up to which it has learned.",
         ),
         Metric(
             LAG_SECONDS,
             "s",
-            "Newest event time in the sample log − watermark of the live version; 0 when no "
+            "Newest event time in the sample log − watermark of what is served; 0 when no "
             "sample waits.",
         ),
         Metric(
             BACKLOG_SAMPLES,
             "samples",
-            "Samples in the log that the live version has not learned yet.",
+            "Samples in the log that what is served has not learned yet.",
         ),
         Metric(
             NE,
@@ -119,6 +126,9 @@ METRICS: dict[str, Metric] = {
             "NE of the live model, updated in small steps − NE of a fresh full model, on the same "
             "newest samples, each predicted before it was learned.",
         ),
+        Metric(LEARNING_LAG_P50_MS, "ms", f"Median {_LEARNING_LAG}"),
+        Metric(LEARNING_LAG_P95_MS, "ms", f"95th percentile {_LEARNING_LAG}"),
+        Metric(LEARNING_LAG_P99_MS, "ms", f"99th percentile {_LEARNING_LAG}"),
         Metric(
             RUN_CPU_SECONDS,
             "s",
@@ -127,7 +137,8 @@ METRICS: dict[str, Metric] = {
         Metric(
             DECLARED_CADENCE_SECONDS,
             "s",
-            "Time between two fires of a policy, by its cadence.",
+            "Time from a fire of a policy to the next, by its cadence.",
+            holds=True,
         ),
         Metric(
             ACHIEVED_CADENCE_SECONDS,

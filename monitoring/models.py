@@ -1,8 +1,9 @@
 """What is measured over time."""
 
 from django.db import models
+from django.db.models import Q
 
-from updates.models import Recommender
+from updates.models import Recommender, UpdatePolicy
 
 
 class Series(models.Model):
@@ -10,20 +11,30 @@ class Series(models.Model):
 
     recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE, related_name="series")
     name = models.CharField(max_length=60)
-    label = models.CharField(
-        max_length=60, blank=True, help_text="Which policy, for measurements kept by policy."
+    policy = models.ForeignKey(
+        UpdatePolicy,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="series",
+        help_text="Of which policy, for measurements kept by policy.",
     )
 
     class Meta:
         verbose_name_plural = "series"
         constraints = [
             models.UniqueConstraint(
-                fields=["recommender", "name", "label"], name="one_series_a_measurement"
+                fields=["recommender", "name"],
+                condition=Q(policy=None),
+                name="one_series_a_measurement",
+            ),
+            models.UniqueConstraint(
+                fields=["policy", "name"], name="one_series_a_measurement_of_a_policy"
             ),
         ]
 
     def __str__(self) -> str:
-        return "/".join(filter(None, [str(self.recommender_id), self.name, self.label]))
+        policy = f" of policy {self.policy_id}" if self.policy_id else ""
+        return f"{self.recommender_id}/{self.name}{policy}"
 
 
 class Point(models.Model):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ from monitoring import metrics
 from monitoring.age_bar import AgeBar
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.models import Point
+from monitoring.served import online_positions
 from updates.models import (
     Deployment,
     ModelVersion,
@@ -20,10 +23,10 @@ from updates.models import (
     UpdateRun,
 )
 from updates.models.run import ACTIVE
+from updates.models.serving_report import SyncState
+from updates.words import duration
 
 RECENT_RUNS = 6
-# A process that reported less than this ago is running; an older report is of one that has ended.
-REPORT_COUNTS = timedelta(seconds=60)
 # So long a process may take to load what has just been deployed, before it is said to lag.
 SWAP_TAKES = timedelta(seconds=5)
 
@@ -40,6 +43,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "head": heads.get(recommender.pk),
         "deployment": deployment,
         "alerts": serving_alerts(recommender, deployment, now),
+        "sync": sync(recommender, now),
         "log_silent": not heads,
         "runs": recent_runs(recommender),
     }
@@ -65,14 +69,18 @@ def serving_alerts(
     recommender: Recommender, deployment: Deployment | None, now: datetime
 ) -> list[str]:
     """A sentence for each running process that serves something else than the live version."""
-    reports = ServingReport.objects.filter(
-        recommender=recommender, reported_at__gte=now - REPORT_COUNTS
-    ).select_related("wanted", "served")
+    reports = _running(recommender, now).select_related("served")
     settled = deployment is not None and deployment.started_at <= now - SWAP_TAKES
     sentences = []
     for report in reports.order_by("process"):
         serves = f"version {report.served.number}" if report.served else "nothing"
-        if report.error:
+        if report.out_of_sync:
+            failing = duration((now - report.synced_at).total_seconds())
+            sentences.append(
+                f"Process {report.process}: sync failing for {failing}. It serves what was learned "
+                f"up to offset {report.offset:,}. {report.error}".rstrip()
+            )
+        elif report.error:
             sentences.append(f"Process {report.process} serves {serves}. {report.error}")
         elif settled and report.served_id != recommender.live_version_id:
             sentences.append(
@@ -82,23 +90,52 @@ def serving_alerts(
     return sentences
 
 
+@dataclass(frozen=True)
+class Sync:
+    """How serving keeps up with online learning: offset sent, processes that have it or do not."""
+
+    offset: int
+    synced: int
+    failing: int
+
+    @property
+    def state(self) -> str:
+        """Worst first; "none" where no process serves."""
+        if self.failing:
+            return SyncState.FAILING
+        return SyncState.SYNCED if self.synced else SyncState.NONE
+
+
+def sync(recommender: Recommender, now: datetime) -> Sync | None:
+    """None where nothing is learned online."""
+    sent = online_positions([recommender]).get(recommender.pk)
+    if sent is None:
+        return None
+    states = Counter(report.sync_state(now) for report in _running(recommender, now))
+    return Sync(sent.offset, states[SyncState.SYNCED], states[SyncState.FAILING])
+
+
+def _running(recommender: Recommender, now: datetime) -> QuerySet[ServingReport]:
+    return ServingReport.objects.running(now).filter(recommender=recommender)
+
+
 def policies(recommender: Recommender) -> list[dict[str, Any]]:
     """Each policy with its declared and achieved cadence, newest measurement of each."""
-    achieved = _newest_by_label(recommender, metrics.ACHIEVED_CADENCE_SECONDS)
-    declared = _newest_by_label(recommender, metrics.DECLARED_CADENCE_SECONDS)
+    achieved = _newest_by_policy(recommender, metrics.ACHIEVED_CADENCE_SECONDS)
+    declared = _newest_by_policy(recommender, metrics.DECLARED_CADENCE_SECONDS)
     return [
         {
             "policy": policy,
-            "achieved": achieved.get(policy.name),
-            "declared": declared.get(policy.name),
+            "achieved": achieved.get(policy.pk),
+            "declared": declared.get(policy.pk),
         }
         for policy in UpdatePolicy.objects.filter(recommender=recommender)
     ]
 
 
-def _newest_by_label(recommender: Recommender, name: str) -> dict[str, float]:
+def _newest_by_policy(recommender: Recommender, name: str) -> dict[int, float]:
     points = Point.objects.filter(series__recommender=recommender, series__name=name)
-    return dict(points.order_by("t").values_list("series__label", "value"))
+    return dict(points.order_by("t").values_list("series__policy", "value"))
 
 
 def versions(recommender: Recommender) -> QuerySet[ModelVersion]:

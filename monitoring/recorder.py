@@ -8,12 +8,15 @@ from datetime import datetime
 from functools import wraps
 from typing import Any
 
+import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from monitoring import metrics, series
+from monitoring import learning_lag, metrics, series
+from monitoring.live_quality import quality_values
 from updates import signals
-from updates.models import Deployment, ModelVersion, UpdatePolicy, UpdateRun
+from updates.metrics import Quality
+from updates.models import Deployment, ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 
 logger = logging.getLogger(__name__)
@@ -22,6 +25,8 @@ logger = logging.getLogger(__name__)
 def connect() -> None:
     """Listen to the signals of ``updates``; connecting again changes nothing."""
     signals.policy_fired.connect(on_policy_fired, dispatch_uid="monitoring.policy_fired")
+    signals.learned.connect(on_learned, dispatch_uid="monitoring.learned")
+    signals.synced.connect(on_synced, dispatch_uid="monitoring.synced")
     signals.evaluated.connect(on_evaluated, dispatch_uid="monitoring.evaluated")
     signals.promoted.connect(on_deployed, dispatch_uid="monitoring.promoted")
     signals.rolled_back.connect(on_deployed, dispatch_uid="monitoring.rolled_back")
@@ -52,7 +57,7 @@ def on_policy_fired(
         metrics.DECLARED_CADENCE_SECONDS: _declared_seconds(policy, due_at),
         metrics.ACHIEVED_CADENCE_SECONDS: _achieved_seconds(policy, run),
     }
-    series.record(policy.recommender, values, fired_at, label=policy.name)
+    series.record(policy.recommender, values, fired_at, policy)
 
 
 @harmless
@@ -62,6 +67,24 @@ def on_evaluated(run: UpdateRun, evaluation: Any, **kwargs: Any) -> None:
     gap = evaluation.to_json()["ne_gain"] if run.strategy == Strategy.FULL else None
     values = {metrics.RUN_CPU_SECONDS: run.cpu_seconds, metrics.OPTIMALITY_GAP: gap}
     series.record(run.recommender, values, timezone.now())
+
+
+@harmless
+def on_learned(run: UpdateRun, quality: Quality, **kwargs: Any) -> None:
+    """How well an online session predicted what it then learned."""
+    series.record(run.recommender, quality_values(quality), timezone.now())
+
+
+@harmless
+def on_synced(
+    recommender: Recommender,
+    lags_ms: np.ndarray,
+    counts: np.ndarray,
+    at: datetime,
+    **kwargs: Any,
+) -> None:
+    """How long samples took to be served by this process."""
+    learning_lag.count(recommender.pk, lags_ms, counts, at)
 
 
 @harmless

@@ -16,7 +16,10 @@ from tsdownsample import LTTBDownsampler
 
 from monitoring.metrics import metric
 from monitoring.models import Point, Series
-from updates.models import Recommender
+from updates.models import Recommender, UpdatePolicy
+
+# Of a series: its recommender, its name, and its policy where it is kept by policy.
+Key = tuple[int, str, int | None]
 
 GRID_SECONDS = 10
 MOST_POINTS = 1000
@@ -30,23 +33,29 @@ class Measurement:
     name: str
     value: float | None
     at: datetime
-    label: str = ""
+    policy_id: int | None = None
 
     @property
-    def key(self) -> tuple[int, str, str]:
+    def key(self) -> Key:
         """Which series it belongs to."""
-        return (self.recommender_id, self.name, self.label)
+        return (self.recommender_id, self.name, self.policy_id)
 
 
 def record(
-    recommender: Recommender, values: Mapping[str, float | None], at: datetime, label: str = ""
+    recommender: Recommender,
+    values: Mapping[str, float | None],
+    at: datetime,
+    policy: UpdatePolicy | None = None,
 ) -> None:
     """Store the values under their names at that time; raises UnknownMetric.
+
+    policy : whose they are, for measurements kept by policy; they stay its own when it is renamed.
 
     Times are cut to the 10-second grid. Recording a cell again replaces its value, so that a
     repeated call changes nothing. Values that are None, infinite or NaN are left out.
     """
-    record_all(Measurement(recommender.pk, name, v, at, label) for name, v in values.items())
+    of = policy and policy.pk
+    record_all(Measurement(recommender.pk, name, v, at, of) for name, v in values.items())
 
 
 def record_all(measurements: Iterable[Measurement]) -> None:
@@ -71,7 +80,7 @@ def read(
     end: datetime,
     *,
     points: int = MOST_POINTS,
-    label: str = "",
+    policy: UpdatePolicy | None = None,
 ) -> list[tuple[int, float]]:
     """Points (milliseconds since 1970 in UTC, value) from start to end inclusive, oldest first.
 
@@ -85,7 +94,7 @@ def read(
     stored = Point.objects.filter(
         series__recommender=recommender,
         series__name=name,
-        series__label=label,
+        series__policy=policy,
         resolution=GRID_SECONDS,
     )
     first, last = math.ceil(start.timestamp()), math.floor(end.timestamp())
@@ -118,11 +127,11 @@ def _cell(at: datetime) -> int:
     return math.floor(at.timestamp()) // GRID_SECONDS * GRID_SECONDS
 
 
-def _series_ids(keys: set[tuple[int, str, str]]) -> dict[tuple[int, str, str], int]:
+def _series_ids(keys: set[Key]) -> dict[Key, int]:
     for name in {name for _, name, _ in keys}:
         metric(name)
     known = _known(keys)
-    missing = [Series(recommender_id=r, name=n, label=la) for r, n, la in keys - known.keys()]
+    missing = [Series(recommender_id=r, name=n, policy_id=p) for r, n, p in keys - known.keys()]
     if missing:
         # Another process may create the same ones: the constraint keeps one, both then read it.
         Series.objects.bulk_create(missing, ignore_conflicts=True)
@@ -130,8 +139,8 @@ def _series_ids(keys: set[tuple[int, str, str]]) -> dict[tuple[int, str, str], i
     return known
 
 
-def _known(keys: set[tuple[int, str, str]]) -> dict[tuple[int, str, str], int]:
+def _known(keys: set[Key]) -> dict[Key, int]:
     rows = Series.objects.filter(
         recommender__in={r for r, _, _ in keys}, name__in={n for _, n, _ in keys}
     )
-    return {(s.recommender_id, s.name, s.label): s.pk for s in rows}
+    return {(s.recommender_id, s.name, s.policy_id): s.pk for s in rows}

@@ -6,27 +6,39 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from monitoring import metrics
+from monitoring import learning_lag, metrics
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.freshness import Freshness
 from monitoring.live_quality import judge
 from monitoring.models import LiveScoring
 from monitoring.series import Measurement, record_all
+from monitoring.served import online_positions
 from updates.artifacts import CorruptArtifact
 from updates.models import Recommender
-from updates.samples.log import Head
+from updates.samples.log import Head, LogUnavailable
 
 logger = logging.getLogger(__name__)
 
 
 @shared_task
 def observe() -> None:
-    """Record the freshness of all recommenders, and judge live versions on what arrived."""
+    """Record freshness and learning lag of all recommenders; judge live versions on arrivals."""
     now = timezone.now()
     recommenders = list(Recommender.objects.select_related("live_version"))
     heads = log_heads(recommenders)
     _record_freshness(fleet_freshness(recommenders, now, heads), now)
-    _judge_all(recommenders, heads, now)
+    _record_learning_lag(recommenders, now)
+    # Online sessions judge what they learn themselves, before they learn it.
+    online = online_positions(recommenders)
+    _judge_all([r for r in recommenders if r.pk not in online], heads, now)
+
+
+def _record_learning_lag(recommenders: list[Recommender], now: datetime) -> None:
+    known = {recommender.pk for recommender in recommenders}
+    try:
+        record_all(m for m in learning_lag.measured(now) if m.recommender_id in known)
+    except LogUnavailable as error:
+        logger.warning("learning lag is not recorded: %s", error)
 
 
 def _record_freshness(fleet: dict[int, Freshness], now: datetime) -> None:

@@ -7,10 +7,11 @@ class UpdatesConfig(AppConfig):
 
     def ready(self) -> None:
         from updates import joiners
+        from updates.flows.online import position
         from updates.models import Recommender
         from updates.samples import log
 
-        for module in (log, joiners):
+        for module in (log, joiners, position):
             post_delete.connect(
                 module.delete_with_recommender, sender=Recommender, dispatch_uid=module.__name__
             )

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from updates import scheduling
 from updates.flows.execute import execute
+from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
 from updates.flows.prove import prove
 from updates.flows.prune import prune
@@ -50,6 +51,7 @@ def archive_logs() -> None:
 
 @shared_task
 def prune_artifacts() -> None:
-    """Delete files of old versions."""
+    """Delete files of old versions, and what deleted recommenders left in Valkey."""
     for recommender in Recommender.objects.all():
         prune(recommender)
+    forget_deleted(timezone.now())

@@ -20,6 +20,8 @@ from updates.flows.pause import pause, resume
 from updates.flows.roll_back import lift_hold
 from updates.flows.trigger import trigger
 from updates.models import UpdatePolicy
+from updates.samples.log import LogUnavailable
+from updates.words import sentence
 
 
 @require_safe
@@ -42,6 +44,8 @@ def cadence(request: HttpRequest, slug: str, name: str) -> HttpResponse:
             receipt = change_cadence(found, form.cadence(), by=request.user)
         except CadenceError as error:
             form.add_error(error.field, str(error))
+        except LogUnavailable as error:
+            form.add_error(None, sentence(str(error)))
         else:
             return _rows(request, _find(slug, name), receipt=receipt)
     return _rows(request, found, form=form)
@@ -60,8 +64,9 @@ def pause_policy(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 @needs(OPERATOR)
 def resume_policy(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """It fires again."""
-    resume(_find(slug, name), by=request.user)
-    messages.success(request, f"Policy {name} fires again from its next time on.")
+    with told(request):
+        resume(_find(slug, name), by=request.user)
+        messages.success(request, f"Policy {name} fires again from its next time on.")
     return redirect("recommender", slug)
 
 
@@ -69,8 +74,9 @@ def resume_policy(request: HttpRequest, slug: str, name: str) -> HttpResponse:
 @needs(OPERATOR)
 def lift(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """Lift the hold that a roll-back put on it."""
-    lift_hold(_find(slug, name), by=request.user)
-    messages.success(request, f"The hold on policy {name} is lifted.")
+    with told(request):
+        lift_hold(_find(slug, name), by=request.user)
+        messages.success(request, f"The hold on policy {name} is lifted.")
     return redirect("recommender", slug)
 
 

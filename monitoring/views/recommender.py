@@ -25,9 +25,10 @@ ROWS = 12
 def recommender(request: HttpRequest, slug: str) -> HttpResponse:
     """The page."""
     found = _find(slug)
+    policies = recommender_page.policies(found)
     context = recommender_page.headline(found, timezone.now()) | {
-        "charts": charts.CHARTS,
-        "policies": recommender_page.policies(found),
+        "charts": charts.charts_of(row["policy"] for row in policies),
+        "policies": policies,
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
         "deployments": _page_of(request, recommender_page.deployments(found), "deployments"),
         "trigger_form": TriggerForm(auto_id="trigger-%s"),

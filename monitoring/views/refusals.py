@@ -20,7 +20,14 @@ from updates.models.version import IllegalVersionMove
 from updates.samples.durable import LogUnavailable
 from updates.words import sentence
 
-REFUSALS = (TriggerError, RollBackError, CorruptArtifact, IllegalRunMove, IllegalVersionMove)
+REFUSALS = (
+    TriggerError,
+    RollBackError,
+    CorruptArtifact,
+    IllegalRunMove,
+    IllegalVersionMove,
+    LogUnavailable,
+)
 PROOF_REFUSALS = (ProofUnderWay, NotProvable, CorruptArtifact, LogUnavailable)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import told
 from recadmin.roles import OPERATOR, VIEWER
 from updates.flows.cancel import cancel
+from updates.flows.online.outlook import outlook
 from updates.models import UpdateRun
 
 
@@ -25,6 +27,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "run": found,
         "recommender": found.recommender,
         "transitions": found.transitions.select_related("by"),
+        "online": outlook(found, timezone.now()),
     }
     template = "monitoring/_run.html" if request.htmx else "monitoring/run.html"
     return page(request, template, context)

@@ -12,6 +12,7 @@ NAMES = (
     "learn",
     "table_size",
     "checkpoint_pause",
+    "leaves",
     "full_update",
     "http_append",
     "score",

@@ -1,5 +1,6 @@
 """The page of one recommender: what it says, and to whom it gives controls."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -42,6 +43,19 @@ def test_every_chart_has_its_definition_and_a_sentence_for_no_points(as_viewer, 
     for chart in CHARTS:
         assert chart.empty in words
         assert all(metric.definition in words for metric in chart.metrics)
+
+
+def test_each_policy_that_fires_has_a_chart_of_its_cadence(as_viewer, news, make_policy):
+    make_policy(news)
+    make_policy(news, "by-samples", trigger="samples", every_samples=10)
+    make_policy(news, "by-hand", trigger="manual")
+    page = as_viewer.get(PAGE).content.decode()
+    figures = dict(re.findall(r'<figure [^>]*data-names="([^"]*)"[^>]*data-policy="([^"]*)"', page))
+    assert figures == {
+        "achieved_cadence_seconds declared_cadence_seconds": "hourly",
+        "achieved_cadence_seconds": "by-samples",
+    }
+    assert "No fire in this range followed an earlier one" in page
 
 
 def test_versions_show_their_quality_against_the_reference(as_viewer, live, append, update):

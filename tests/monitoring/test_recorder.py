@@ -11,9 +11,9 @@ from updates import scheduling, signals
 from updates.models import UpdatePolicy
 
 
-def newest(recommender, name, label=""):
+def newest(recommender, name):
     now = timezone.now() + timedelta(seconds=1)
-    points = series.read(recommender, name, now - timedelta(hours=1), now, label=label)
+    points = series.read(recommender, name, now - timedelta(hours=1), now)
     return points[-1][1] if points else None
 
 
@@ -47,7 +47,7 @@ def test_fires_record_declared_and_achieved_cadence(recommender, make_policy, up
     earlier = recommender.runs.get()
     scheduling.tick(first + timedelta(seconds=60))
     later = recommender.runs.exclude(pk=earlier.pk).get()
-    points = Point.objects.filter(series__label="often")
+    points = Point.objects.filter(series__policy=policy)
     values = dict(points.order_by("t").values_list("series__name", "value"))
     assert values["declared_cadence_seconds"] == 60
     achieved = (later.queued_at - earlier.queued_at).total_seconds()

@@ -4,6 +4,7 @@ import math
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -58,19 +59,40 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(news):
         read(news, "freshness")
 
 
-def test_series_of_recommenders_and_policies_are_apart(news, make_recommender):
+def test_series_of_recommenders_and_policies_are_apart(news, make_recommender, make_policy):
     other = make_recommender(slug="other")
+    hourly, daily, others = make_policy(news), make_policy(news, "daily"), make_policy(other)
     name = "achieved_cadence_seconds"
     record_all(
         [
-            Measurement(news.pk, name, 1.0, NOW, "hourly"),
-            Measurement(news.pk, name, 2.0, NOW, "daily"),
-            Measurement(other.pk, name, 3.0, NOW, "hourly"),
+            Measurement(news.pk, name, 1.0, NOW, hourly.pk),
+            Measurement(news.pk, name, 2.0, NOW, daily.pk),
+            Measurement(other.pk, name, 3.0, NOW, others.pk),
         ]
     )
-    assert read(news, name, label="hourly") == [(NOW_MS, 1.0)]
-    assert read(news, name, label="daily") == [(NOW_MS, 2.0)]
+    assert read(news, name, policy=hourly) == [(NOW_MS, 1.0)]
+    assert read(news, name, policy=daily) == [(NOW_MS, 2.0)]
     assert read(news, name) == []
+
+
+def test_a_policy_keeps_its_series_when_it_is_renamed_and_takes_them_with_it(news, make_policy):
+    policy = make_policy(news)
+    record(news, {"achieved_cadence_seconds": 1.0}, NOW - timedelta(minutes=1), policy)
+    policy.name = "each-hour"
+    policy.save(update_fields=["name"])
+    record(news, {"achieved_cadence_seconds": 2.0}, NOW, policy)
+    found = read(news, "achieved_cadence_seconds", policy=policy)
+    assert [value for _, value in found] == [1.0, 2.0]
+    policy.delete()
+    assert not Series.objects.exists() and not Point.objects.exists()
+
+
+def test_a_series_of_a_measurement_is_there_once(news, make_policy):
+    policy = make_policy(news)
+    for of in (None, policy.pk):
+        Series.objects.create(recommender=news, name="ne", policy_id=of)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Series.objects.create(recommender=news, name="ne", policy_id=of)
 
 
 def test_only_the_range_asked_for_is_read_both_ends_included(news):

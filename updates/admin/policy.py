@@ -153,18 +153,21 @@ class UpdatePolicyAdmin(Operable, AuditedAdmin):
     @admin.action(description="Resume: fires again from its next time on", permissions=["operate"])
     def resume(self, request: HttpRequest, queryset: QuerySet) -> None:
         for policy in queryset:
-            resume(policy, by=request.user)
-            held = f" once its hold is lifted ({policy.hold_reason})" if policy.hold_reason else ""
-            self.message_user(request, f"{policy} fires again{held}.")
+            with told(request):
+                resume(policy, by=request.user)
+                hold = policy.hold_reason
+                held = f" once its hold is lifted ({hold})" if hold else ""
+                self.message_user(request, f"{policy} fires again{held}.")
 
     @admin.action(description="Lift the hold of a roll-back", permissions=["operate"])
     def lift_hold(self, request: HttpRequest, queryset: QuerySet) -> None:
         for policy in queryset:
-            if policy.hold_reason:
+            if not policy.hold_reason:
+                self.message_user(request, f"{policy} was not held.", messages.WARNING)
+                continue
+            with told(request):
                 lift_hold(policy, by=request.user)
                 self.message_user(request, f"The hold on {policy} is lifted.")
-            else:
-                self.message_user(request, f"{policy} was not held.", messages.WARNING)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
         """Its receipts go with it, though they are history and can't be deleted alone."""

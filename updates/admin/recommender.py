@@ -126,11 +126,12 @@ class RecommenderAdmin(Operable, AuditedAdmin):
     @admin.action(description="Resume: its policies fire again", permissions=["operate"])
     def resume(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
         for recommender in queryset:
-            resumed = [policy.name for policy in resume_all(recommender, by=request.user)]
-            names = ", ".join(resumed) or "no policy was paused with it or held"
-            off = recommender.policies.filter(enabled=False).values_list("name", flat=True)
-            rest = f" Still off, as paused by themselves: {', '.join(off)}." if off else ""
-            self.message_user(request, f"{recommender.slug} is resumed: {names}.{rest}")
+            with told(request):
+                resumed = [policy.name for policy in resume_all(recommender, by=request.user)]
+                names = ", ".join(resumed) or "no policy was paused with it or held"
+                off = recommender.policies.filter(enabled=False).values_list("name", flat=True)
+                rest = f" Still off, as paused by themselves: {', '.join(off)}." if off else ""
+                self.message_user(request, f"{recommender.slug} is resumed: {names}.{rest}")
         return _back(request, queryset)
 
     @admin.action(description="Roll back …", permissions=["operate"])

@@ -9,14 +9,17 @@ from django.utils.html import format_html
 
 from updates.admin.shown import link
 from updates.flows.trigger import TriggerError, WriterBusy
+from updates.samples.log import LogUnavailable
 
 
 @contextmanager
 def told(request: HttpRequest) -> Iterator[None]:
-    """Within it the refusal to start an update becomes a message; nothing was changed."""
+    """Within it a flow's refusal becomes a message; nothing was changed."""
     try:
         yield
     except WriterBusy as busy:
         messages.warning(request, format_html("{} See {}.", busy, link(busy.run)))
     except TriggerError as refusal:
         messages.error(request, str(refusal))
+    except LogUnavailable:
+        messages.error(request, "The sample log does not answer: nothing was changed.")

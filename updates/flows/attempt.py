@@ -39,7 +39,7 @@ class Attempt:
         self.fences = fences
         self.number = number
         self._progress: tuple[str, int, int | None] = ("starting", 0, None)
-        self._noted = self._progress
+        self._noted, self._noted_at = self._progress, time.monotonic()
         self._stopped = ""
         self._finished = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{run.pk}", daemon=True)
@@ -88,7 +88,7 @@ class Attempt:
         self._cpu = self._clock() - self._cpu_before + self._cpu_elsewhere
 
     def _beat(self) -> None:
-        renewed = noted = time.monotonic()
+        renewed = self._noted_at
         try:
             while not self._finished.wait(LOOK_SECONDS) and not self._stopped:
                 now = time.monotonic()
@@ -96,11 +96,10 @@ class Attempt:
                     if now - renewed >= RENEW_SECONDS:
                         with transaction.atomic():
                             ComponentLease.renew(self.run, self.fences, timezone.now())
-                            self._note()
-                        renewed = noted = now
-                    elif now - noted >= NOTE_SECONDS and self._progress != self._noted:
-                        self._note()
-                        noted = now
+                            self._note(now)
+                        renewed = now
+                    elif now - self._noted_at >= NOTE_SECONDS and self._progress != self._noted:
+                        self._note(now)
                     elif not self.run.is_of(self.number):
                         self._stopped = TAKEN_AWAY
                 except LeaseLost as lost:
@@ -111,9 +110,12 @@ class Attempt:
         finally:
             connection.close()
 
-    def _note(self) -> None:
-        self._noted = self._progress
-        if not self.run.note(self.number, **self._state()):
+    def _note(self, now: float) -> None:
+        before, since = self._noted, self._noted_at
+        self._noted, self._noted_at = self._progress, now
+        (phase, done, _), (earlier, from_, _) = self._noted, before
+        pace = max(0.0, done - from_) / (now - since) if phase == earlier else None
+        if not self.run.note(self.number, progress_per_second=pace, **self._state()):
             self._stopped = TAKEN_AWAY
         signals.progress.send(UpdateRun, run=self.run)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 
-from updates.models import ModelVersion, Recommender, UpdateRun
+from updates.models import Checkpoint, ModelVersion, Recommender, UpdateRun
 from updates.models.run import ACTIVE
 from updates.store import artifacts
 
@@ -28,7 +28,10 @@ def delete_recommender(recommender: Recommender) -> None:
         recommender = Recommender.objects.select_for_update().get(pk=recommender.pk)
         if run := recommender.runs.filter(state__in=ACTIVE).first():
             raise StillUpdating(run)
-        digests = set(recommender.versions.values_list("digest", flat=True))
+        digests = {
+            *recommender.versions.values_list("digest", flat=True),
+            *Checkpoint.objects.filter(recommender=recommender).values_list("digest", flat=True),
+        }
         _delete_rows(recommender)
         recommender.delete()
         transaction.on_commit(lambda: _delete_files(digests))
@@ -43,6 +46,10 @@ def _delete_rows(recommender: Recommender) -> None:
 
 def _delete_files(digests: Iterable[str]) -> None:
     # Equal learning gives equal digests: another recommender may hold the same artifact.
-    shared = set(ModelVersion.objects.filter(digest__in=digests).values_list("digest", flat=True))
+    shared = {
+        digest
+        for model in (ModelVersion, Checkpoint)
+        for digest in model.objects.filter(digest__in=digests).values_list("digest", flat=True)
+    }
     for digest in set(digests) - shared:
         artifacts().delete(digest)

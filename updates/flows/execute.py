@@ -16,6 +16,7 @@ from updates.flows import beside as full_beside
 from updates.flows.attempt import Attempt, Stopped
 from updates.flows.evaluate import evaluate
 from updates.flows.online import session
+from updates.flows.online.position import CannotGoOn
 from updates.flows.publish import publish
 from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.lease import LeaseLost
@@ -68,6 +69,8 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
             logger.info("run %s stopped: %s", run.pk, lost)
         except (Refused, NothingToLearn) as refusal:
             _end(attempt, RunState.REJECTED, str(refusal))
+        except CannotGoOn as reason:
+            _end(attempt, RunState.FAILED, str(reason))
         except Exception as error:
             logger.exception("run %s failed", run.pk)
             _end(attempt, RunState.FAILED, f"{type(error).__name__}: {error}")

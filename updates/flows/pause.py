@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db import transaction
 
+from updates.flows.begin_schedule import FIELDS as SCHEDULE
+from updates.flows.begin_schedule import begin_schedule
 from updates.flows.roll_back import lift_hold
 from updates.models import Recommender, UpdatePolicy
 
@@ -21,13 +23,16 @@ def pause(policy: UpdatePolicy, *, by: Any = None, why: str = PAUSED) -> None:
 
 
 def resume(policy: UpdatePolicy, *, by: Any = None) -> None:
-    """It fires again from its next time on; what it missed is not made up for."""
+    """It fires again from its next time on; what it missed is not made up for.
+
+    Raises LogUnavailable as ``begin_schedule`` does.
+    """
     with transaction.atomic():
         policy = UpdatePolicy.objects.select_for_update().get(pk=policy.pk)
         if policy.enabled:
             return
         policy.enabled = True
-        policy.reschedule()
+        begin_schedule(policy)
         _save(policy, by, RESUMED)
 
 
@@ -43,7 +48,7 @@ def pause_all(recommender: Recommender, *, by: Any = None) -> list[UpdatePolicy]
 def resume_all(recommender: Recommender, *, by: Any = None) -> list[UpdatePolicy]:
     """Resume what ``pause_all`` paused, and lift holds; returns the policies concerned.
 
-    A policy that somebody had paused by itself stays so.
+    A policy that somebody had paused by itself stays so. Raises LogUnavailable as ``resume`` does.
     """
     concerned = []
     with transaction.atomic():
@@ -66,4 +71,4 @@ def _paused_with_all(policy: UpdatePolicy) -> bool:
 def _save(policy: UpdatePolicy, by: Any, why: str) -> None:
     policy._history_user = by
     policy._change_reason = why
-    policy.save(update_fields=["enabled", "next_due_at"])
+    policy.save(update_fields=["enabled", *SCHEDULE])

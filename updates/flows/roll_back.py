@@ -5,6 +5,8 @@ from typing import Any
 from django.db import transaction
 
 from updates import signals
+from updates.flows.begin_schedule import FIELDS as SCHEDULE
+from updates.flows.begin_schedule import begin_schedule
 from updates.flows.cancel import cancel
 from updates.flows.deploy import deploy
 from updates.models import Deployment, ModelVersion, Recommender, UpdatePolicy
@@ -58,9 +60,12 @@ def roll_back(
 
 
 def lift_hold(policy: UpdatePolicy, *, by: Any = None) -> None:
-    """Let a held policy fire again from its next time on; what it missed is not made up for."""
+    """Let a held policy fire again from its next time on; what it missed is not made up for.
+
+    Raises LogUnavailable as ``begin_schedule`` does.
+    """
     policy.hold_reason = ""
     policy._change_reason = "hold lifted"
     policy._history_user = by
-    policy.reschedule()
-    policy.save(update_fields=["hold_reason", "next_due_at"])
+    begin_schedule(policy)
+    policy.save(update_fields=["hold_reason", *SCHEDULE])

@@ -11,6 +11,7 @@ from simple_history.models import HistoricalRecords
 
 from updates.learners import registry
 from updates.learners.base import Learner
+from updates.learners.delayed_feedback import DELAYED_FEEDBACK
 from updates.learners.options import OptionError
 from updates.samples.schema import SampleSchema, SchemaError
 
@@ -70,8 +71,9 @@ class Recommender(models.Model):
         max_length=40,
         choices=DelayedFeedback,
         default=DelayedFeedback.WAIT,
-        help_text="How impressions become samples though their labels come late; for fake "
-        "negatives, learner_options must name the same.",
+        help_text="How impressions become samples though their labels come late; fake negatives "
+        "take a learner that corrects them. After a change run a full update over samples made "
+        "since.",
     )
     join_window_seconds = models.PositiveIntegerField(
         default=600,
@@ -124,7 +126,18 @@ class Recommender(models.Model):
 
     def new_learner(self) -> Learner:
         """An untrained learner with this recommender's schema and options."""
-        return self.learner_class(self.sample_schema, self.learner_options)
+        return self.learner_class(self.sample_schema, self._options)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """Those given, and how samples are made where the learner has to know."""
+        if not self._learner_corrects_fake_negatives:
+            return self.learner_options
+        return {DELAYED_FEEDBACK.name: str(self.delayed_feedback), **self.learner_options}
+
+    @property
+    def _learner_corrects_fake_negatives(self) -> bool:
+        return DELAYED_FEEDBACK.name in {option.name for option in self.learner_class.options}
 
     @property
     def stream_key(self) -> str:
@@ -150,9 +163,7 @@ class Recommender(models.Model):
             errors["learner"] = f"Must be one of {', '.join(registry.names())}."
         elif "schema" not in errors:
             try:
-                learner = self.learner_class(
-                    SampleSchema.from_json(self.schema), self.learner_options
-                )
+                learner = self.learner_class(SampleSchema.from_json(self.schema), self._options)
                 errors |= self._delayed_feedback_errors(learner)
             except (OptionError, TypeError) as error:
                 errors["learner_options"] = str(error)
@@ -161,14 +172,11 @@ class Recommender(models.Model):
 
     def _delayed_feedback_errors(self, learner: Learner) -> dict[str, str]:
         """The learner must take the samples for what the joiner makes them."""
-        expected = learner.settings.get("delayed_feedback")
-        if self.delayed_feedback == (expected or DelayedFeedback.WAIT):
-            return {}
-        if expected is None:
-            return {
-                "delayed_feedback": f"Must be wait: {self.learner} does not correct fake negatives."
-            }
-        return {
-            "delayed_feedback": f"Must be {expected}, as learner_options.delayed_feedback is: the "
-            "learner has to know how samples are made."
-        }
+        if not self._learner_corrects_fake_negatives:
+            if self.fake_negatives:
+                why = f"Must be wait: {self.learner} does not correct fake negatives."
+                return {"delayed_feedback": why}
+        elif learner.settings[DELAYED_FEEDBACK.name] != self.delayed_feedback:
+            why = f"delayed_feedback: must be left out, or {self.delayed_feedback} as there."
+            return {"learner_options": f"learner_options.{why}"}
+        return {}

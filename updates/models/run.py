@@ -85,6 +85,9 @@ class UpdateRun(models.Model):
     progress_phase = models.CharField(max_length=40, blank=True)
     progress_done = models.PositiveBigIntegerField(default=0)
     progress_total = models.PositiveBigIntegerField(null=True)
+    progress_per_second = models.FloatField(
+        null=True, help_text="Between the last two reports of one phase."
+    )
     base_version = models.ForeignKey(
         ModelVersion, null=True, on_delete=models.SET_NULL, related_name="+"
     )

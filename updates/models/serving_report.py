@@ -1,9 +1,34 @@
 """What each serving process serves, so that one that lags or refuses an artifact is seen."""
 
+from datetime import datetime, timedelta
+from typing import Self
+
 from django.db import models
 
 from updates.models.recommender import Recommender
 from updates.models.version import ModelVersion
+
+# A process that reported less than this ago is running; an older report is of one that has ended.
+REPORT_COUNTS = timedelta(seconds=60)
+# A running process sees once a second whether it has everything; longer than this is a failure.
+SYNC_MAY_TAKE = timedelta(seconds=5)
+
+
+class SyncState(models.TextChoices):
+    """Of a serving process with what online learning sends."""
+
+    SYNCED = "synced", "has everything that was sent to serving"
+    FAILING = "failing", "does not receive, or cannot apply, what is sent to serving"
+    GONE = "gone", "has not reported for a minute: it has ended"
+    NONE = "none", "follows no online learning"
+
+
+class ReportQuerySet(models.QuerySet):
+    """Reports of all processes there ever were."""
+
+    def running(self, now: datetime) -> Self:
+        """Of processes that run at that time."""
+        return self.filter(reported_at__gte=now - REPORT_COUNTS)
 
 
 class ServingReport(models.Model):
@@ -17,6 +42,9 @@ class ServingReport(models.Model):
     offset = models.PositiveBigIntegerField(
         null=True, help_text="Last offset that the served weights have learned."
     )
+    watermark = models.DateTimeField(
+        null=True, help_text="Newest event time that the served weights have learned."
+    )
     sequence = models.PositiveBigIntegerField(
         null=True, help_text="Number of the newest delta applied; empty where none was."
     )
@@ -28,6 +56,8 @@ class ServingReport(models.Model):
     )
     reported_at = models.DateTimeField()
 
+    objects = ReportQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -37,3 +67,16 @@ class ServingReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.process} serves {self.served}"
+
+    def sync_state(self, now: datetime) -> SyncState:
+        """Whether it follows what is sent to serving."""
+        if self.reported_at < now - REPORT_COUNTS:
+            return SyncState.GONE
+        if self.out_of_sync:
+            return SyncState.FAILING
+        return SyncState.SYNCED if self.synced_at else SyncState.NONE
+
+    @property
+    def out_of_sync(self) -> bool:
+        """Whether it had not had everything that was sent to serving for long when it reported."""
+        return self.synced_at is not None and self.reported_at - self.synced_at > SYNC_MAY_TAKE

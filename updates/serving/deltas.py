@@ -136,6 +136,14 @@ class DeltaStream:
             self.client.expire(self.key, ABANDONED_SECONDS)
 
 
+def forget(client: redis.Redis, key_prefix: str) -> None:
+    """Delete all lines of a recommender. Raises LogUnavailable."""
+    with unavailable_as_such():
+        client.unlink(f"{key_prefix}:online")
+        for key in client.scan_iter(f"{key_prefix}:deltas:*", count=1_000):
+            client.unlink(key)
+
+
 def await_deltas(
     client: redis.Redis, offsets: Mapping[str, int], wait_ms: int
 ) -> dict[str, list[Sent]]:

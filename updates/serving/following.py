@@ -56,6 +56,7 @@ class Following:
         return {
             "error": self.refusal or self.trouble,
             "offset": weights and weights.offset,
+            "watermark": weights and weights.watermark,
             "sequence": weights and weights.sequence,
             "gaps_healed": self.gaps_healed,
             "synced_at": self.synced_at,

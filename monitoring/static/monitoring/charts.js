@@ -21,9 +21,9 @@
     return [range === "all" ? Math.min(since, now - 60_000) : now - Number(range) * 1000, now];
   }
 
-  async function ask(name, from, to) {
+  async function ask(name, label, from, to) {
     const query = new URLSearchParams({
-      name, points: MOST_POINTS,
+      name, label, points: MOST_POINTS,
       from: new Date(from).toISOString(), to: new Date(to).toISOString(),
     });
     const response = await fetch(`${section.dataset.api}?${query}`, { headers: { Accept: "application/json" } });
@@ -52,7 +52,7 @@
     const [from, to] = span();
     const mine = ++asked;
     try {
-      const answers = await Promise.all(plots.map((plot) => Promise.all(plot.names.map((name) => ask(name, from, to)))));
+      const answers = await Promise.all(plots.map((plot) => Promise.all(plot.names.map((name) => ask(name, plot.policy, from, to)))));
       if (mine !== asked) return; // the reader has moved on meanwhile
       plots.forEach((plot, i) => plot.draw(answers[i], from, to));
       listMarks(answers[0][0].marks);

@@ -36,6 +36,7 @@ const format = (() => {
   function value(number, unit) {
     if (number === null || number === undefined) return NOTHING;
     if (unit === "s") return duration(number);
+    if (unit === "ms") return `${count.format(number)} ms`;
     if (unit === "" || unit === "nats") return number.toFixed(4);
     return count.format(number);
   }

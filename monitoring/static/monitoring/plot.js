@@ -2,7 +2,7 @@
 "use strict";
 const Plot = (() => {
   const KIND_COLOURS = { promotion: "--mark", rollback: "--bad", cadence: "--muted" };
-  const SERIES_COLOURS = ["--line-1", "--line-2"];
+  const SERIES_COLOURS = ["--line-1", "--line-2", "--line-3"];
   // Points are ten seconds apart: after more than this without one the line is broken.
   const GAP_MS = 65_000;
 
@@ -67,7 +67,7 @@ const Plot = (() => {
         suggestedMax: data.objective ? (Number(data.objective) + Number(data.grace)) * 1.1 : undefined,
         suggestedMin: data.ideal ? data.ideal - 0.2 * data.ideal : undefined,
         grace: unit === "" ? "10%" : 0,
-        ticks: { ...ticks, maxTicksLimit: 6, callback: (v, _, all) => (unit === "" ? v.toFixed(decimals(all)) : format.value(v, unit)) },
+        ticks: { ...ticks, maxTicksLimit: 6, precision: unit === "" ? undefined : 0, callback: (v, _, all) => (unit === "" ? v.toFixed(decimals(all)) : format.value(v, unit)) },
       },
     };
   }
@@ -82,6 +82,7 @@ const Plot = (() => {
       this.figure = figure;
       this.names = figure.dataset.names.split(" ");
       this.labels = figure.dataset.labels.split("|");
+      this.policy = figure.dataset.policy || "";
       this.answers = [];
       this.chart = new Chart(figure.querySelector("canvas"), {
         type: "line",
@@ -127,12 +128,13 @@ const Plot = (() => {
 
     dataset(answer, i, holds, span) {
       const data = answer.points.map(([x, y]) => ({ x, y }));
-      const everyTenSeconds = this.figure.dataset.unit !== "";
+      const everyTenSeconds = this.figure.dataset.unit !== "" && !("sparse" in this.figure.dataset);
+      const declared = this.labels[i] === "declared"; // what the other line is measured against
       return {
-        label: this.labels[i], data, borderColor: colour(SERIES_COLOURS[i]),
-        backgroundColor: colour(SERIES_COLOURS[i]), borderWidth: 1.75, tension: 0,
-        stepped: holds, pointRadius: data.length < 40 && !holds ? 2 : 0, pointHitRadius: 8,
-        spanGaps: holds || !everyTenSeconds ? true : Math.max(GAP_MS, (span / 1000) * 4),
+        label: this.labels[i], data, borderColor: colour(declared ? "--muted" : SERIES_COLOURS[i]),
+        backgroundColor: colour(declared ? "--muted" : SERIES_COLOURS[i]), borderWidth: 1.75, tension: 0,
+        borderDash: declared ? [6, 4] : [], stepped: holds || declared, pointRadius: data.length < 40 && !holds && !declared ? 2 : 0, pointHitRadius: 8,
+        spanGaps: !everyTenSeconds ? true : Math.max(GAP_MS, (span / 1000) * 4),
       };
     }
 

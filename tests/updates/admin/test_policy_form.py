@@ -45,7 +45,7 @@ def test_without_a_recommender_one_is_asked_for(as_admin):
     assert address("recommender_add") in page
 
 
-@pytest.mark.parametrize("learner", ["sparse_linear", "gbdt"])
+@pytest.mark.parametrize("learner", ["sparse_linear", "gbdt", "gbdt_lr"])
 def test_components_offered_are_exactly_those_of_the_learner(as_admin, make_recommender, learner):
     recommender = make_recommender(learner=learner)
     page = as_admin.get(address("updatepolicy_add", recommender=recommender.pk))
@@ -56,6 +56,15 @@ def test_components_offered_are_exactly_those_of_the_learner(as_admin, make_reco
 def test_a_component_of_another_learner_is_refused(as_admin, add_page):
     problems = errors(as_admin.post(add_page, policy_data(components=["trees"])))
     assert "trees is not one of the available choices" in problems["components"][0]
+
+
+@pytest.mark.parametrize("learner", ["gbdt", "gbdt_lr"])
+def test_a_learner_that_counts_its_samples_replays_none(as_admin, make_recommender, learner):
+    recommender = make_recommender(learner=learner)
+    page = address("updatepolicy_add", recommender=recommender.pk)
+    data = policy_data(recommender=recommender.pk, strategy="incremental", replay_fraction="0.5")
+    problems = errors(as_admin.post(page, data))
+    assert f"{learner} would count replayed samples twice" in problems["replay_fraction"][0]
 
 
 def test_chosen_components_are_stored(as_admin, add_page, recommender):

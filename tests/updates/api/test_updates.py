@@ -49,7 +49,13 @@ def test_a_run_under_way_says_how_far_it_is(as_viewer, run_in):
     run = run_in(RunState.RUNNING)
     run.note(run.attempt, progress_phase="learning", progress_done=30, progress_total=100)
     found = as_viewer.get(f"updates/{run.pk}").json()
-    assert found["progress"] == {"phase": "learning", "done": 30, "total": 100}
+    assert found["progress"] == {
+        "phase": "learning",
+        "done": 30,
+        "total": 100,
+        "per_second": None,
+    }
+    assert found["online"] is None
 
 
 @pytest.mark.parametrize("state", list(RunState))

@@ -1,9 +1,13 @@
 """What tests of online sessions share: policies, sessions that end when told, bytes to compare."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+
+from django.db import connection
 
 from updates.flows.execute import execute
 from updates.flows.trigger import trigger
@@ -39,6 +43,27 @@ def see_through(policy: UpdatePolicy, stopping: Callable[[], bool]) -> UpdateRun
     execute(run.pk, "test", stopping)
     run.refresh_from_db()
     return run
+
+
+@contextmanager
+def session(policy: UpdatePolicy) -> Iterator[tuple[UpdateRun, threading.Thread]]:
+    """One in a thread of its own, as a worker has it; told to stop when the block is left."""
+    policy.recommender.refresh_from_db()
+    run = trigger(policy.recommender, policy=policy)
+    stop = threading.Event()
+    thread = threading.Thread(target=_work, args=(run.pk, stop))
+    thread.start()
+    try:
+        yield run, thread
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not thread.is_alive()
+
+
+def _work(run_id: int, stop: threading.Event) -> None:
+    execute(run_id, "worker-1", stop.is_set)
+    connection.close()
 
 
 def sent_through(valkey, recommender: Recommender) -> int:

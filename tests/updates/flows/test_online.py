@@ -251,3 +251,29 @@ def test_what_this_process_still_holds_is_taken_up_without_loading(
     [again] = position.LEFT.values()
     assert again.learning.candidate.learner is predicted
     assert np.isfinite(predicted.intercept)
+
+
+def test_on_trees_the_lr_learns_online_and_serving_follows_it_to_the_bit(
+    make_recommender, transactional_db, append, update, learn, make_batch, valkey
+):
+    recommender = make_recommender(learner="gbdt_lr", slug="trees")
+    append(recommender, 1000)
+    live = update(recommender).result_version
+    append(recommender, 300)
+    learn(make_policy(recommender), 1300)
+
+    expected, online, served = (get("gbdt_lr")(recommender.sample_schema) for _ in range(3))
+    expected.load(artifacts().open(live.digest))
+    online.load(artifacts().open(Checkpoint.objects.get().digest))
+    served.load_serving(artifacts().open(live.digest))
+    stream = DeltaStream(valkey, recommender.stream_key, position.epoch_of(recommender))
+    for sent in stream.read(1000):
+        served.apply(sent.payload)
+    for batch in SampleLog(recommender).read(1001, 1301):
+        expected.learn(batch)
+
+    rows = make_batch(learnable_rows(50, 2000))
+    assert expected.trees > 0
+    assert online.space_id == expected.space_id
+    assert online.predict(rows).tolist() == expected.predict(rows).tolist()
+    assert served.predict(rows).tolist() == expected.predict(rows).tolist()

@@ -89,7 +89,7 @@ def test_a_window_of_event_time_is_proved_equal(recommender, update):
     assert proof.samples == 301
 
 
-@pytest.mark.parametrize("learner", ["sparse_linear", "gbdt"])
+@pytest.mark.parametrize("learner", ["sparse_linear", "gbdt", "gbdt_lr"])
 def test_an_incremental_update_with_replay_is_proved_equal(recommender, append, update, learner):
     recommender.learner, recommender.learner_options = learner, {}
     recommender.save(update_fields=["learner", "learner_options"])

@@ -138,3 +138,25 @@ def test_restored_rates_count_on_alike():
 def test_rates_of_another_schema_are_refused():
     with pytest.raises(ValueError, match="rates of 3 features are needed, got 4"):
         Rates(SMALL, SMOOTHING).restore(Rates(SCHEMA, SMOOTHING).to_arrays())
+
+
+def test_what_was_counted_since_brings_other_rates_to_where_these_are():
+    rates, others = Rates(SCHEMA, SMOOTHING), Rates(SCHEMA, SMOOTHING)
+    for each in (rates, others):
+        each.count(stream(500))
+    rates.track()
+    for seed in (1, 2):
+        rates.count(stream(20, seed=seed))
+        others.update(rates.touched())
+        assert np.array_equal(others.look_up(stream(100)), rates.look_up(stream(100)))
+    assert rates.touched()["sizes"].sum() == 0
+
+
+def test_a_copy_of_rates_goes_its_own_way():
+    rates = Rates(SCHEMA, SMOOTHING)
+    rates.count(stream(200))
+    copy, before = rates.copy(), rates.look_up(stream(50))
+    copy.count(stream(200, seed=1))
+    assert np.array_equal(rates.look_up(stream(50)), before)
+    rates.count(stream(200, seed=1))
+    assert np.array_equal(rates.look_up(stream(50)), copy.look_up(stream(50)))

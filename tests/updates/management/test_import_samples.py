@@ -100,7 +100,8 @@ def test_a_file_can_come_with_a_new_recommender(file):
         (["nobody", "{file}", "--create"], "--schema: .* needs a schema"),
         (["nobody", "{file}", "--create", "--schema", "{{"], "--schema: "),
         (["not a slug", "ml-100k", "--create"], "valid “slug”"),
-        (["news", "nothing.csv"], "no source 'nothing.csv'; there are ml-100k"),
+        (["news", "nothing.csv"], "no source 'nothing.csv'; there are ml-100k, open-bandit"),
+        (["news", "{file}", "--campaign", "men"], "has no campaign"),
         (["news", "{file}", "--speed", "2"], "--speed goes with --shift-to-now"),
         (["news", "{file}", "--shift-to-now", "--speed", "0"], "above 0, got 0"),
         (["news", "{file}", "--until", "2"], "from 0 to 1, got '2'"),
@@ -122,6 +123,17 @@ def test_ml_100k_comes_by_name():
     call_command("import_samples", "films", "ml-100k", "--create", "--until", "0.02")
     recommender = Recommender.objects.get(slug="films")
     assert SampleLog(recommender).head().last_offset == 2000
+
+
+def test_open_bandit_comes_by_name_each_campaign_and_policy_once(capsys):
+    chosen = ["--campaign", "men", "--behaviour-policy", "bts"]
+    for _ in range(2):
+        call_command("import_samples", "shop", "open-bandit", "--create", "--until=0.2", *chosen)
+    assert "0 samples added, 2000 were there from before" in capsys.readouterr().out
+    call_command("import_samples", "shop", "open-bandit", "--until=0.2", "--shift-to-now")
+    log = SampleLog(Recommender.objects.get(slug="shop"))
+    assert log.head().last_offset == 4000
+    assert timezone.now() - log.head().newest_event_time < timedelta(seconds=60)
 
 
 def test_progress_is_a_line_where_there_is_no_terminal(recommender, file, capsys, monkeypatch):

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from updates.api.serializers.base import Address, Strict
 from updates.api.serializers.shapes import Evaluation, Step
+from updates.flows.online.outlook import outlook
 from updates.models import Recommender, RunTransition, UpdateRun
 from updates.models.policy import LONGEST_WINDOW_SECONDS, Strategy
 from updates.models.run import RunState
@@ -17,6 +20,31 @@ class Progress(serializers.Serializer):
     phase = serializers.CharField(source="progress_phase")
     done = serializers.IntegerField(source="progress_done")
     total = serializers.IntegerField(source="progress_total", allow_null=True)
+    per_second = serializers.FloatField(
+        source="progress_per_second", allow_null=True, help_text="Lately, in this phase."
+    )
+
+
+class OnlineOutlook(serializers.Serializer):
+    """Where an online session at work stands, and what it does next."""
+
+    offset = serializers.IntegerField(help_text="Last offset learned.")
+    backlog_samples = serializers.IntegerField(
+        allow_null=True, help_text="Not learned yet; null if the log does not answer."
+    )
+    lag_seconds = serializers.FloatField(
+        allow_null=True, help_text="Newest sample's event time − that of the newest learned."
+    )
+    samples_per_second = serializers.FloatField(allow_null=True, help_text="Learned lately.")
+    checkpoint_offset = serializers.IntegerField(
+        allow_null=True, help_text="Last offset of the newest checkpoint."
+    )
+    next_checkpoint_seconds = serializers.FloatField(
+        allow_null=True, help_text="Null where the newest checkpoint has all that was learned."
+    )
+    next_version_seconds = serializers.FloatField(
+        allow_null=True, help_text="Null where nothing was learned since the live version."
+    )
 
 
 class Cost(serializers.Serializer):
@@ -96,10 +124,16 @@ class RunDetailSerializer(RunSerializer):
     """One execution of an update, with each of its moves."""
 
     transitions = TransitionSerializer(many=True, read_only=True)
+    online = serializers.SerializerMethodField(help_text="Of an online session that learns.")
 
     class Meta(RunSerializer.Meta):
-        fields = [*RunSerializer.Meta.fields, "transitions"]
+        fields = [*RunSerializer.Meta.fields, "transitions", "online"]
         read_only_fields = fields
+
+    @extend_schema_field(OnlineOutlook(allow_null=True))
+    def get_online(self, run: UpdateRun) -> dict[str, Any] | None:
+        stands = outlook(run, timezone.now())
+        return OnlineOutlook(stands).data if stands else None
 
 
 class RunQuery(Strict):

@@ -70,7 +70,7 @@ class PolicyDetail(Policies):
         return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(responses=ChangedPolicySerializer)
-    @refuses(409)
+    @refuses(409, 503)
     def patch(self, request: Request, slug: str, name: str) -> Response:
         """Change the fields given; operators trigger, cadence and enabled, admins all.
 
@@ -94,6 +94,7 @@ class PolicyDetail(Policies):
 
 class LiftHold(Policies):
     @extend_schema(request=None, responses=PolicySerializer)
+    @refuses(503)
     @idempotent
     def post(self, request: Request, slug: str, name: str) -> Response:
         """Let a policy fire again that a rollback holds."""

@@ -80,7 +80,7 @@ def write(run: UpdateRun, fences: dict[str, int], standing: Standing, candidate:
     Raises LeaseLost, with the former checkpoint still in place.
     """
     known = Checkpoint.objects.filter(recommender=run.recommender, epoch=standing.epoch).first()
-    if known is not None and known.next_offset == candidate.next_offset:
+    if known is not None and _is_of(known, standing, candidate):
         return 0
     artifact = artifacts().publish(candidate.learner.save, about(candidate))
     replaced = Checkpoint.write(
@@ -102,6 +102,16 @@ def write(run: UpdateRun, fences: dict[str, int], standing: Standing, candidate:
     if replaced and replaced != artifact.digest:
         drop(replaced)
     return known.next_offset - 1 if known else 0
+
+
+def _is_of(known: Checkpoint, standing: Standing, candidate: Candidate) -> bool:
+    learner, base = candidate.learner, standing.base
+    return (known.next_offset, known.base_id, known.learner_options, known.schema) == (
+        candidate.next_offset,
+        base.pk if base else None,
+        learner.settings,
+        learner.schema.to_json(),
+    )
 
 
 def drop(digest: str) -> None:

@@ -5,14 +5,31 @@ Whichever it is, the same samples have been learned in the same order, so that t
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from django.db import transaction
+from django.db.models import Q
+
+from recadmin.valkey import connection
 from updates.artifacts import CorruptArtifact
+from updates.learners.base import Learner
 from updates.models import Checkpoint, Deployment, ModelVersion, Recommender
+from updates.models.policy import Strategy
+from updates.samples.durable import LogUnavailable
+from updates.serving.deltas import Position, forget, positions
 from updates.store import artifacts
 from updates.strategies.base import Candidate
 from updates.strategies.online import OnlineLearning
+
+logger = logging.getLogger(__name__)
+
+
+class CannotGoOn(RuntimeError):
+    """What is live is of another kind of model than the recommender now asks for."""
 
 
 @dataclass
@@ -46,14 +63,47 @@ def leave(recommender: Recommender, standing: Standing) -> None:
         LEFT[recommender.pk] = standing
 
 
+def delete_with_recommender(instance: Recommender, **kwargs: Any) -> None:
+    """Receiver of post_delete: once a recommender is gone, so is what was sent to serving."""
+    prefix = instance.stream_key
+
+    def delete() -> None:
+        try:
+            forget(connection(), prefix)
+        except LogUnavailable as error:
+            logger.warning("deltas of %s stay in Valkey: %s", prefix, error)
+
+    transaction.on_commit(delete)
+
+
 def epoch_of(recommender: Recommender) -> int:
     """The line of online learning that is served now."""
     deployment = Deployment.objects.filter(recommender=recommender, ended_at=None).first()
     return deployment.epoch if deployment else 0
 
 
+def sent_to_serving(recommenders: Sequence[Recommender]) -> dict[int, Position]:
+    """How far online learning of what is live was sent to serving, by recommender pk, of those that
+    are learned online: one query, and one round trip to Valkey. Raises LogUnavailable."""
+    online = Q(recommender__policies__strategy=Strategy.ONLINE) | Q(
+        recommender__checkpoint__isnull=False
+    )
+    live = Deployment.objects.filter(online, recommender__in=recommenders, ended_at=None)
+    epochs = dict(live.order_by().values_list("recommender", "epoch").distinct())
+    learned = [recommender for recommender in recommenders if recommender.pk in epochs]
+    if not learned:
+        return {}
+    found = positions(connection(), [recommender.stream_key for recommender in learned])
+    return {
+        recommender.pk: sent
+        for recommender, sent in zip(learned, found, strict=True)
+        if sent is not None and sent.epoch == epochs[recommender.pk]
+    }
+
+
 def stand(recommender: Recommender, *, sent_by: int, keep: int) -> Standing:
-    """Where to go on from. Raises CorruptArtifact where not even the live version can be read.
+    """Where to go on from. Raises CorruptArtifact where not even the live version can be read, and
+    CannotGoOn where its state is not one of the recommender's learner as it is now.
 
     sent_by : fence of the session whose deltas were the last; what this process holds counts only
     if that was its own. keep : samples to keep for the gate.
@@ -73,13 +123,17 @@ def stand(recommender: Recommender, *, sent_by: int, keep: int) -> Standing:
 def _fits(
     left: Standing, epoch: int, live: ModelVersion | None, sent_by: int, recommender: Recommender
 ) -> bool:
-    learner = left.learning.candidate.learner
+    here = (left.epoch, left.base, left.fence) == (epoch, live, sent_by)
+    return here and is_as_configured(left.learning.candidate.learner, recommender)
+
+
+def is_as_configured(learner: Learner, recommender: Recommender) -> bool:
+    """Whether the recommender, as it is now, would have this learner, options and schema."""
     fresh = recommender.new_learner()
-    return (
-        (left.epoch, left.base, left.fence) == (epoch, live, sent_by)
-        and learner.name == fresh.name
-        and learner.settings == fresh.settings
-        and learner.schema == fresh.schema
+    return (learner.name, learner.settings, learner.schema) == (
+        fresh.name,
+        fresh.settings,
+        fresh.schema,
     )
 
 
@@ -112,11 +166,24 @@ def _from_version(recommender: Recommender, live: ModelVersion | None) -> Candid
     learner = recommender.new_learner()
     if live is None:
         return Candidate(learner)
-    learner.load(artifacts().open(live.digest))
+    folder = artifacts().open(live.digest)
+    if live.learner != learner.name:
+        raise CannotGoOn(_other_kind(live, f"learner {live.learner}", learner.name))
+    try:
+        learner.load(folder)
+    except KeyError as error:
+        raise CannotGoOn(_other_kind(live, "other options", str(error.args[0]))) from error
     return Candidate(
         learner,
         next_offset=live.next_offset,
         watermark=live.watermark,
         base_digest=live.digest,
         ranges=list(live.learned_ranges),
+    )
+
+
+def _other_kind(live: ModelVersion, its: str, ours: str) -> str:
+    return (
+        f"Version {live.number}, which is live, is of {its}; online learning cannot go on from it "
+        f"({ours}). Run a full update first."
     )

@@ -24,7 +24,7 @@ from updates.flows.attempt import Attempt
 from updates.flows.evaluate import evaluate_judged
 from updates.flows.online import checkpoints, position
 from updates.flows.publish import publish
-from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
+from updates.models import ComponentLease, ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 from updates.models.run import RunState
 from updates.models.version import VersionState
@@ -119,8 +119,12 @@ class Session:
                 time.sleep(RETRY_SECONDS)
 
     def _begin_sending(self) -> None:
+        client, prefix = self.stream.client, self.recommender.stream_key
+        [sent] = positions(client, [prefix])
+        if sent and sent.epoch < self.standing.epoch:
+            DeltaStream(client, prefix, sent.epoch).abandon()
         self.stream.begin(self.fence)
-        [sent] = positions(self.stream.client, [self.recommender.stream_key])
+        [sent] = positions(client, [prefix])
         # What an earlier session had sent beyond its last checkpoint is learned again first: the
         # same samples give the same weights, and nobody is sent back.
         self._sent_before = sent.offset if sent and sent.epoch == self.standing.epoch else 0
@@ -183,9 +187,11 @@ class Session:
         checkpoints.write(self.run, self.attempt.fences, self.standing, candidate)
 
     def _report(self) -> None:
-        signals.learned.send(
-            UpdateRun, run=self.run, quality=self.standing.learning.take_window().quality()
-        )
+        """Tell how good the predictions were, once there are enough of them to tell."""
+        learning = self.standing.learning
+        if (quality := learning.window.quality()).judgeable:
+            learning.take_window()
+            signals.learned.send(UpdateRun, run=self.run, quality=quality)
 
     def _version_is_due(self) -> bool:
         return time.monotonic() - self._began >= self.policy.version_every_minutes * 60
@@ -201,9 +207,10 @@ class Session:
             return RunState.QUEUED, f"makes way for run {waiting.pk}; queued again"
         if self.policy.pk is not None and not self._policy_wants_more():
             return RunState.CANCELLED, "its policy was paused, is held or was deleted"
-        self.recommender.refresh_from_db()
-        if self.recommender.new_learner().settings != self._learner_settings:
-            return RunState.QUEUED, "the options of the learner have changed; queued again"
+        # Ours is as it was when the session began, and so is the schema that the log is read with.
+        present = Recommender.objects.get(pk=self.recommender.pk)
+        if not position.is_as_configured(self.standing.learning.candidate.learner, present):
+            return RunState.QUEUED, "what the recommender learns with has changed; queued again"
         return None
 
     def _policy_wants_more(self) -> bool:
@@ -213,10 +220,6 @@ class Session:
         except UpdatePolicy.DoesNotExist:
             return False
         return self.policy.active
-
-    @property
-    def _learner_settings(self) -> dict[str, object]:
-        return self.standing.learning.candidate.learner.settings
 
     def _make_way(self, state: RunState, why: str) -> None:
         self._checkpoint_now()

@@ -44,7 +44,6 @@ from updates.samples.schema import LABEL, WEIGHT, SampleSchema
 
 LR_FILE, SPACE_FILE = "lr.safetensors", "space.json"
 ROWS = 1 << 14  # between two calls of progress: some 0.1 s
-DEFAULTS = {"alpha": 0.02, "l1": 0.0}
 
 
 class GBDTLR(Learner):
@@ -54,9 +53,11 @@ class GBDTLR(Learner):
     with ``raw_features`` the features as they are. ``fit`` renews both. ``learn`` goes on counting
     the rates and learns the LR, row by row; the trees stay. Each row's rates are those before it,
     in ``fit`` as in ``learn``, so that the LR never sees a rate that gives its label away. Why the
-    rates go on counting, and why trees are not weighed by their own values: docs/gbdt-lr.md.
+    rates go on counting: docs/gbdt-lr.md.
 
     Before the first ``fit`` there are no trees: it learns the raw features, and the intercept.
+
+    space : the leaves of the trees there are.
     """
 
     name = "gbdt_lr"
@@ -67,21 +68,14 @@ class GBDTLR(Learner):
     options = (
         *FOREST_OPTIONS,
         Option("raw_features", True, "Whether the LR has the features beside the leaves."),
-        *(
-            replace(
-                option,
-                help=f"LR: {option.help}",
-                default=DEFAULTS.get(option.name, option.default),
-            )
-            for option in FTRL.options
-        ),
+        *(replace(option, help=f"LR: {option.help}") for option in FTRL.options),
     )
     variants = ({}, {"raw_features": False})
 
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(schema, options)
         self._encoder = Encoder(schema) if self.settings["raw_features"] else None
-        self._space = LeafSpace()
+        self.space = LeafSpace()
         self._forget_lr()
 
     def _forget_lr(self) -> None:
@@ -94,12 +88,12 @@ class GBDTLR(Learner):
     @property
     def space_id(self) -> str:
         """Which trees: the LR's weights mean nothing on the leaves of others."""
-        return self._space.space_id
+        return self.space.space_id
 
     @property
     def trees(self) -> int:
         """Number of trees."""
-        return self._space.forest.count
+        return self.space.forest.count
 
     @property
     def model(self) -> SparseModel:
@@ -141,13 +135,13 @@ class GBDTLR(Learner):
         from updates.learners.trees import Trees  # costs a second and 80 MB: serving needs none
 
         self._forget_lr()
-        self._space = LeafSpace()
+        self.space = LeafSpace()
         rows = counted(self._rates, batches, progress)
         if rows.weights.any():
             base = log_odds(self._rates.prior)
             chosen = {option.name: self.settings[option.name] for option in TREE_OPTIONS}
             trees = Trees.grow(rows, base, self.settings["num_trees"], chosen, progress)
-            self._space = LeafSpace(trees.text if trees else "")
+            self.space = LeafSpace(trees.text if trees else "")
         return rows.features
 
     def fit_lr(
@@ -178,7 +172,7 @@ class GBDTLR(Learner):
 
     def _leaf_rows(self, chunk: pa.RecordBatch, features: np.ndarray) -> LeafRows:
         encoded = self._encoder.encode(chunk) if self._encoder else None
-        return LeafRows.of(chunk, self._space.keys_of(features), encoded)
+        return LeafRows.of(chunk, self.space.keys_of(features), encoded)
 
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) probabilities of label 1; neither counts nor learns."""
@@ -193,7 +187,7 @@ class GBDTLR(Learner):
         """Write ``trees.txt`` (LightGBM text, empty without trees), ``rates.safetensors``,
         ``lr.safetensors`` to go on learning, ``weights.safetensors`` to serve, and ``space.json``
         (whose leaves the LR's are)."""
-        (folder / TREES_FILE).write_text(self._space.text)
+        (folder / TREES_FILE).write_text(self.space.text)
         (folder / SPACE_FILE).write_text(json.dumps({"space_id": self.space_id}))
         save_file(self._rates.to_arrays(), folder / RATES_FILE)
         save_file({**self.model.to_arrays(), **self._names.to_arrays()}, folder / LR_FILE)
@@ -207,13 +201,13 @@ class GBDTLR(Learner):
         arrays = load_file(folder / LR_FILE)
         model, names = SparseModel(FTRL, FTRL.configure(self.settings)), Names.from_arrays(arrays)
         model.restore(arrays)
-        self._space, self._rates = self._load_trees(folder)
+        self.space, self._rates = self._load_trees(folder)
         self._model, self._names, self._serving = model, names, None
 
     def load_serving(self, folder: Path) -> None:
         """Load the trees, the rates, and of the LR only the non-zero weights."""
         serving = ServingWeights(folder, FTRL, FTRL.configure(self.settings))
-        self._space, self._rates = self._load_trees(folder)
+        self.space, self._rates = self._load_trees(folder)
         self._model, self._names, self._serving = None, Names(), serving
 
     def _load_trees(self, folder: Path) -> tuple[LeafSpace, Rates]:
@@ -246,7 +240,7 @@ class GBDTLR(Learner):
         if self._serving is None:
             raise ServingFormNeeded("deltas are for the serving form: load it by load_serving()")
         arrays = load(delta)
-        self._space.check(arrays["space_id"].tobytes().decode())
+        self.space.check(arrays["space_id"].tobytes().decode())
         self._rates.update(arrays)
         self._serving.apply(arrays["lr"].tobytes())
 
@@ -265,7 +259,7 @@ class GBDTLR(Learner):
             non_zero=rates + heavy,
             deployed_bytes=rates * BYTES_PER_KEY
             + heavy * FTRL.deployed_bytes
-            + len(self._space.text),
+            + len(self.space.text),
             tiny_share=float(tiny / (rates + heavy)) if rates + heavy else 0.0,
         )
 
@@ -288,13 +282,13 @@ class GBDTLR(Learner):
 
     def _named(self, keys: np.ndarray) -> tuple[pa.Array, pa.Array]:
         """Fields and values of all the LR's keys, which come in the order of insertion."""
-        leaves = self._space.numbers(keys)
-        raw = np.cumsum(leaves < 0) - 1 + self._space.forest.leaves
+        leaves = self.space.numbers(keys)
+        raw = np.cumsum(leaves < 0) - 1 + self.space.forest.leaves
         places = pa.array(np.where(leaves < 0, raw, leaves))
         known = self._names.take(np.arange(len(self._names)))
         fields, values = (
             pa.concat_arrays([of_leaves, others.cast(pa.string())]).take(places)
-            for of_leaves, others in zip(self._space.names(self.schema), known, strict=True)
+            for of_leaves, others in zip(self.space.names(self.schema), known, strict=True)
         )
         return fields, values
 

@@ -1,7 +1,13 @@
-"""Rows of the logistic regression: a row's leaves, one a tree, then its features as they are."""
+"""Rows of the logistic regression: a row's leaves, one a tree, then its features as they are.
+
+A leaf has the value 1 / √trees, not 1 as in He et al.: a row's leaves together are then a vector of
+length 1, as one feature is, and one learning rate suits leaves and features alike. docs/gbdt-lr.md
+has what it is worth.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,10 +36,11 @@ class LeafRows:
         """leaves : (n, trees) keys of the leaves that the batch's rows fall into."""
         trees = leaves.shape[1]
         indptr = trees * np.arange(batch.num_rows + 1)
-        keys, values = leaves.reshape(-1), np.ones(leaves.size)
+        value = 1.0 / math.sqrt(max(1, trees))
+        keys, values = leaves.reshape(-1), np.full(leaves.size, value)
         if encoded is not None:
             indptr += encoded.indptr
-            keys, values = _joined(leaves, encoded.indptr, encoded.keys, encoded.values)
+            keys, values = _joined(leaves, value, encoded.indptr, encoded.keys, encoded.values)
         labels, weights = (np.array(batch.column(name), np.float64) for name in (LABEL, WEIGHT))
         return cls(Rows(indptr, keys, values, labels, weights), trees, encoded)
 
@@ -48,12 +55,12 @@ class LeafRows:
 
 @kernel
 def _joined(
-    leaves: np.ndarray, indptr: np.ndarray, keys: np.ndarray, values: np.ndarray
+    leaves: np.ndarray, value: float, indptr: np.ndarray, keys: np.ndarray, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Keys and values of rows that have each its leaves, with the value 1, before its own keys."""
+    """Keys and values of rows that have each its leaves, of one value, before its own keys."""
     trees = leaves.shape[1]
     joined = np.empty(leaves.size + keys.shape[0], np.uint64)
-    numbers = np.ones(joined.shape[0])
+    numbers = np.full(joined.shape[0], value)
     for row in range(leaves.shape[0]):
         at = indptr[row] + trees * row
         joined[at : at + trees] = leaves[row]

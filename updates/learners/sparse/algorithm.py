@@ -22,8 +22,11 @@ class Rows(NamedTuple):
 
     indptr : (n + 1,) int64; row i has the keys ``keys[indptr[i]:indptr[i + 1]]``, each once.
     keys : (nnz,) uint64, never 0; values : (nnz,) float64, never 0; labels : (n,) float64, 0 or 1;
-    weights : (n,) float64, multipliers of the gradient of the loss. offsets : (n,) float64 added
-    to the margins, what another part of the model says of the rows; empty where there is none.
+    weights : (n,) float64, multipliers of the gradient of the loss.
+    fake_negatives : whether a positive row repeats one that came as a negative, and the loss is to
+        be weighted accordingly (``delayed_feedback``).
+    offsets : (n,) float64 added to the margins, what another part of the model says of the rows;
+        empty where there is none.
     """
 
     indptr: np.ndarray
@@ -31,6 +34,7 @@ class Rows(NamedTuple):
     values: np.ndarray
     labels: np.ndarray
     weights: np.ndarray
+    fake_negatives: bool = False
     offsets: np.ndarray = NO_OFFSETS
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from updates.learners.delayed_feedback import DELAYED_FEEDBACK
 from updates.learners.options import Option, OptionError, resolve
 from updates.learners.sparse.algorithm import Algorithm
 from updates.learners.sparse.fobos import FOBOS, FOBOS_PER_COORDINATE
@@ -49,12 +50,13 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
     for option in given.keys() & _owners().keys() - own:
         owners = ", ".join(_owners()[option])
         raise OptionError(option, f"left out with {name}: it is of {owners}", given[option])
-    return resolve((ALGORITHM, *OPTIONS_OF[name]), given)
+    return resolve((ALGORITHM, *OPTIONS_OF[name], DELAYED_FEEDBACK), given)
 
 
 def listed() -> tuple[Option, ...]:
     """The options of all algorithms, each once, saying whose they are and with what defaults."""
-    return (ALGORITHM, *(_listed(owners) for owners in _owners().values()))
+    own = (_listed(owners) for owners in _owners().values())
+    return (ALGORITHM, *own, DELAYED_FEEDBACK)
 
 
 def _owners() -> dict[str, dict[str, Option]]:

@@ -12,7 +12,9 @@ import pyarrow as pa
 from safetensors.numpy import load_file, save_file
 
 from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
+from updates.learners.delayed_feedback import CALIBRATION, WEIGHTED
 from updates.learners.sparse.algorithm import Rows
+from updates.learners.sparse.delayed_feedback import calibrated
 from updates.learners.sparse.family import VARIANTS, form_of, listed, resolved
 from updates.learners.sparse.logistic import probabilities
 from updates.learners.sparse.model import SparseModel
@@ -49,6 +51,9 @@ class SparseLinear(Learner):
     Parameters live by 64-bit key of (field, value); a value never seen contributes nothing. The
     intercept is a constant feature of value 1, learned like the others. Predictions are clipped
     to [1e-15, 1 - 1e-15]; gradients are not.
+
+    With ``delayed_feedback`` other than wait, rows are fake negatives that positives may follow;
+    predictions, those made before learning too, are of an impression's being positive in the end.
     """
 
     name = "sparse_linear"
@@ -107,10 +112,26 @@ class SparseLinear(Learner):
 
     def _learn_chunks(self, batch: pa.RecordBatch) -> Iterable[np.ndarray]:
         for encoded in self._encoded_chunks(batch):
-            predictions, inserted = self.model.learn(_rows(encoded))
+            predictions, inserted = self.model.learn(self._rows(encoded))
             if len(inserted):
                 self._names.append(*encoded.names(inserted))
-            yield predictions
+            yield self._corrected(predictions)
+
+    def _rows(self, encoded: Encoded) -> Rows:
+        return Rows(
+            encoded.indptr,
+            encoded.keys,
+            encoded.values,
+            encoded.labels,
+            encoded.weights,
+            fake_negatives=self.settings["delayed_feedback"] == WEIGHTED,
+        )
+
+    def _corrected(self, predictions: np.ndarray) -> np.ndarray:
+        """Of what was learned, what is meant."""
+        if self.settings["delayed_feedback"] == CALIBRATION:
+            return calibrated(predictions)
+        return predictions
 
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) probabilities of label 1; learns nothing."""
@@ -121,7 +142,7 @@ class SparseLinear(Learner):
             )
             for encoded in self._encoded_chunks(batch)
         ]
-        return np.concatenate([np.empty(0), *parts])
+        return self._corrected(np.concatenate([np.empty(0), *parts]))
 
     def _encoded_chunks(self, batch: pa.RecordBatch) -> Iterable[Encoded]:
         for start in range(0, batch.num_rows, CHUNK):
@@ -198,7 +219,3 @@ class SparseLinear(Learner):
         order = non_zero[np.argsort(-np.abs(weights[non_zero]), kind="stable")]
         fields, values = self._names.take(order)
         return pa.table({"field": fields, "value": values, "weight": weights[order]})
-
-
-def _rows(encoded: Encoded) -> Rows:
-    return Rows(encoded.indptr, encoded.keys, encoded.values, encoded.labels, encoded.weights)

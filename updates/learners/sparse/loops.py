@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from updates.learners.sparse.algorithm import Rows
+from updates.learners.sparse.delayed_feedback import fake_negative_weight
 from updates.learners.sparse.logistic import clipped, sigmoid
 from updates.learners.sparse.slots import STATE, Scratch, View, block_end, locate
 from updates.samples.jit import kernel
@@ -92,6 +93,8 @@ def _learn(  # noqa: PLR0917
             probability = sigmoid(margin)
             predictions[i] = clipped(probability)
             slope = (probability - rows.labels[i]) * rows.weights[i]
+            if rows.fake_negatives:
+                slope *= fake_negative_weight(probability, rows.labels[i])
             rate = step(clock, parameters)
             update(intercept, 0, slope * constant, bias, rate, clock, parameters)
             for j in range(start, stop):

@@ -75,7 +75,7 @@ def rows_of(encoded: Encoded, start: int, stop: int, offsets: np.ndarray) -> Row
         encoded.values[first:last],
         encoded.labels[start:stop],
         encoded.weights[start:stop],
-        offsets,
+        offsets=offsets,
     )
 
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from updates.flows.import_samples import Imported, import_samples, newest_event_time
+from updates.management.source_options import add_source_arguments, source_options
 from updates.models import Recommender
 from updates.samples.errors import ParseError
 from updates.samples.log import LogUnavailable
@@ -35,13 +36,14 @@ def fraction(text: str) -> float:
 
 class Command(BaseCommand):
     help = (
-        "Append recorded samples to a recommender's log: ml-100k, or a CSV, NDJSON or Parquet "
-        "file. Importing the same samples again adds nothing."
+        "Append recorded samples to a recommender's log: ml-100k, open-bandit, or a CSV, NDJSON "
+        "or Parquet file. Importing the same samples again adds nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug", help="of the recommender")
-        parser.add_argument("source", help="ml-100k, or the path of a file")
+        parser.add_argument("source", help="ml-100k, open-bandit, or the path of a file")
+        add_source_arguments(parser)
         parser.add_argument(
             "--shift-to-now", action="store_true", help="move event times: the newest is now"
         )
@@ -64,7 +66,8 @@ class Command(BaseCommand):
             raise CommandError("--speed goes with --shift-to-now")
         try:
             recommender = _recommender(slug, source, options)
-            samples = open_source(source, recommender.sample_schema)
+            chosen = source_options(options)
+            samples = open_source(source, recommender.sample_schema, **chosen)
             imported = self._import(recommender, samples, options)
         except (SourceMissing, ParseError, ValidationError) as error:
             raise CommandError("; ".join(getattr(error, "messages", [str(error)]))) from error
@@ -133,7 +136,7 @@ def _recommender(slug: str, source: str, options: dict[str, Any]) -> Recommender
         schema = (
             SampleSchema.from_json(json.loads(options["schema"])) if options["schema"] else None
         )
-        schema = open_source(source, schema).schema
+        schema = open_source(source, schema, **source_options(options)).schema
     except (SchemaError, ValueError) as error:
         raise CommandError(f"--schema: {error}") from error
     recommender = Recommender(

@@ -8,6 +8,7 @@ import pyarrow as pa
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from updates.flows.replay import Replay
+from updates.management.source_options import add_source_arguments, source_options
 from updates.models import Recommender
 from updates.samples.errors import ParseError
 from updates.samples.sources import SourceMissing, open_source
@@ -21,7 +22,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug")
-        parser.add_argument("--source", default="ml-100k", help="ml-100k or a file's path")
+        parser.add_argument(
+            "--source", default="ml-100k", help="ml-100k, open-bandit, or a file's path"
+        )
+        add_source_arguments(parser)
         parser.add_argument("--speed", type=float, default=1.0, help="so many times as fast")
         parser.add_argument(
             "--history", type=float, default=0.0, help="share of the samples loaded at once before"
@@ -40,7 +44,7 @@ class Command(BaseCommand):
             raise CommandError(f"--speed must be above 0, got {speed:g}")
         if not 0 <= history <= 1:
             raise CommandError(f"--history must be from 0 to 1, got {history:g}")
-        replay = start_replay(slug, source, speed)
+        replay = start_replay(slug, source, speed, **source_options(options))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))
         replay.load_history(history)
@@ -49,14 +53,14 @@ class Command(BaseCommand):
         self.stdout.write(f"{slug}: all of {source} has been played")
 
 
-def start_replay(slug: str, source: str, speed: float) -> Replay:
+def start_replay(slug: str, source: str, speed: float, **chosen: Any) -> Replay:
     """The replay of a source into a recommender; raises CommandError where one is missing."""
     try:
         recommender = Recommender.objects.get(slug=slug)
-        samples = open_source(source, recommender.sample_schema)
+        samples = open_source(source, recommender.sample_schema, **chosen)
         table = pa.Table.from_batches(list(samples), schema=samples.schema.arrow)
     except Recommender.DoesNotExist:
         raise CommandError(f"There is no recommender {slug!r}; create it in the admin.") from None
     except (SourceMissing, ParseError) as error:
         raise CommandError(str(error)) from error
-    return Replay(recommender, source, table, speed)
+    return Replay(recommender, samples.name, table, speed)

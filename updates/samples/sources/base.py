@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -23,9 +24,13 @@ class Source(ABC):
 
     Iterating gives the batches; ``parsed`` gives with each the rows that were refused.
 
+    name : tells these samples from those of other sources, and of this one with other options.
     schema : of the batches. total_rows : number of rows, None where it is known only at the end.
+    options : what can be chosen about it, by keyword.
     """
 
+    options: ClassVar[tuple[str, ...]] = ()
+    name: str
     schema: SampleSchema
     total_rows: int | None
 

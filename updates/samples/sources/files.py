@@ -29,6 +29,7 @@ class FileSource(Source):
 
     def __init__(self, path: Path, schema: SampleSchema, batch_rows: int = BATCH_ROWS) -> None:
         self.path = path
+        self.name = str(path)
         self.schema = schema
         self.batch_rows = batch_rows
         self.total_rows = self._count()

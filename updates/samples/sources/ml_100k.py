@@ -51,6 +51,8 @@ class MovieLens100K(Source):
     that the data do not have.
     """
 
+    name = "ml-100k"
+
     def __init__(self, schema: SampleSchema | None = None, batch_rows: int = BATCH_ROWS) -> None:
         self.schema = schema or ML_100K
         self._table = select(read_ml_100k(_folder()), self.schema)

@@ -3,16 +3,24 @@
 import numpy as np
 
 
-def algorithm_1(X, y, parameters, importance):
-    """McMahan et al. 2013. Predictions (n,) before each row, and z, n, w (d,) after the last."""
+def algorithm_1(X, y, parameters, importance, slope=lambda p, label: p - label):
+    """McMahan et al. 2013. Predictions (n,) before each row, and z, n, w (d,) after the last.
+
+    slope : derivative of the loss by the margin.
+    """
     z, n, predictions = np.zeros(X.shape[1]), np.zeros(X.shape[1]), []
     for x, label, times in zip(X, y, importance, strict=True):
         w = weights(z, n, *parameters)
         predictions.append(1 / (1 + np.exp(-(x @ w))))
-        g = times * (predictions[-1] - label) * x
+        g = times * slope(predictions[-1], label) * x
         sigma = (np.sqrt(n + g**2) - np.sqrt(n)) / parameters[0]
         z, n = z + g - sigma * w, n + g**2
     return np.array(predictions), z, n, weights(z, n, *parameters)
+
+
+def fake_negative_weighted(p, y):
+    """Slope of the loss of Ktena et al. 2019: the weights of its logarithms are constants."""
+    return y * (1 + p) * (p - 1) + (1 - y) * (1 - p) * (1 + p) * p
 
 
 def weights(z, n, alpha, beta, l1, l2):

@@ -106,7 +106,7 @@ def test_settings_name_a_form_with_its_own_defaults_and_stay_as_they_are(form):
     given = {"algorithm": form.name} | ({"rate": form.rate} if form.name != "ftrl" else {})
     settings = SparseLinear(SCHEMA, given).settings
     defaults = {option.name: option.default for option in form.options}
-    assert settings == defaults | given
+    assert settings == defaults | given | {"delayed_feedback": "wait"}
     assert form_of(settings) is form
     assert SparseLinear(SCHEMA, settings).settings == settings
 
@@ -117,7 +117,7 @@ def test_the_variants_compiled_at_installation_need_every_form():
 
 def test_nothing_given_is_ftrl_as_ever():
     settings = {"algorithm": "ftrl", "alpha": 0.1, "beta": 1.0, "l1": 1.0, "l2": 0.0}
-    assert SparseLinear(SCHEMA).settings == settings
+    assert SparseLinear(SCHEMA).settings == settings | {"delayed_feedback": "wait"}
 
 
 @pytest.mark.parametrize(

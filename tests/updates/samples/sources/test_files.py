@@ -139,7 +139,8 @@ def test_a_file_that_is_no_parquet_is_refused_by_name(tmp_path):
 
 @pytest.mark.parametrize("name", ["ml-1b", "missing.csv", "samples.xlsx"])
 def test_a_source_that_is_not_there_lists_those_that_are(name):
-    with pytest.raises(SourceMissing, match=f"no source '{name}'; there are ml-100k, or a file"):
+    there_are = "there are ml-100k, open-bandit, or a file"
+    with pytest.raises(SourceMissing, match=f"no source '{name}'; {there_are}"):
         open_source(name, SCHEMA)
 
 

@@ -1,0 +1,49 @@
+"""What is served of recommenders that learn online, beyond their live versions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from monitoring.freshness import LiveFacts
+from updates.flows.online.position import sent_to_serving
+from updates.models import Recommender, ServingReport
+from updates.samples.batches import from_ms
+from updates.samples.durable import LogUnavailable
+from updates.serving.deltas import Position
+
+logger = logging.getLogger(__name__)
+
+
+def online_positions(recommenders: Sequence[Recommender]) -> dict[int, Position]:
+    """How far online learning has been sent to serving, by recommender pk, where it goes on from
+    what is live; nothing where Valkey does not answer."""
+    try:
+        return sent_to_serving(recommenders)
+    except LogUnavailable as error:
+        logger.warning("freshness without online learning: %s", error)
+        return {}
+
+
+def served_facts(recommenders: Sequence[Recommender], now: datetime) -> dict[int, LiveFacts]:
+    """Up to where what is served has learned, by recommender pk, where that is past its live
+    version.
+
+    What was sent to serving is served, unless a process reports that it has not received it: then
+    what that one serves counts.
+    """
+    sent = online_positions(recommenders)
+    facts = {pk: LiveFacts(from_ms(at.watermark_ms), at.offset + 1) for pk, at in sent.items()}
+    if facts:
+        for report in ServingReport.objects.running(now).filter(recommender__in=facts):
+            if report.out_of_sync and report.offset is not None:
+                theirs = LiveFacts(report.watermark, report.offset + 1)
+                known = facts[report.recommender_id]
+                facts[report.recommender_id] = min(known, theirs, key=lambda f: f.next_offset)
+    return {r.pk: facts[r.pk] for r in recommenders if r.pk in facts and _is_past(r, facts[r.pk])}
+
+
+def _is_past(recommender: Recommender, facts: LiveFacts) -> bool:
+    live = recommender.live_version
+    return live is None or facts.next_offset > live.next_offset

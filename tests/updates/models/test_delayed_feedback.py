@@ -1,0 +1,27 @@
+"""A recommender's learner knows how its samples are made."""
+
+import pytest
+from django.core.exceptions import ValidationError
+
+WEIGHTED = "fake_negative_weighted"
+
+
+def test_the_learner_is_told_how_samples_are_made(make_recommender):
+    learner = make_recommender(delayed_feedback=WEIGHTED).new_learner()
+    assert learner.settings["delayed_feedback"] == WEIGHTED
+
+
+def test_a_learner_that_corrects_fake_negatives_may_have_them(make_recommender):
+    make_recommender(delayed_feedback=WEIGHTED).full_clean()
+
+
+def test_a_learner_that_does_not_has_to_wait(make_recommender):
+    recommender = make_recommender(learner="gbdt", delayed_feedback=WEIGHTED)
+    with pytest.raises(ValidationError, match="Must be wait: gbdt does not correct"):
+        recommender.full_clean()
+
+
+def test_options_must_not_say_otherwise(make_recommender):
+    recommender = make_recommender(learner_options={"delayed_feedback": WEIGHTED})
+    with pytest.raises(ValidationError, match="must be left out, or wait as there"):
+        recommender.full_clean()
