@@ -4,7 +4,7 @@
 
 All components learn the first half of a stream. Then, from the same state, the second half is
 learned in order by some of them, each row predicted before it is learned. ML-100k in time order,
-and a simulated stream whose items are replaced and turn.
+and 28 days of simulated clicks.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import numpy as np
 import pyarrow as pa
 
 from updates.learners.base import LearnReport
-from updates.learners.experiments import drifting_stream
+from updates.learners.experiments import simulated
 from updates.learners.wide_deep.learner import WideDeep
 from updates.metrics import quality
 from updates.samples.schema import LABEL, SampleSchema
 from updates.samples.sources.ml_100k import ML_100K, MovieLens100K
 
+DAYS = 28
 COMBINATIONS: tuple[tuple[str, ...], ...] = (
     ("wide", "embeddings", "upper"),
     ("wide", "upper"),
@@ -53,6 +54,8 @@ def outcomes(
     half = len(batches) // 2
     learner = WideDeep(schema, options)
     learner.fit(batches[:half])
+    for compiled in (("upper",), ("embeddings",)):
+        outcome(learner.snapshot(), compiled, batches[:1])
     for components in COMBINATIONS:
         name = " + ".join(components) or "nothing"
         yield name, outcome(learner.snapshot(), components, batches[half:])
@@ -94,10 +97,9 @@ def main() -> None:
     samples = parser.parse_args().samples
     table = pa.Table.from_batches(list(MovieLens100K())).combine_chunks()
     films = table.to_batches(max_chunksize=1_000)
-    outcome(WideDeep(ML_100K, {}), ("upper",), films[:1])  # JAX is imported and compiles
     print_table("ML-100k in time order", ML_100K, films, {"alpha": 0.3})
-    stream = list(drifting_stream.DriftingStream(samples))
-    print_table(f"Simulated, {samples:,} samples", drifting_stream.SCHEMA, stream, {})
+    days = [batch for day in simulated.days(samples, DAYS) for batch in day.to_batches()]
+    print_table(f"Simulated, {samples:,} samples", simulated.SCHEMA, days, {})
 
 
 if __name__ == "__main__":
