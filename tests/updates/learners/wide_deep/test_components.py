@@ -112,6 +112,17 @@ def test_a_state_of_other_sizes_is_refused(option, tmp_path):
         WideDeep(SCHEMA, {**OPTIONS, **option}).load(tmp_path / "saved")
 
 
+def test_a_state_of_longer_mini_batches_is_learned_on(tmp_path):
+    saved(taught(mini_batch=64), tmp_path / "saved")  # 8 rows wait
+    learner = taught(0, mini_batch=4)
+    learner.load(tmp_path / "saved")
+    before = learner.upper.weights
+    learner.learn(stream(1, seed=1))
+    assert not np.array_equal(learner.upper.weights, before)
+    learner.learn(stream(50, seed=2))
+    assert learner.is_finite()
+
+
 def test_the_optimiser_goes_on_where_its_component_was_saved(tmp_path):
     learner, loaded = taught(), taught(0)
     saved(learner, tmp_path / "saved")

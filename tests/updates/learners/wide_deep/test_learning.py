@@ -128,3 +128,17 @@ def test_many_new_keys_make_room_for_themselves():
     learner.learn(with_new_users(stream(3_200)))
     assert learner.vectors.size > 3_200
     assert learner.is_finite()
+
+
+def test_what_served_before_and_after_a_delta_is_one_compiled_form(tmp_path):
+    from updates.learners.wide_deep import upper, vectors
+
+    learner = WideDeep(SCHEMA, OPTIONS)
+    learner.learn(stream(100))
+    serving = serving_of(learner, tmp_path / "saved")
+    learner.track()
+    learner.learn(stream(100, seed=1))
+    serving.apply(learner.delta())
+    serving.predict(stream(10))
+    for kernel in (upper._logits, vectors._pooled, vectors._numbers):
+        assert len(kernel.signatures) == 1
