@@ -60,8 +60,8 @@ class Vectors:
         found: np.ndarray = _numbers(self._table.view.cells, self._table.find(keys))
         return found
 
-    def put(self, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Set the vectors (n, dim) of (n,) distinct keys; returns the keys' numbers."""
+    def put(self, keys: np.ndarray, values: np.ndarray) -> None:
+        """Set the vectors (n, dim) of (n,) distinct keys."""
         self._table.put(keys, np.empty((len(keys), 0)))
         if self.size > len(self._keys):
             rows = 1 << (self.size - 1).bit_length()
@@ -69,7 +69,6 @@ class Vectors:
             self._values = grown(self._values, rows)
         numbers = self.find(keys)
         self._keys[numbers], self._values[numbers] = keys, values
-        return numbers
 
     def inputs(self, rows: DeepRows, numbers: np.ndarray) -> np.ndarray:
         """(n, fields·dim + k) float32: what the network reads of rows whose keys have these
