@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from monitoring import metrics, series
 from monitoring.fleet import fleet_freshness, live_facts, log_heads
 from monitoring.marks import CADENCE, PROMOTION, ROLLBACK, marks
+from monitoring.provisional import provisional_from
 from monitoring.served import served_facts
 from updates.api.serializers.base import Strict
 from updates.api.serializers.recommenders import Freshness
@@ -122,6 +123,10 @@ SeriesSerializer = type(
         "from": serializers.DateTimeField(),
         "to": serializers.DateTimeField(),
         "points": PointsField(),
+        "provisional_from": serializers.DateTimeField(
+            allow_null=True,
+            help_text="Labels of samples from then on are still coming; null: all is final.",
+        ),
         "marks": MarkSerializer(many=True),
     },
 )
@@ -173,6 +178,7 @@ class MetricsView(OfRecommender):
             "from": start,
             "to": end,
             "points": _points(self.recommender, metric.name, wanted),
+            "provisional_from": provisional_from(self.recommender, metric.name),
             "marks": [mark.to_json() for mark in marks(self.recommender, start, end)],
         }
         return Response(SeriesSerializer(answer).data)

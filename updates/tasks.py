@@ -12,7 +12,7 @@ from updates.flows.execute import execute
 from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
 from updates.flows.prove import prove
-from updates.flows.prune import prune
+from updates.flows.prune import prune, sweep
 from updates.models import Recommender
 from updates.samples.log import SampleLog
 
@@ -55,3 +55,9 @@ def prune_artifacts() -> None:
     for recommender in Recommender.objects.all():
         prune(recommender)
     forget_deleted(timezone.now())
+
+
+@shared_task
+def sweep_artifacts() -> None:
+    """Delete files that dead workers left."""
+    sweep(timezone.now())

@@ -125,6 +125,15 @@ class Learner(ABC):
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) float64 probabilities of label 1, finite and within [0, 1]."""
 
+    @property
+    def deploys_rounded(self) -> bool:
+        """Whether serving has coarser weights than learning."""
+        return False
+
+    def predict_deployed(self, batch: pa.RecordBatch) -> np.ndarray:
+        """(n,) probabilities as the serving form would predict them."""
+        return self.predict(batch)
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the whole state into an existing empty folder: same state, same bytes."""

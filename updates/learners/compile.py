@@ -24,16 +24,16 @@ SCHEMA = SampleSchema(
 )
 
 
-def samples(count: int = 200) -> pa.RecordBatch:
-    """Rows with a field of each kind."""
+def samples(count: int = 600) -> pa.RecordBatch:
+    """Rows with a field of each kind: so many keys that tables grow, days in which some expire."""
     first = datetime(2026, 1, 1, tzinfo=UTC)
     return pa.RecordBatch.from_pylist(
         [
             {
                 "label": i % 2,
-                "event_time": first + timedelta(seconds=i),
+                "event_time": first + timedelta(minutes=10 * i),
                 "weight": 1.0,
-                "user": f"u{i % 7}",
+                "user": f"u{i % 300}",
                 "item": f"i{i % 5}",
                 "price": i / 10,
                 "tags": [f"t{i % 3}", f"t{i % 4}"],

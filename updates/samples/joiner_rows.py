@@ -119,12 +119,12 @@ def _with_labels(batch: pa.RecordBatch, labels: np.ndarray) -> pa.RecordBatch:
     return batch.set_column(position, batch.schema.field(position), pa.array(labels))
 
 
-def without_fake_negatives(samples: pa.RecordBatch) -> pa.RecordBatch:
-    """The samples less one negative for each positive that repeats it with its true label.
+def impressions_of(samples: pa.Table | pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) which of the samples are impressions, and (n,) float64 labels that these have by now.
 
-    What a policy with fake negatives writes to the log counts every positive impression twice;
-    measures of quality are of impressions. A positive whose negative is not among the samples
-    takes nothing away.
+    For a log with fake negatives: every impression is a negative in it, and one that turns out
+    positive is repeated with its true label. The repetition is no impression of its own; where it
+    repeats one of the samples, that is a positive.
     """
     digests = row_digests(samples)
     positive = samples.column(LABEL).to_numpy() > 0.5
@@ -133,14 +133,13 @@ def without_fake_negatives(samples: pa.RecordBatch) -> pa.RecordBatch:
     known = place < len(wanted)
     known[known] = wanted[place[known]] == digests[known]
     candidates = np.flatnonzero(known & ~positive)
-    order = np.argsort(place[candidates], kind="stable")
-    candidates = candidates[order]
+    candidates = candidates[np.argsort(place[candidates], kind="stable")]
     groups = place[candidates]
+    # Rows that equal each other are told apart by nothing: as many are positive as positives came.
     rank = np.arange(len(groups)) - np.searchsorted(groups, groups)
-    fake = candidates[rank < counts[groups]]
-    kept = np.ones(samples.num_rows, bool)
-    kept[fake] = False
-    return samples.filter(pa.array(kept))
+    labels = np.zeros(len(positive))
+    labels[candidates[rank < counts[groups]]] = 1
+    return ~positive, labels
 
 
 def label_letters(feedback: pa.RecordBatch) -> bytes:

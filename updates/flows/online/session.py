@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.utils import timezone
 
@@ -153,6 +154,11 @@ class Session:
             self.stream.publish(self.fence, self._unsent, to_ms(timezone.now()))
             self.standing.sent, self._unsent = self._unsent.offset, None
 
+    def _send_the_rest(self) -> None:
+        """So that who follows goes on from there; while Valkey is away the version has it."""
+        with suppress(LogUnavailable):
+            self._sync()
+
     def _has_news(self) -> bool:
         standing = self.standing
         return standing.learned > max(standing.sent, self._sent_before)
@@ -222,6 +228,7 @@ class Session:
         return self.policy.active
 
     def _make_way(self, state: RunState, why: str) -> None:
+        self._send_the_rest()
         self._checkpoint_now()
         self.run.move(state, why=why, as_attempt=self.attempt.number)
         self._leave()
@@ -229,6 +236,7 @@ class Session:
     def _become_version(self) -> None:
         """Through the gate: the newest predictions, made before learning, against the base's."""
         learning = self.standing.learning
+        self._send_the_rest()
         self.saver.end()
         self.run.move(RunState.EVALUATING, as_attempt=self.attempt.number)
         self.attempt.progress("evaluating", self.standing.learned, None)

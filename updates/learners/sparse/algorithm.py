@@ -73,10 +73,9 @@ class Algorithm:
     deployed: tuple[str, ...]
     deployed_weights: Callable[..., np.ndarray]
 
-    @property
-    def deployed_bytes(self) -> int:
-        """Of a key as deployed: itself in 64 bits, and float64."""
-        return 8 * (1 + len(self.deployed))
+    def deployed_bytes(self, number_bytes: int = 8) -> int:
+        """Of a key as deployed: itself in 64 bits, and numbers of so many bytes."""
+        return 8 + number_bytes * len(self.deployed)
 
     def configure(self, settings: Mapping[str, Any]) -> tuple[float, ...]:
         """The kernels' parameters out of settings that may hold others too."""

@@ -8,9 +8,13 @@ from typing import Any
 
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK
 from updates.learners.options import Option, OptionError, resolve
-from updates.learners.sparse.algorithm import Algorithm
+from updates.learners.sparse.admission import Admission
+from updates.learners.sparse.algorithm import WEIGHTS, Algorithm
+from updates.learners.sparse.expiry import Expiry
 from updates.learners.sparse.fobos import FOBOS, FOBOS_PER_COORDINATE
 from updates.learners.sparse.ftrl import FTRL
+from updates.learners.sparse.model import SparseModel
+from updates.learners.sparse.precision import FLOAT64, PRECISIONS
 from updates.learners.sparse.rda import RDA, RDA_PER_COORDINATE
 from updates.learners.sparse.sgd import SGD, SGD_PER_COORDINATE
 from updates.learners.sparse.truncated import TRUNCATED, TRUNCATED_PER_COORDINATE
@@ -28,6 +32,42 @@ FORMS: tuple[Algorithm, ...] = (
 )
 OPTIONS_OF = {form.name: form.options for form in FORMS}
 ALGORITHM = Option("algorithm", FTRL.name, "How weights are learned.", choices=tuple(OPTIONS_OF))
+PRECISION = Option(
+    "serving_precision",
+    FLOAT64,
+    "Bits of a weight in the files and deltas that serving loads: fewer are rounded at random, and "
+    "what that costs in log loss is measured for each version. Of ftrl and sgd.",
+    choices=PRECISIONS,
+)
+# Of all algorithms.
+SHARED = (
+    DELAYED_FEEDBACK,
+    Option(
+        "admit_after",
+        0,
+        "A feature gets a weight once it has been met more than this many times, by a counting "
+        "sketch of fixed size: rare features cost no memory. 0 admits all.",
+        0,
+        250,
+    ),
+    Option(
+        "admit_probability",
+        1.0,
+        "Chance of a new feature to get a weight each time it is met (Poisson inclusion). 1 admits "
+        "all; with admit_after, from the occurrence on that this would admit.",
+        1e-4,
+        1.0,
+    ),
+    Option(
+        "expire_after_days",
+        0,
+        "Features without a sample for so many days, by event time, are removed within another "
+        "day, and their memory is used again. 0 keeps all.",
+        0,
+        3650,
+    ),
+    PRECISION,
+)
 # Settings that between them need every form.
 VARIANTS: tuple[dict[str, Any], ...] = tuple(
     {"algorithm": form.name, **({"rate": form.rate} if form is not FTRL else {})} for form in FORMS
@@ -50,13 +90,30 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
     for option in given.keys() & _owners().keys() - own:
         owners = ", ".join(_owners()[option])
         raise OptionError(option, f"left out with {name}: it is of {owners}", given[option])
-    return resolve((ALGORITHM, *OPTIONS_OF[name], DELAYED_FEEDBACK), given)
+    settings = resolve((ALGORITHM, *OPTIONS_OF[name], *SHARED), given)
+    if settings[PRECISION.name] != FLOAT64 and form_of(settings).deployed != WEIGHTS:
+        allowed = f"{FLOAT64} with {name}: what is deployed of it are not weights alone"
+        raise OptionError(PRECISION.name, allowed, settings[PRECISION.name])
+    return settings
+
+
+def model_of(settings: Mapping[str, Any]) -> SparseModel:
+    """An empty model by resolved settings."""
+    algorithm = form_of(settings)
+    after, probability = settings["admit_after"], settings["admit_probability"]
+    days = settings["expire_after_days"]
+    return SparseModel(
+        algorithm,
+        algorithm.configure(settings),
+        admission=Admission(after, probability) if after or probability < 1.0 else None,
+        expiry=Expiry(days) if days else None,
+    )
 
 
 def listed() -> tuple[Option, ...]:
     """The options of all algorithms, each once, saying whose they are and with what defaults."""
     own = (_listed(owners) for owners in _owners().values())
-    return (ALGORITHM, *own, DELAYED_FEEDBACK)
+    return (ALGORITHM, *own, *SHARED)
 
 
 def _owners() -> dict[str, dict[str, Option]]:

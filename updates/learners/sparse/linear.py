@@ -15,11 +15,18 @@ from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_p
 from updates.learners.delayed_feedback import CALIBRATION, WEIGHTED
 from updates.learners.sparse.algorithm import Rows
 from updates.learners.sparse.delayed_feedback import calibrated
-from updates.learners.sparse.family import VARIANTS, form_of, listed, resolved
+from updates.learners.sparse.family import VARIANTS, form_of, listed, model_of, resolved
 from updates.learners.sparse.logistic import probabilities
 from updates.learners.sparse.model import SparseModel
 from updates.learners.sparse.names import Names
-from updates.learners.sparse.serving import ServingWeights, save_weights, touched_weights
+from updates.learners.sparse.precision import FLOAT64, weight_bytes
+from updates.learners.sparse.serving import (
+    Rounded,
+    ServingWeights,
+    non_zero_keys,
+    save_weights,
+    touched_weights,
+)
 from updates.samples.encoder import Encoded, Encoder
 from updates.samples.schema import SampleSchema
 
@@ -61,7 +68,7 @@ class SparseLinear(Learner):
     sequential = True
     supports_delta = True
     options = listed()
-    variants = VARIANTS
+    variants = (*VARIANTS, {"admit_after": 1, "admit_probability": 0.9, "expire_after_days": 1})
 
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(schema, options)
@@ -74,8 +81,7 @@ class SparseLinear(Learner):
         return resolved(given)
 
     def _forget(self) -> None:
-        algorithm = form_of(self.settings)
-        self._model: SparseModel | None = SparseModel(algorithm, algorithm.configure(self.settings))
+        self._model: SparseModel | None = model_of(self.settings)
         self._names = Names()
         self._serving: ServingWeights | None = None
 
@@ -112,9 +118,11 @@ class SparseLinear(Learner):
 
     def _learn_chunks(self, batch: pa.RecordBatch) -> Iterable[np.ndarray]:
         for encoded in self._encoded_chunks(batch):
-            predictions, inserted = self.model.learn(self._rows(encoded))
+            predictions, inserted = self.model.learn(self._rows(encoded), encoded.event_times)
             if len(inserted):
                 self._names.append(*encoded.names(inserted))
+            if len(removed := self.model.removed()):
+                self._names.remove(removed)
             yield self._corrected(predictions)
 
     def _rows(self, encoded: Encoded) -> Rows:
@@ -135,7 +143,19 @@ class SparseLinear(Learner):
 
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) probabilities of label 1; learns nothing."""
-        weights: _Weights = self._serving or self.model
+        return self._predict(batch, self._serving or self.model)
+
+    def predict_deployed(self, batch: pa.RecordBatch) -> np.ndarray:
+        """As ``predict``, with the weights rounded as serving has them."""
+        precision = self.settings["serving_precision"]
+        return self._predict(batch, Rounded(self.model, precision))
+
+    @property
+    def deploys_rounded(self) -> bool:
+        """Whether ``serving_precision`` is less than learning's."""
+        return bool(self.settings["serving_precision"] != FLOAT64)
+
+    def _predict(self, batch: pa.RecordBatch, weights: _Weights) -> np.ndarray:
         parts = [
             probabilities(
                 encoded.indptr, encoded.values, weights.weights_of(encoded.keys), weights.intercept
@@ -151,7 +171,7 @@ class SparseLinear(Learner):
     def save(self, folder: Path) -> None:
         """Write ``state.safetensors``, to go on learning, and ``weights.safetensors``, to serve."""
         save_file({**self.model.to_arrays(), **self._names.to_arrays()}, folder / FILE)
-        save_weights(self.model, folder)
+        save_weights(self.model, folder, self.settings["serving_precision"])
 
     def load(self, folder: Path) -> None:
         """Replace the state by a saved one. Raises KeyError if it is of another algorithm."""
@@ -161,7 +181,7 @@ class SparseLinear(Learner):
         self._names = Names.from_arrays(arrays)
 
     def load_serving(self, folder: Path) -> None:
-        """Load only what serves the non-zero weights: 16 bytes each where time moves none."""
+        """Load only what serves the non-zero weights: 10 to 16 bytes each where time moves none."""
         algorithm = form_of(self.settings)
         serving = ServingWeights(folder, algorithm, algorithm.configure(self.settings))
         self._forget()
@@ -179,7 +199,7 @@ class SparseLinear(Learner):
 
     def delta(self) -> bytes:
         """Weights of the features learned since the last call."""
-        return touched_weights(self.model)
+        return touched_weights(self.model, self.settings["serving_precision"])
 
     def apply(self, delta: bytes) -> None:
         """Bring the serving form to where ``delta`` was taken."""
@@ -191,12 +211,14 @@ class SparseLinear(Learner):
         """Counts of keys and weights, the intercept left out."""
         weights = self.model.weights()
         non_zero = int(np.count_nonzero(weights))
+        precision = self.settings["serving_precision"]
+        deployed = len(non_zero_keys(self.model, precision))
         tiny = np.count_nonzero(np.abs(weights) < TINY) - (len(weights) - non_zero)
         return Sparsity(
-            seen=len(weights),
+            seen=self.model.seen,
             admitted=len(weights),
             non_zero=non_zero,
-            deployed_bytes=non_zero * self.model.algorithm.deployed_bytes,
+            deployed_bytes=deployed * self.model.algorithm.deployed_bytes(weight_bytes(precision)),
             tiny_share=float(tiny / non_zero) if non_zero else 0.0,
         )
 

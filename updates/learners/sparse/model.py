@@ -6,9 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from updates.learners.sparse.admission import Admission
 from updates.learners.sparse.algorithm import WEIGHTS, Algorithm, Rows
-from updates.learners.sparse.slots import STATE, distinct, scratch_for
+from updates.learners.sparse.expiry import Expiry
+from updates.learners.sparse.slots import ABSENT, STATE, distinct, scratch_for
 from updates.learners.sparse.table import FIRST_CAPACITY, KeyTable
+
+PART_KEYS = 1 << 14  # keys learned at once while the table moves or chooses: they fit the caches
 
 
 class SparseModel:
@@ -25,6 +29,8 @@ class SparseModel:
         *,
         fit_intercept: bool = True,
         capacity: int = FIRST_CAPACITY,
+        admission: Admission | None = None,
+        expiry: Expiry | None = None,
     ) -> None:
         self.algorithm = algorithm
         self.parameters = parameters
@@ -32,7 +38,10 @@ class SparseModel:
         self.table = KeyTable(algorithm.columns, capacity)
         self._intercept = np.zeros((1, STATE + len(algorithm.columns)))
         self.clock = np.zeros(algorithm.clock)
+        self.admission = admission
+        self.expiry = expiry
         self._touched: list[np.ndarray] | None = None
+        self._removed: list[np.ndarray] = []
 
     def copy(self) -> SparseModel:
         """One that goes its own way from here; what is tracked stays with this one."""
@@ -40,6 +49,8 @@ class SparseModel:
         model.table = self.table.copy()
         model._intercept = self._intercept.copy()
         model.clock = self.clock.copy()
+        model.admission = self.admission and self.admission.copy()
+        model.expiry = self.expiry and self.expiry.copy()
         return model
 
     def track(self) -> None:
@@ -51,33 +62,84 @@ class SparseModel:
         touched, self._touched = self._touched or [], []
         return distinct(np.concatenate([np.empty(0, np.uint64), *touched]))
 
-    def learn(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    def learn(
+        self, rows: Rows, event_times: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Learn in order; returns (n,) predictions made before each row was learned, and the
-        positions in ``rows.keys`` of the keys that were new, in the order of insertion."""
+        positions in ``rows.keys`` of the keys that were new, in the order of insertion.
+
+        event_times : (n,) int64 epoch milliseconds, needed where keys expire.
+        """
         predictions = np.empty(len(rows.labels))
-        inserted = np.empty(len(rows.keys), np.int64)
-        scratch = scratch_for(rows.indptr)
+        inserted = [np.empty(0, np.int64)]
+        hours = None if self.expiry is None else self.expiry.hours(event_times)
+        start = 0
+        while start < len(predictions):
+            stop = self._part(rows.indptr, hours, start)
+            learned, positions = self._learn_part(_cut(rows, start, stop), predictions[start:stop])
+            if self.expiry is not None and learned:
+                self._forget(*self.expiry.advance(self.table))
+            inserted.append(positions)
+            start += learned
+        return predictions, np.concatenate(inserted)
+
+    def _part(self, indptr: np.ndarray, hours: np.ndarray | None, start: int) -> int:
+        """One past the last row that can be learned at once from ``start`` on."""
+        stop = len(indptr) - 1
+        if self.expiry is not None and hours is not None:
+            stop = self.expiry.enter(self.table, hours, start)
+        if self.admission is not None or self.table.growing:
+            fits = np.searchsorted(indptr, indptr[start] + PART_KEYS, side="right") - 1
+            stop = min(stop, max(start + 1, int(fits)))
+        return stop
+
+    def _learn_part(self, rows: Rows, predictions: np.ndarray) -> tuple[int, np.ndarray]:
+        """Learn rows until the table must grow; returns how many, and the positions of new keys."""
+        keys = rows.keys[rows.indptr[0] : rows.indptr[-1]]
+        self.table.step(keys)
+        inserted = np.empty(len(keys), np.int64)
+        if self.admission is not None:
+            rows, inserted = self.admission.filter(self.table, rows)
+            keys = rows.keys
         if self._touched is not None:
-            self._touched.append(rows.keys)
-        row, count = 0, 0
-        while True:
-            row, self.table.size, count = self.algorithm.learn(
-                self.table.view,
-                rows,
-                row,
-                self.table.size,
-                predictions,
-                inserted,
-                count,
-                self._intercept,
-                self.constant,
-                self.clock,
-                self.parameters,
-                scratch,
-            )
-            if row == len(predictions):
-                return predictions, inserted[:count]
-            self.table.grow()
+            self._touched.append(keys)
+        learned, self.table.size, count = self.algorithm.learn(
+            self.table.view,
+            rows,
+            0,
+            self.table.size,
+            predictions,
+            inserted,
+            0 if self.admission is None else len(inserted),
+            self._intercept,
+            self.constant,
+            self.clock,
+            self.parameters,
+            scratch_for(rows.indptr),
+        )
+        if learned < len(predictions):
+            self.table.start_growth()
+        return learned, inserted[:count]
+
+    def _forget(self, keys: np.ndarray, numbers: np.ndarray) -> None:
+        """Note what has expired."""
+        if len(numbers):
+            self._removed.append(numbers)
+        if self._touched is not None:
+            self._touched.append(keys)
+
+    def removed(self) -> np.ndarray:
+        """(m,) numbers of the keys that have expired since the last call."""
+        removed, self._removed = self._removed, []
+        return np.concatenate([np.empty(0, np.int64), *removed])
+
+    @property
+    def seen(self) -> int:
+        """Distinct keys met; estimated where not all are admitted, and one that expired and came
+        again counts twice where all are."""
+        expired = self.expiry.removed if self.expiry else 0
+        met = self.admission.seen if self.admission else self.table.size + expired
+        return max(self.table.size, met)
 
     @property
     def intercept(self) -> float:
@@ -88,8 +150,7 @@ class SparseModel:
 
     def weights_of(self, keys: np.ndarray) -> np.ndarray:
         """(n,) weights of the keys; 0 for a key never seen."""
-        slots = self.table.find(keys)
-        return self.algorithm.weights(self.table.view.states, slots, self.clock, self.parameters)
+        return self.algorithm.weights(*self.table.read(keys), self.clock, self.parameters)
 
     def weights(self) -> np.ndarray:
         """(size,) weights of all keys in the order of insertion."""
@@ -97,24 +158,33 @@ class SparseModel:
         return self.algorithm.weights(self.table.view.states, slots, self.clock, self.parameters)
 
     def deployed(self, keys: np.ndarray) -> dict[str, np.ndarray]:
-        """What serving needs of keys that are in the table, and of all: see ``Algorithm``."""
+        """What serving needs of the keys, zeros for one that is not here, and of all: see
+        ``Algorithm``."""
         if self.algorithm.deployed == WEIGHTS:
             weights = self.weights_of(keys)
             return {"keys": keys, "weights": weights, "intercept": np.array([self.intercept])}
-        cells = self.table.view.states[self.table.find(keys), STATE:]
+        states, slots = self.table.read(keys)
+        cells = np.where((slots != ABSENT)[:, np.newaxis], states[slots, STATE:], 0.0)
         columns = {name: cells[:, i].copy() for i, name in enumerate(self.algorithm.columns)}
         intercept = self._intercept[0, STATE:]
         return {"keys": keys, **columns, "intercept": intercept, "clock": self.clock}
 
     def is_finite(self) -> bool:
         """Whether every parameter is a finite number."""
+        self.table.settle()
         states = self.table.view.states[:, STATE:]
         return bool(np.isfinite(states).all() and np.isfinite(self._intercept).all())
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The state, independent of the table's capacity: its arrays, ``intercept``, ``clock``."""
-        clock = {"clock": self.clock} if len(self.clock) else {}
-        return {**self.table.to_arrays(), "intercept": self._intercept[0, STATE:], **clock}
+        """The state, independent of the table's capacity: its arrays, ``intercept``, ``clock``,
+        and what decides about admission and expiry."""
+        return {
+            **self.table.to_arrays(),
+            "intercept": self._intercept[0, STATE:],
+            **({"clock": self.clock} if len(self.clock) else {}),
+            **(self.admission.to_arrays() if self.admission else {}),
+            **(self.expiry.to_arrays(self.table) if self.expiry else {}),
+        }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Replace the state by one of ``to_arrays``. Raises KeyError if another algorithm's."""
@@ -122,6 +192,20 @@ class SparseModel:
         expected = len(self.algorithm.columns), self.algorithm.clock
         if (len(intercept), len(clock)) != expected:
             raise KeyError(f"the state is not one of {self.algorithm.name}")
-        self.table = KeyTable.from_arrays(self.algorithm.columns, arrays)
+        hours = arrays.get("hours") if self.expiry else None
+        self.table = KeyTable.from_arrays(self.algorithm.columns, arrays, hours)
         self._intercept[0, STATE:] = intercept
         self.clock[:] = clock
+        if self.admission:
+            self.admission.restore(arrays)
+        if self.expiry:
+            self.expiry.restore(arrays, self.table)
+
+
+def _cut(rows: Rows, start: int, stop: int) -> Rows:
+    """The rows start:stop, their keys where they were."""
+    return rows._replace(
+        indptr=rows.indptr[start : stop + 1],
+        labels=rows.labels[start:stop],
+        weights=rows.weights[start:stop],
+    )

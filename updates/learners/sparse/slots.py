@@ -1,10 +1,11 @@
 """Open addressing with linear probing: in which cell of a table a 64-bit key lives.
 
 A cell is one row of a uint64 array: KEY (0 marks an empty cell and is no key), NUMBER (how many
-keys were inserted before it), then what an algorithm keeps per key, seen as float64 through a
-view. The home of a key is given by the high bits of its product with the golden ratio (Knuth, The
-Art of Computer Programming, vol. 3, §6.4): a doubled table keeps the order of its cells, so that
-growing reads and writes memory in sequence.
+keys were inserted before it, in the low 40 bits; above them, where keys expire, the hour of event
+time at which the key was last learned), then what an algorithm keeps per key, seen as float64
+through a view. The home of a key is given by the high bits of its product with the golden ratio
+(Knuth, The Art of Computer Programming, vol. 3, §6.4): a doubled table keeps the order of its
+cells, so that growing reads and writes memory in sequence.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from updates.samples.jit import kernel
 KEY, NUMBER, STATE = 0, 1, 2
 EMPTY = np.uint64(0)
 ABSENT = -1
+HOUR_SHIFT = np.uint64(40)
+NUMBER_MASK = np.uint64((1 << 40) - 1)
 GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)
 CACHE_LINE_BYTES = 64
 BLOCK = 256  # keys looked up together: their cache lines fit the first-level cache
@@ -27,12 +30,16 @@ class View(NamedTuple):
     """What kernels see of a table: cells (capacity, width), ``states`` the same memory as float64.
 
     shift : bits to drop of a 64-bit hash; limit : number of keys at which the table must grow.
+    removed : keys that were inserted and are gone, so that numbers go on after theirs.
+    stamp : what to write into the high bits of the NUMBER of each key located; 0 writes nothing.
     """
 
     cells: np.ndarray
     states: np.ndarray
     shift: np.uint64
     limit: int
+    removed: int
+    stamp: np.uint64
 
 
 class Scratch(NamedTuple):
@@ -117,13 +124,16 @@ def locate(  # noqa: PLR0917
                 if size == view.limit:
                     return False, size, count
                 cells[slot, KEY] = keys[j]
-                cells[slot, NUMBER] = np.uint64(size)
+                cells[slot, NUMBER] = np.uint64(size + view.removed)
                 inserted[count] = j
                 size += 1
                 count += 1
                 break
             slot = (slot + 1) & mask
         slots[j - start] = slot
+    if view.stamp != EMPTY:
+        for slot in slots[: stop - start]:
+            cells[slot, NUMBER] = (cells[slot, NUMBER] & NUMBER_MASK) | view.stamp
     return True, size, count
 
 
@@ -182,10 +192,13 @@ def place(cells: np.ndarray, shift: np.uint64, rows: np.ndarray) -> None:
 
 
 @kernel
-def in_order(cells: np.ndarray, size: int) -> np.ndarray:
-    """(size,) int64 cells of the keys in the order of their insertion."""
-    slots = np.empty(size, np.int64)
+def in_order(cells: np.ndarray, size: int, given: int) -> np.ndarray:
+    """(size,) int64 cells of the keys in the order of their insertion.
+
+    given : keys ever inserted, >= size.
+    """
+    slots = np.full(given, ABSENT, np.int64)
     for slot in range(cells.shape[0]):
         if cells[slot, KEY] != EMPTY:
-            slots[np.int64(cells[slot, NUMBER])] = slot
-    return slots
+            slots[np.int64(cells[slot, NUMBER] & NUMBER_MASK)] = slot
+    return slots if size == given else slots[slots != ABSENT]
