@@ -52,6 +52,7 @@ class WideDeep(Learner):
     sequential = True
     supports_delta = True
     options = OPTIONS
+    variants = ({}, {"admit_after": 1, "admit_probability": 0.9, "expire_after_days": 1})
 
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(schema, options)
@@ -295,10 +296,10 @@ class WideDeep(Learner):
         tiny = np.count_nonzero(np.abs(weights) < TINY) - (len(weights) - heavy)
         vector_bytes = 8 + 4 * self.settings["embedding_dim"]
         return Sparsity(
-            seen=rows + len(weights),
+            seen=rows + self.wide.model.seen,
             admitted=rows + len(weights),
             non_zero=rows + heavy,
-            deployed_bytes=heavy * FTRL.deployed_bytes
+            deployed_bytes=heavy * FTRL.deployed_bytes()
             + rows * vector_bytes
             + self._upper.weights.nbytes,
             tiny_share=float(tiny / (rows + heavy)) if rows + heavy else 0.0,

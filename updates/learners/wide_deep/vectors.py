@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from updates.learners.sparse.slots import ABSENT, NUMBER
+from updates.learners.sparse.slots import ABSENT, NUMBER, NUMBER_MASK
 from updates.learners.sparse.table import KeyTable
 from updates.learners.wide_deep.rows import DeepRows
 from updates.samples.jit import kernel
@@ -63,6 +63,7 @@ class Vectors:
     def put(self, keys: np.ndarray, values: np.ndarray) -> None:
         """Set the vectors (n, dim) of (n,) distinct keys."""
         self._table.put(keys, np.empty((len(keys), 0)))
+        self._table.settle()
         if self.size > len(self._keys):
             rows = 1 << (self.size - 1).bit_length()
             self._keys = grown(self._keys, rows)
@@ -113,7 +114,7 @@ def _numbers(cells: np.ndarray, slots: np.ndarray) -> np.ndarray:
     numbers = np.full(slots.shape[0], ABSENT)
     for i in range(slots.shape[0]):
         if slots[i] != ABSENT:
-            numbers[i] = np.int64(cells[slots[i], NUMBER])
+            numbers[i] = np.int64(cells[slots[i], NUMBER] & NUMBER_MASK)
     return numbers
 
 

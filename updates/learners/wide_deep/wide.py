@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from updates.learners.sparse.algorithm import Rows
+from updates.learners.sparse.family import model_of
 from updates.learners.sparse.ftrl import FTRL
 from updates.learners.sparse.logistic import clipped, sigmoid
-from updates.learners.sparse.model import SparseModel
 from updates.learners.sparse.names import Names
 from updates.samples.encoder import Encoded
 from updates.samples.jit import kernel
@@ -30,7 +30,7 @@ class Wide:
     """The linear model and the names of its keys."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.model = SparseModel(FTRL, FTRL.configure(settings))
+        self.model = model_of({**settings, "algorithm": FTRL.name})
         self.names = Names()
 
     def copy(self) -> Wide:
@@ -47,13 +47,19 @@ class Wide:
         Returns (stop − start,) predictions made before each row, and the positions in
         ``encoded.keys`` of new keys, which ``name`` must be told of in their order.
         """
-        predictions, inserted = self.model.learn(rows_of(encoded, start, stop, offsets))
+        rows = rows_of(encoded, start, stop, offsets)
+        predictions, inserted = self.model.learn(rows, encoded.event_times[start:stop])
         return predictions, inserted + encoded.indptr[start]
 
     def name(self, encoded: Encoded, positions: np.ndarray) -> None:
-        """Keep the names of new keys: of many at once, as each call costs 0.5 ms."""
+        """Keep the names of new keys, and forget those of expired ones.
+
+        Of many at once, as each call costs 0.5 ms.
+        """
         if len(positions):
             self.names.append(*encoded.names(positions))
+        if len(removed := self.model.removed()):
+            self.names.remove(removed)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The whole state."""
