@@ -82,7 +82,11 @@ CHARTS = (
     Chart(
         "sparsity",
         "Sparsity",
-        ((metrics.NON_ZERO_WEIGHTS, "non-zero weights"), (metrics.SEEN_FEATURES, "features seen")),
+        (
+            (metrics.NON_ZERO_WEIGHTS, "non-zero weights"),
+            (metrics.ADMITTED_FEATURES, "features with parameters"),
+            (metrics.SEEN_FEATURES, "features seen"),
+        ),
         "Nothing was deployed by the end of this range.",
     ),
     Chart(

@@ -16,6 +16,7 @@ AUC = "auc"
 CALIBRATION = "calibration"
 NON_ZERO_WEIGHTS = "non_zero_weights"
 SEEN_FEATURES = "seen_features"
+ADMITTED_FEATURES = "admitted_features"
 DEPLOYED_BYTES = "deployed_bytes"
 TINY_SHARE = "tiny_share"
 OPTIMALITY_GAP = "optimality_gap"
@@ -106,6 +107,12 @@ METRICS: dict[str, Metric] = {
             SEEN_FEATURES,
             "features",
             "Distinct feature values that the live version has met.",
+            holds=True,
+        ),
+        Metric(
+            ADMITTED_FEATURES,
+            "features",
+            "Feature values that the live version keeps parameters of.",
             holds=True,
         ),
         Metric(

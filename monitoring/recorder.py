@@ -107,6 +107,7 @@ def _sparsity(version: ModelVersion) -> dict[str, float | None]:
     return {
         metrics.NON_ZERO_WEIGHTS: version.sparsity.get("non_zero"),
         metrics.SEEN_FEATURES: version.sparsity.get("seen"),
+        metrics.ADMITTED_FEATURES: version.sparsity.get("admitted"),
         metrics.DEPLOYED_BYTES: version.sparsity.get("deployed_bytes"),
         metrics.TINY_SHARE: version.sparsity.get("tiny_share"),
     }

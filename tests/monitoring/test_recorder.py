@@ -20,6 +20,7 @@ def newest(recommender, name):
 def test_a_promotion_records_how_sparse_the_new_version_is(live):
     assert newest(live.recommender, "non_zero_weights") == live.sparsity["non_zero"] > 0
     assert newest(live.recommender, "seen_features") == live.sparsity["seen"]
+    assert newest(live.recommender, "admitted_features") == live.sparsity["admitted"]
     assert newest(live.recommender, "deployed_bytes") == live.sparsity["deployed_bytes"]
 
 

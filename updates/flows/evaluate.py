@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from updates.flows.mature import mature_samples
+from updates.flows.mature import Mature, mature_samples
+from updates.learners.base import Learner
 from updates.metrics import (
     MIN_OF_EACH_LABEL,
     MIN_SAMPLES,
@@ -28,6 +29,8 @@ class Evaluation:
     """What was measured, and which guardrails the candidate broke, in sentences.
 
     immature : impressions in the holdout whose labels are still coming, so that they did not judge.
+    rounding_loss : log loss with the weights as serving has them, less that with learning's, on
+    the same samples; None where serving's are no coarser.
     """
 
     first_offset: int
@@ -38,6 +41,7 @@ class Evaluation:
     reference_number: int | None
     difference: LossDifference | None
     broken: list[str]
+    rounding_loss: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -59,6 +63,7 @@ class Evaluation:
             "loss_difference_standard_error": (
                 self.difference.standard_error if self.difference else None
             ),
+            "rounding_loss": self.rounding_loss,
             "verdict": self.verdict,
         }
 
@@ -135,7 +140,18 @@ def evaluate_pair(
         reference_number=reference.number if theirs and reference else None,
         difference=difference,
         broken=_broken(candidate, ours, difference, policy),
+        rounding_loss=_rounding_loss(candidate.learner, judged.samples, mature, weights),
     )
+
+
+def _rounding_loss(
+    learner: Learner, samples: pa.Table, mature: Mature, weights: np.ndarray
+) -> float | None:
+    """Of the candidate as it is now: that it has learned the samples since is in both terms."""
+    if not learner.deploys_rounded or not len(weights):
+        return None
+    rounded, exact = learner.predict_deployed(samples), learner.predict(samples)
+    return loss_difference(mature.labels, rounded[mature.rows], exact[mature.rows], weights).mean
 
 
 def reference_for(live: ModelVersion | None, first: int) -> ModelVersion | None:

@@ -98,9 +98,7 @@ def _texts(body: np.ndarray, cells: np.ndarray, marks: np.uint8) -> pa.StringArr
     )
 
 
-def _lists(
-    body: np.ndarray, cells: np.ndarray, items: np.ndarray, marks: np.uint8
-) -> pa.ListArray:
+def _lists(body: np.ndarray, cells: np.ndarray, items: np.ndarray, marks: np.uint8) -> pa.ListArray:
     nulls = cells[:, 1] == NULL
     sizes = np.where(nulls, 0, cells[:, 1])
     ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)

@@ -169,5 +169,6 @@ const Plot = (() => {
     }
   }
 
+  Plot.colour = colour;
   return Plot;
 })();

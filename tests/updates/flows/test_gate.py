@@ -78,3 +78,11 @@ def test_a_rejected_version_may_be_promoted_by_a_person(
     recommender.refresh_from_db()
     assert recommender.live_version == rejected
     assert deployment.moved_by == operator
+
+
+def test_what_rounding_for_serving_costs_is_measured_with_each_version(recommender, live, update):
+    assert live.metrics["rounding_loss"] is None
+    recommender.learner_options = {"alpha": 0.5, "serving_precision": "q2.13"}
+    recommender.save()
+    metrics = update(recommender).result_version.metrics
+    assert 0 < abs(metrics["rounding_loss"]) < 0.01

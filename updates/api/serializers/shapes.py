@@ -43,6 +43,11 @@ class Evaluation(serializers.Serializer):
     ne_gain = serializers.FloatField(allow_null=True)
     loss_difference = serializers.FloatField(allow_null=True)
     loss_difference_standard_error = serializers.FloatField(allow_null=True)
+    rounding_loss = serializers.FloatField(
+        allow_null=True,
+        default=None,
+        help_text="Log loss that serving's coarser weights add; null where they are no coarser.",
+    )
     verdict = serializers.CharField()
 
     def to_representation(self, instance: dict[str, Any]) -> dict[str, Any] | None:

@@ -134,7 +134,7 @@ class Session:
         """Learn what there is; whether anything has been learned since the base."""
         candidate = self.standing.learning.candidate
         self.attempt.progress("learning", candidate.next_offset - 1, None)
-        batch = self.log.follow(candidate.next_offset, ROWS_A_STEP, WAIT_MS)
+        batch = self.log.follow(candidate.next_offset, ROWS_A_STEP, self._wait_ms())
         if batch is not None and batch.num_rows:
             for arrived, count in self.standing.learning.learn(batch):
                 self._arrivals[arrived] = self._arrivals.get(arrived, 0) + count
@@ -144,6 +144,13 @@ class Session:
             self._next_sync = now + self.policy.sync_interval_ms / 1000
         self._checkpoint(now)
         return candidate.samples > 0
+
+    def _wait_ms(self) -> int:
+        """How long to wait for more samples: what is learned is sent when it is due."""
+        if not self._has_news():
+            return WAIT_MS
+        due_ms = int(1000 * (self._next_sync - time.monotonic()))
+        return max(1, min(due_ms, WAIT_MS))  # 0 would be for ever
 
     def _sync(self) -> None:
         """Send what changed, once it goes beyond all that was sent before."""
