@@ -13,12 +13,13 @@ from rest_framework.response import Response
 from monitoring import metrics, series
 from monitoring.fleet import fleet_freshness, live_facts, log_heads
 from monitoring.marks import CADENCE, PROMOTION, ROLLBACK, marks
-from monitoring.served import served_facts
+from monitoring.provisional import provisional_from
+from monitoring.served import served_facts, with_sync
 from updates.api.serializers.base import Strict
 from updates.api.serializers.recommenders import Freshness
 from updates.api.serializers.shapes import Sparsity
 from updates.api.views.base import OfRecommender, query
-from updates.models import Recommender, ServingReport, UpdatePolicy
+from updates.models import Recommender, UpdatePolicy
 from updates.models.serving_report import SyncState
 
 DEFAULT_SPAN = timedelta(hours=24)
@@ -40,6 +41,9 @@ class Serving(serializers.Serializer):
     error = serializers.CharField(allow_blank=True)
     sync = serializers.ChoiceField(
         SyncState.choices, help_text="Whether it follows online learning."
+    )
+    followed_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when it follows online learning."
     )
     synced_at = serializers.DateTimeField(
         allow_null=True, help_text="When it last had everything that had been sent to serving."
@@ -123,6 +127,10 @@ SeriesSerializer = type(
         "from": serializers.DateTimeField(),
         "to": serializers.DateTimeField(),
         "points": PointsField(),
+        "provisional_from": serializers.DateTimeField(
+            allow_null=True,
+            help_text="Labels of samples from then on are still coming; null: all is final.",
+        ),
         "marks": MarkSerializer(many=True),
     },
 )
@@ -146,7 +154,6 @@ class FreshnessView(OfRecommender):
         fresh = fleet_freshness([recommender], now, heads)[recommender.pk]
         head, live = heads.get(recommender.pk), recommender.live_version
         served = served_facts([recommender], now).get(recommender.pk) or live_facts(live)
-        reports = recommender.serving_reports.select_related("wanted", "served")
         facts = {
             "at": now,
             "live_version": live and live.number,
@@ -155,7 +162,7 @@ class FreshnessView(OfRecommender):
             "last_offset": head and head.last_offset,
             "newest_event_time": head and head.newest_event_time,
             "newest_arrived_at": head and head.newest_arrived_at,
-            "serving": [_with_sync(report, now) for report in reports],
+            "serving": with_sync(recommender, now),
         }
         return Response(FreshnessNow(fresh.to_json() | facts).data)
 
@@ -174,6 +181,7 @@ class MetricsView(OfRecommender):
             "from": start,
             "to": end,
             "points": _points(self.recommender, metric.name, wanted),
+            "provisional_from": provisional_from(self.recommender, metric.name),
             "marks": [mark.to_json() for mark in marks(self.recommender, start, end)],
         }
         return Response(SeriesSerializer(answer).data)
@@ -191,11 +199,6 @@ class SparsityView(OfRecommender):
             "series": {name: _points(self.recommender, name, wanted) for name in SPARSITY_SERIES},
         }
         return Response(SparsityAnswer(answer).data)
-
-
-def _with_sync(report: ServingReport, now: datetime) -> ServingReport:
-    report.sync = report.sync_state(now)
-    return report
 
 
 def _span(wanted: dict[str, Any]) -> tuple[datetime, datetime]:

@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from monitoring import metrics, series
 from monitoring.models import LiveScoring
-from updates.metrics import Quality, quality
+from updates.metrics import Quality
 from updates.models import ModelVersion, Recommender
+from updates.progressive import Progressive
 from updates.samples.log import SampleLog
 from updates.samples.schema import LABEL, WEIGHT
 from updates.serving import scorer
@@ -53,7 +54,9 @@ def judge(recommender: Recommender, last_offset: int, now: datetime) -> Quality 
     if not (claimed and full):
         return None
     labels, predictions, weights = np.array(window).T
-    measured = quality(labels, predictions, weights)
+    counted = Progressive(fake_negatives=recommender.fake_negatives)
+    counted.add(labels, predictions, weights)
+    measured = counted.quality()
     series.record(recommender, quality_values(measured), now)
     return measured
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +12,8 @@ from monitoring import metrics
 from monitoring.age_bar import AgeBar
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.models import Point
-from monitoring.served import online_positions
+from monitoring.served import online_positions, with_sync
+from updates import joiners
 from updates.models import (
     Deployment,
     ModelVersion,
@@ -22,8 +22,10 @@ from updates.models import (
     UpdatePolicy,
     UpdateRun,
 )
+from updates.models.policy import Strategy
 from updates.models.run import ACTIVE
 from updates.models.serving_report import SyncState
+from updates.samples.durable import LogUnavailable
 from updates.words import duration
 
 RECENT_RUNS = 6
@@ -47,6 +49,14 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "log_silent": not heads,
         "runs": recent_runs(recommender),
     }
+
+
+def joining(recommender: Recommender, now: datetime) -> dict[str, Any] | None:
+    """How impressions and feedback are joined; None where the joiner does not answer."""
+    try:
+        return joiners.report(recommender, now)
+    except LogUnavailable:
+        return None
 
 
 def open_deployment(recommender: Recommender) -> Deployment | None:
@@ -75,7 +85,7 @@ def serving_alerts(
     for report in reports.order_by("process"):
         serves = f"version {report.served.number}" if report.served else "nothing"
         if report.out_of_sync:
-            failing = duration((now - report.synced_at).total_seconds())
+            failing = duration((now - report.behind_since).total_seconds())
             sentences.append(
                 f"Process {report.process}: sync failing for {failing}. It serves what was learned "
                 f"up to offset {report.offset:,}. {report.error}".rstrip()
@@ -92,27 +102,31 @@ def serving_alerts(
 
 @dataclass(frozen=True)
 class Sync:
-    """How serving keeps up with online learning: offset sent, processes that have it or do not."""
+    """How serving keeps up with online learning.
 
-    offset: int
-    synced: int
-    failing: int
+    offset : the last that was sent to serving, None where nothing was or Valkey does not answer.
+    processes : what each says, those that ended last.
+    """
+
+    offset: int | None
+    processes: list[ServingReport]
 
     @property
-    def state(self) -> str:
-        """Worst first; "none" where no process serves."""
-        if self.failing:
-            return SyncState.FAILING
-        return SyncState.SYNCED if self.synced else SyncState.NONE
+    def state(self) -> SyncState:
+        """The worst of the processes that run; NONE where none does."""
+        present = {report.sync for report in self.processes} - {SyncState.GONE}
+        worst_first = (SyncState.FAILING, SyncState.STARTING, SyncState.SYNCED)
+        return next((state for state in worst_first if state in present), SyncState.NONE)
 
 
 def sync(recommender: Recommender, now: datetime) -> Sync | None:
     """None where nothing is learned online."""
-    sent = online_positions([recommender]).get(recommender.pk)
-    if sent is None:
+    if not recommender.policies.filter(strategy=Strategy.ONLINE).exists():
         return None
-    states = Counter(report.sync_state(now) for report in _running(recommender, now))
-    return Sync(sent.offset, states[SyncState.SYNCED], states[SyncState.FAILING])
+    sent = online_positions([recommender]).get(recommender.pk)
+    processes = with_sync(recommender, now)
+    processes.sort(key=lambda report: (report.sync == SyncState.GONE, report.process))
+    return Sync(sent and sent.offset, processes)
 
 
 def _running(recommender: Recommender, now: datetime) -> QuerySet[ServingReport]:

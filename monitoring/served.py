@@ -44,6 +44,14 @@ def served_facts(recommenders: Sequence[Recommender], now: datetime) -> dict[int
     return {r.pk: facts[r.pk] for r in recommenders if r.pk in facts and _is_past(r, facts[r.pk])}
 
 
+def with_sync(recommender: Recommender, now: datetime) -> list[ServingReport]:
+    """What each process says that it serves, with its sync state as ``sync``."""
+    reports = list(recommender.serving_reports.select_related("wanted", "served"))
+    for report in reports:
+        report.sync = report.sync_state(now)
+    return reports
+
+
 def _is_past(recommender: Recommender, facts: LiveFacts) -> bool:
     live = recommender.live_version
     return live is None or facts.next_offset > live.next_offset

@@ -15,6 +15,7 @@ urlpatterns = [
     path("", fleet.fleet, name="fleet"),
     path(f"{ONE}/", recommender.recommender, name="recommender"),
     path(f"{ONE}/headline/", recommender.headline, name="headline"),
+    path(f"{ONE}/joining/", recommender.joining, name="joining"),
     path(f"{ONE}/updates/", recommender.start_update, name="start-update"),
     path(f"{ONE}/rollback/", recommender.rollback, name="rollback"),
     path(f"{POLICY}/", policies.policy, name="policy"),

@@ -42,6 +42,11 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "sweep": {
+        "task": "updates.tasks.sweep_artifacts",
+        "schedule": 600.0,
+        "options": {"expires": 600},
+    },
 }
 app.autodiscover_tasks()
 

@@ -88,6 +88,8 @@ class ArtifactStore:
         if target.exists():
             try:
                 self.open(digest)
+                # As if new: whoever publishes it has yet to say so.
+                os.utime(target)
                 return
             except CorruptArtifact:
                 shutil.rmtree(target)
@@ -120,6 +122,27 @@ class ArtifactStore:
     def delete(self, digest: str) -> None:
         """Remove an artifact, if it is there."""
         shutil.rmtree(self.folder(digest), ignore_errors=True)
+
+    def published_before(self, moment: float) -> set[str]:
+        """Digests of what was last published before that time (seconds since 1970)."""
+        folders = self.root.glob("[!.]*/*")
+        return {folder.name for folder in folders if _changed_at(folder) < moment}
+
+    def sweep_drafts(self, moment: float) -> int:
+        """Remove drafts that nobody has written to since then: their writer died. How many."""
+        drafts = list(self.root.glob(".draft-*"))
+        dead = [d for d in drafts if max(map(_changed_at, [d, *d.glob("*")])) < moment]
+        for draft in dead:
+            shutil.rmtree(draft, ignore_errors=True)
+        return len(dead)
+
+
+def _changed_at(path: Path) -> float:
+    """Seconds since 1970; infinite where it is gone by now."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
 def file_digest(path: Path) -> str:

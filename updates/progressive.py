@@ -17,9 +17,15 @@ CLIP = 1e-9
 
 
 class Progressive:
-    """What a stream's predictions were worth, added up as it goes."""
+    """What a stream's predictions were worth, added up as it goes.
 
-    def __init__(self) -> None:
+    fake_negatives : the stream holds every impression as a negative and repeats it when it turns
+        out positive. The repetition takes back what the negative had counted, at the prediction
+        of now, so that impressions count once, with the labels that have come.
+    """
+
+    def __init__(self, *, fake_negatives: bool = False) -> None:
+        self.fake_negatives = fake_negatives
         self.samples = 0
         self._positives = 0
         self._weight = self._clicks = self._predicted = self._loss = 0.0
@@ -27,7 +33,16 @@ class Progressive:
 
     def add(self, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray) -> None:
         """Count (n,) labels in {0, 1}, predictions made before learning them, weights ≥ 0."""
-        self.samples += len(labels)
+        self._count(labels, predictions, weights, 1)
+        if self.fake_negatives:
+            positive = labels > 0.5
+            taken_back = np.zeros(int(positive.sum()))
+            self._count(taken_back, predictions[positive], -weights[positive], -1)
+
+    def _count(
+        self, labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray, times: int
+    ) -> None:
+        self.samples += times * len(labels)
         positive = labels > 0.5
         self._positives += int(positive.sum())
         self._weight += float(weights.sum())
@@ -38,11 +53,11 @@ class Progressive:
         scores = np.log(clipped) - np.log1p(-clipped)
         bins = ((np.clip(scores, -LIMIT, LIMIT) + LIMIT) * ((BINS - 1) / (2 * LIMIT))).astype(int)
         for label in (0, 1):
-            self._by_score[label] += np.bincount(bins[positive == label], minlength=BINS)
+            self._by_score[label] += times * np.bincount(bins[positive == label], minlength=BINS)
 
     def quality(self) -> Quality:
         """All measures of what was counted; AUC is that of the predictions put into bins."""
-        if not self._weight:
+        if self._weight <= 0:
             return Quality(self.samples, self._positives, None, None, None, None)
         log_loss = self._loss / self._weight
         background = entropy(self._clicks / self._weight)
@@ -58,7 +73,7 @@ class Progressive:
     def _auc(self) -> float | None:
         negatives, positives = self._by_score
         pairs = negatives.sum() * positives.sum()
-        if not pairs:
+        if pairs <= 0:
             return None
         below = np.cumsum(negatives) - negatives
         return float((positives * (below + negatives / 2)).sum() / pairs)

@@ -12,8 +12,8 @@ from updates.flows.execute import execute
 from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
 from updates.flows.prove import prove
-from updates.flows.prune import prune
-from updates.models import Recommender
+from updates.flows.prune import prune, sweep
+from updates.models import Recommender, ServingReport
 from updates.samples.log import SampleLog
 
 
@@ -51,7 +51,16 @@ def archive_logs() -> None:
 
 @shared_task
 def prune_artifacts() -> None:
-    """Delete files of old versions, and what deleted recommenders left in Valkey."""
+    """Delete files of old versions, reports of processes that ended long ago, and what deleted
+    recommenders left in Valkey."""
     for recommender in Recommender.objects.all():
         prune(recommender)
-    forget_deleted(timezone.now())
+    now = timezone.now()
+    ServingReport.objects.long_gone(now).delete()
+    forget_deleted(now)
+
+
+@shared_task
+def sweep_artifacts() -> None:
+    """Delete files that dead workers left."""
+    sweep(timezone.now())

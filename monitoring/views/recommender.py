@@ -27,6 +27,7 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
     found = _find(slug)
     policies = recommender_page.policies(found)
     context = recommender_page.headline(found, timezone.now()) | {
+        "joining": recommender_page.joining(found, timezone.now()),
         "charts": charts.charts_of(row["policy"] for row in policies),
         "policies": policies,
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
@@ -43,6 +44,15 @@ def headline(request: HttpRequest, slug: str) -> HttpResponse:
     """What changes by the second, for htmx."""
     context = recommender_page.headline(_find(slug), timezone.now())
     return page(request, "monitoring/_live.html", context)
+
+
+@require_safe
+@needs(VIEWER)
+def joining(request: HttpRequest, slug: str) -> HttpResponse:
+    """How impressions are joined, for htmx."""
+    found = _find(slug)
+    state = recommender_page.joining(found, timezone.now())
+    return page(request, "monitoring/_joining.html", {"recommender": found, "joining": state})
 
 
 @require_POST

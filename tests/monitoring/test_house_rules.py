@@ -19,7 +19,7 @@ def pages(as_operator, live, make_policy):
     one = f"/recommenders/{live.recommender.slug}/"
     policy = f"{one}policies/hourly/"
     addresses = ["/", one, f"{one}versions/1/", f"{one}versions/1/weights/", f"/runs/{run.pk}/"]
-    addresses += [f"{one}versions/1/proof/"]
+    addresses += [f"{one}versions/1/proof/", f"{one}joining/"]
     addresses += [f"/runs/{live.run.pk}/", policy, f"{policy}cadence/"]
     return {url: as_operator.get(url).content.decode() for url in addresses}
 

@@ -12,6 +12,7 @@ from tests.monitoring.conftest import NOW, text
 from updates.models import Deployment, Recommender, ServingReport
 from updates.samples.batches import to_ms
 from updates.serving.deltas import DeltaStream, Sent
+from updates.tasks import prune_artifacts
 
 LATER = NOW + timedelta(hours=2)
 
@@ -44,7 +45,8 @@ def report(news):
 
     def make(process="web:1", **fields):
         about = {"wanted": news.live_version, "served": news.live_version, "offset": 10}
-        times = {"synced_at": timezone.now(), "reported_at": timezone.now()}
+        now = timezone.now()
+        times = {"followed_at": NOW, "synced_at": now, "reported_at": now}
         return ServingReport.objects.create(
             recommender=news, process=process, **about | times | fields
         )
@@ -121,15 +123,51 @@ def test_the_api_says_how_far_each_process_is(as_viewer, news, send, report):
     report("web:1", offset=500, sequence=7, gaps_healed=1)
     long_ago = timezone.now() - timedelta(minutes=4)
     report("web:2", synced_at=long_ago)
-    report("web:3", synced_at=None)
+    report("web:3", synced_at=None, followed_at=None)
     report("web:4", reported_at=long_ago)
+    report("web:5", synced_at=None, followed_at=timezone.now())
+    report("web:6", synced_at=None, followed_at=long_ago)
     answer = as_viewer.get("/api/v1/recommenders/news/freshness").json()
     assert answer["served_offset"] == 10
     told = {one["process"]: one for one in answer["serving"]}
     assert (told["web:1"]["offset"], told["web:1"]["sequence"]) == (500, 7)
-    assert [told[f"web:{i}"]["sync"] for i in (1, 2, 3, 4)] == [
+    assert [told[f"web:{i}"]["sync"] for i in range(1, 7)] == [
         "synced",
         "failing",
         "none",
         "gone",
+        "starting",
+        "failing",
     ]
+
+
+def test_the_page_lists_each_process_and_those_that_ended_last(as_viewer, news, send, report):
+    send(500)
+    report("web:1", reported_at=timezone.now() - timedelta(minutes=4))
+    report("web:2", offset=500, sequence=7, gaps_healed=1)
+    words = text(as_viewer.get("/recommenders/news/"))
+    assert "500 sent synced" in words
+    assert re.search(r"web:2 synced \d+ s ago 500 7 1 web:1 gone", words), words
+
+
+def test_a_process_that_never_had_everything_fails_since_it_began_to_follow(
+    as_viewer, news, send, report
+):
+    send(500)
+    began = timezone.now() - timedelta(minutes=4, seconds=1)
+    report(synced_at=None, followed_at=began, error="The checkpoint is refused.")
+    words = text(as_viewer.get("/recommenders/news/"))
+    assert re.search(r"Process web:1: sync failing for 4 min", words)
+
+
+def test_while_valkey_is_away_the_page_says_that_sync_fails(as_viewer, news, report, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    report(synced_at=timezone.now() - timedelta(minutes=4))
+    assert "Learned online – sent failing" in text(as_viewer.get("/recommenders/news/"))
+
+
+def test_reports_of_processes_that_ended_long_ago_are_forgotten(news, report):
+    report("web:1")
+    report("web:2", reported_at=timezone.now() - timedelta(hours=2))
+    prune_artifacts()
+    assert [kept.process for kept in ServingReport.objects.all()] == ["web:1"]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from updates.flows.mature import Mature, mature_samples
 from updates.learners.base import Learner
 from updates.metrics import (
     MIN_OF_EACH_LABEL,
@@ -17,7 +18,7 @@ from updates.metrics import (
 )
 from updates.models import ModelVersion, UpdatePolicy
 from updates.models.version import VersionState
-from updates.samples.schema import LABEL, WEIGHT
+from updates.samples.schema import WEIGHT
 from updates.serving import scorer
 from updates.strategies.base import Candidate
 from updates.strategies.online import Judged
@@ -27,12 +28,14 @@ from updates.strategies.online import Judged
 class Evaluation:
     """What was measured, and which guardrails the candidate broke, in sentences.
 
+    immature : impressions in the holdout whose labels are still coming, so that they did not judge.
     rounding_loss : log loss with the weights as serving has them, less that with learning's, on
     the same samples; None where serving's are no coarser.
     """
 
     first_offset: int
     last_offset: int
+    immature: int
     candidate: Quality
     reference: Quality | None
     reference_number: int | None
@@ -73,14 +76,18 @@ class Evaluation:
             return (
                 f"Too few new samples to judge: {self.candidate.samples} held out, "
                 f"{self.candidate.of_rarer_label} of the rarer label; "
-                f"it takes {MIN_SAMPLES} and {MIN_OF_EACH_LABEL}."
+                f"it takes {MIN_SAMPLES} and {MIN_OF_EACH_LABEL}.{self._still_coming}"
             )
         on = f"on {self.candidate.samples} newest samples that it had not learned"
         ours = f"NE {self.candidate.ne:.4f}"
         if self.reference is None:
-            return f"{ours} {on}; there is no older version to compare."
+            return f"{ours} {on}; there is no older version to compare.{self._still_coming}"
         theirs = f"{self.reference.ne:.4f} of version {self.reference_number}"
-        return f"{ours} against {theirs}, {on}."
+        return f"{ours} against {theirs}, {on}.{self._still_coming}"
+
+    @property
+    def _still_coming(self) -> str:
+        return f" Labels of {self.immature} more are still coming." if self.immature else ""
 
 
 def evaluate(
@@ -116,31 +123,35 @@ def evaluate_pair(
     policy: UpdatePolicy,
 ) -> Evaluation:
     """As ``evaluate``, against what is known of the reference's predictions of the same samples."""
-    labels, weights = (_column(judged.samples, name) for name in (LABEL, WEIGHT))
-    ours = quality(labels, judged.predictions, weights)
+    mature = mature_samples(judged.samples, policy.recommender)
+    kept, labels = mature.rows, mature.labels
+    weights, predictions = _column(judged.samples, WEIGHT)[kept], judged.predictions[kept]
+    ours = quality(labels, predictions, weights)
     theirs = difference = None
     if reference_predictions is not None:
-        theirs = quality(labels, reference_predictions, weights)
-        difference = loss_difference(labels, judged.predictions, reference_predictions, weights)
+        theirs = quality(labels, reference_predictions[kept], weights)
+        difference = loss_difference(labels, predictions, reference_predictions[kept], weights)
     return Evaluation(
         first_offset=judged.first_offset,
-        last_offset=judged.first_offset + len(labels) - 1,
+        last_offset=judged.first_offset + judged.samples.num_rows - 1,
+        immature=mature.immature,
         candidate=ours,
         reference=theirs,
         reference_number=reference.number if theirs and reference else None,
         difference=difference,
         broken=_broken(candidate, ours, difference, policy),
-        rounding_loss=_rounding_loss(candidate.learner, judged.samples),
+        rounding_loss=_rounding_loss(candidate.learner, judged.samples, mature, weights),
     )
 
 
-def _rounding_loss(learner: Learner, samples: pa.Table) -> float | None:
+def _rounding_loss(
+    learner: Learner, samples: pa.Table, mature: Mature, weights: np.ndarray
+) -> float | None:
     """Of the candidate as it is now: that it has learned the samples since is in both terms."""
-    if not learner.deploys_rounded or not samples.num_rows:
+    if not learner.deploys_rounded or not len(weights):
         return None
-    labels, weights = (_column(samples, name) for name in (LABEL, WEIGHT))
     rounded, exact = learner.predict_deployed(samples), learner.predict(samples)
-    return loss_difference(labels, rounded, exact, weights).mean
+    return loss_difference(mature.labels, rounded[mature.rows], exact[mature.rows], weights).mean
 
 
 def reference_for(live: ModelVersion | None, first: int) -> ModelVersion | None:

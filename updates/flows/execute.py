@@ -5,6 +5,7 @@ the one transaction at the end, and that transaction is fenced.
 """
 
 import logging
+from bisect import bisect_right
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -12,17 +13,20 @@ from functools import partial
 import pyarrow as pa
 from django.utils import timezone
 
+from updates import joiners
 from updates.flows import beside as full_beside
 from updates.flows.attempt import Attempt, Stopped
 from updates.flows.evaluate import evaluate
 from updates.flows.online import session
 from updates.flows.online.position import CannotGoOn
 from updates.flows.publish import publish
-from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
+from updates.metrics import MIN_SAMPLES
+from updates.models import ComponentLease, ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.models.lease import LeaseLost
 from updates.models.policy import Strategy
 from updates.models.run import IllegalRunMove, RunState
 from updates.samples.log import SampleLog
+from updates.samples.schema import ARRIVED_AT
 from updates.serving.deltas import Fenced
 from updates.store import artifacts
 from updates.strategies import full, incremental
@@ -157,8 +161,27 @@ def _train(
         raise Refused(
             f"There are {new} samples to learn; min_samples asks for {policy.min_samples}."
         )
-    stop = end - min(policy.holdout_samples, new // HOLDOUT_SHARE)
+    judged_end = _judged_end(run.recommender, log, since_start, end)
+    stop = judged_end - min(policy.holdout_samples, (judged_end - since_start) // HOLDOUT_SHARE)
     return train(stop=stop, progress=attempt.progress), end
+
+
+def _judged_end(recommender: Recommender, log: SampleLog, start: int, end: int) -> int:
+    """One past the last offset that may judge: the holdout should hold samples that do.
+
+    Where labels come later than samples that is where they are still coming; with too few before
+    that, all is learned but the usual holdout.
+    """
+    through = joiners.mature_through(recommender) if recommender.fake_negatives else None
+    if through is None:
+        return end
+    first_immature = bisect_right(range(start, end), through, key=partial(_arrival, log))
+    enough = first_immature // HOLDOUT_SHARE >= MIN_SAMPLES
+    return start + first_immature if enough else end
+
+
+def _arrival(log: SampleLog, offset: int) -> datetime:
+    return next(log.read(offset, offset + 1)).column(ARRIVED_AT)[0].as_py()
 
 
 def _first_of_window(log: SampleLog, end: int, newest: datetime, window_seconds: int | None) -> int:

@@ -1,10 +1,15 @@
 """Free the disk of versions that nobody will go back to."""
 
+from datetime import datetime, timedelta
+
 from django.utils import timezone
 
 from updates.models import Checkpoint, ModelVersion, Recommender, UpdateRun
 from updates.models.run import ACTIVE
 from updates.store import artifacts
+
+# From an artifact's last byte to the row that makes it count it takes seconds.
+ABANDONED_AFTER = timedelta(hours=1)
 
 
 def prune(recommender: Recommender) -> int:
@@ -32,3 +37,15 @@ def prune(recommender: Recommender) -> int:
         if not shared.exists() and not checkpoint.exists():
             artifacts().prune(version.digest)
     return len(doomed)
+
+
+def sweep(now: datetime) -> int:
+    """Delete what workers left that died between an artifact and the row that makes it count:
+    files that are no version's and no checkpoint's, and drafts. How many."""
+    before = (now - ABANDONED_AFTER).timestamp()
+    strays = artifacts().published_before(before)
+    for model in (ModelVersion, Checkpoint):
+        strays -= set(model.objects.values_list("digest", flat=True))
+    for digest in strays:
+        artifacts().delete(digest)
+    return len(strays) + artifacts().sweep_drafts(before)

@@ -12,12 +12,15 @@ from updates.models.version import ModelVersion
 REPORT_COUNTS = timedelta(seconds=60)
 # A running process sees once a second whether it has everything; longer than this is a failure.
 SYNC_MAY_TAKE = timedelta(seconds=5)
+# Longer ago than this nobody asks any more how a process ended.
+REPORT_KEPT = timedelta(hours=1)
 
 
 class SyncState(models.TextChoices):
     """Of a serving process with what online learning sends."""
 
     SYNCED = "synced", "has everything that was sent to serving"
+    STARTING = "starting", "has begun to follow, and not had everything yet"
     FAILING = "failing", "does not receive, or cannot apply, what is sent to serving"
     GONE = "gone", "has not reported for a minute: it has ended"
     NONE = "none", "follows no online learning"
@@ -29,6 +32,10 @@ class ReportQuerySet(models.QuerySet):
     def running(self, now: datetime) -> Self:
         """Of processes that run at that time."""
         return self.filter(reported_at__gte=now - REPORT_COUNTS)
+
+    def long_gone(self, now: datetime) -> Self:
+        """Of processes that ended so long before that time that they can be forgotten."""
+        return self.filter(reported_at__lt=now - REPORT_KEPT)
 
 
 class ServingReport(models.Model):
@@ -51,6 +58,9 @@ class ServingReport(models.Model):
     gaps_healed = models.PositiveIntegerField(
         default=0, help_text="How often it missed deltas and caught up from a checkpoint."
     )
+    followed_at = models.DateTimeField(
+        null=True, help_text="Since when it follows online learning; empty where it does not."
+    )
     synced_at = models.DateTimeField(
         null=True, help_text="When it last had everything that had been sent to serving."
     )
@@ -72,11 +82,21 @@ class ServingReport(models.Model):
         """Whether it follows what is sent to serving."""
         if self.reported_at < now - REPORT_COUNTS:
             return SyncState.GONE
+        if self.followed_at is None:
+            return SyncState.NONE
         if self.out_of_sync:
             return SyncState.FAILING
-        return SyncState.SYNCED if self.synced_at else SyncState.NONE
+        return SyncState.SYNCED if self.synced_at else SyncState.STARTING
 
     @property
     def out_of_sync(self) -> bool:
         """Whether it had not had everything that was sent to serving for long when it reported."""
-        return self.synced_at is not None and self.reported_at - self.synced_at > SYNC_MAY_TAKE
+        behind_since = self.behind_since
+        return behind_since is not None and self.reported_at - behind_since > SYNC_MAY_TAKE
+
+    @property
+    def behind_since(self) -> datetime | None:
+        """From when on it is not known to have everything; None where it follows nothing."""
+        if self.followed_at is None:
+            return None
+        return max(self.followed_at, self.synced_at or self.followed_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from updates.samples.hashing import cross_key, field_seed, hash_strings
 from updates.samples.ipc import from_ipc
 from updates.samples.jit import kernel
 from updates.samples.lists import Lists
-from updates.samples.schema import EVENT_TIME, IMPRESSION, LABEL, TIMESTAMP
+from updates.samples.schema import EVENT_TIME, IMPRESSION, LABEL, TIMESTAMP, WEIGHT
 
 # A client's clock may be ahead of the server's by so much without being counted as skewed.
 SKEW_TOLERATED_MS = 1_000
@@ -108,6 +108,23 @@ def labelled(
     return _with_labels(impressions, labels).filter(pa.array(kept))
 
 
+def negatives_sampled(samples: pa.RecordBatch, ids: Sequence[str], rate: float) -> pa.RecordBatch:
+    """The samples less a share 1 − ``rate`` of the negatives; those that stay weigh 1 / rate.
+
+    ids : of the impressions that the samples were; they decide, so that the same stay whoever
+    joins, and whenever.
+    """
+    if rate >= 1:
+        return samples
+    keys = hash_strings(pa.array(ids, pa.string()), field_seed(IMPRESSION))
+    positive = samples.column(LABEL).to_numpy() > 0.5
+    weights = samples.column(WEIGHT).to_numpy()
+    position = samples.schema.get_field_index(WEIGHT)
+    weighted = pa.array(np.where(positive, weights, weights / rate).astype(np.float32))
+    kept = pa.array(positive | (keys < rate * 2.0**64))
+    return samples.set_column(position, samples.schema.field(position), weighted).filter(kept)
+
+
 def positives_of(impressions: pa.RecordBatch, rows: np.ndarray) -> pa.RecordBatch:
     """Those rows once more, with label 1."""
     taken = impressions.take(pa.array(rows))
@@ -119,12 +136,12 @@ def _with_labels(batch: pa.RecordBatch, labels: np.ndarray) -> pa.RecordBatch:
     return batch.set_column(position, batch.schema.field(position), pa.array(labels))
 
 
-def without_fake_negatives(samples: pa.RecordBatch) -> pa.RecordBatch:
-    """The samples less one negative for each positive that repeats it with its true label.
+def impressions_of(samples: pa.Table | pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) which of the samples are impressions, and (n,) float64 labels that these have by now.
 
-    What a policy with fake negatives writes to the log counts every positive impression twice;
-    measures of quality are of impressions. A positive whose negative is not among the samples
-    takes nothing away.
+    For a log with fake negatives: every impression is a negative in it, and one that turns out
+    positive is repeated with its true label. The repetition is no impression of its own; where it
+    repeats one of the samples, that is a positive.
     """
     digests = row_digests(samples)
     positive = samples.column(LABEL).to_numpy() > 0.5
@@ -133,14 +150,13 @@ def without_fake_negatives(samples: pa.RecordBatch) -> pa.RecordBatch:
     known = place < len(wanted)
     known[known] = wanted[place[known]] == digests[known]
     candidates = np.flatnonzero(known & ~positive)
-    order = np.argsort(place[candidates], kind="stable")
-    candidates = candidates[order]
+    candidates = candidates[np.argsort(place[candidates], kind="stable")]
     groups = place[candidates]
+    # Rows that equal each other are told apart by nothing: as many are positive as positives came.
     rank = np.arange(len(groups)) - np.searchsorted(groups, groups)
-    fake = candidates[rank < counts[groups]]
-    kept = np.ones(samples.num_rows, bool)
-    kept[fake] = False
-    return samples.filter(pa.array(kept))
+    labels = np.zeros(len(positive))
+    labels[candidates[rank < counts[groups]]] = 1
+    return ~positive, labels
 
 
 def label_letters(feedback: pa.RecordBatch) -> bytes:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from updates.samples.errors import ParseError, RowError, got
 from updates.samples.forms import INSTANT, NUMBER, TEXT, TEXTS, Form
+from updates.samples.json_columns import KINDS, ColumnScanner
 from updates.samples.schema import SampleSchema
 
 ALLOWED = {
@@ -55,6 +56,8 @@ class RowReader:
         self._rows = GenericAlias(list, self._row)
         self._json = msgspec.json.Decoder(self._row)
         self._values = attrgetter(*attributes)
+        scannable = KINDS.keys() >= set(self._kinds.values())
+        self._scanner = ColumnScanner(self._kinds) if scannable else None
 
     def read_rows(self, rows: Sequence[object]) -> Rows:
         """Read decoded JSON values."""
@@ -68,6 +71,10 @@ class RowReader:
 
         Raises ParseError, with an error each, where no line at all is JSON.
         """
+        scanned = self._scanner.read(body) if self._scanner else None
+        if scanned is not None:
+            count, columns = scanned
+            return Rows(columns, np.arange(count), [])
         try:
             rows = self._json.decode_lines(body)
             # The decoder takes any white space between rows; a newline within a row is an error.

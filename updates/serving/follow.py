@@ -67,8 +67,7 @@ class Follower:
         return True
 
     def _follows(self, served: Served) -> bool:
-        online = served.epoch and served.weights.learner.supports_delta
-        return bool(online) and not self.scorer.following[served.recommender_id].waits
+        return served.follows and not self.scorer.following[served.recommender_id].waits
 
     def _take(self, served: Served, deltas: list[Sent]) -> None:
         """Apply them in order, as far as that can be done."""
@@ -94,7 +93,7 @@ class Follower:
             if not late:
                 following.lags.add(sent.arrivals, to_ms(timezone.now()))
         if len(deltas) < DELTAS_A_READ:
-            following.synced_at = timezone.now()
+            following.has_everything(timezone.now())
 
     def _check(self, quiet: list[Served]) -> None:
         """Of lines that brought nothing: whether all that was sent to them is here."""
@@ -108,7 +107,7 @@ class Follower:
                 )
                 if lost and self._heal(served, position.offset, "missing") is None:
                     continue
-            self.scorer.following[served.recommender_id].synced_at = at
+            self.scorer.following[served.recommender_id].has_everything(at)
 
     def _stream(self, served: Served) -> DeltaStream:
         return DeltaStream(connection(), served.stream_key, served.epoch)

@@ -21,25 +21,32 @@ class Following:
     """What is reported, and when to try again what could not be done.
 
     refusal : why the wanted version is not served. trouble : why its weights do not go on.
-    gaps_healed : how often deltas were missing and a checkpoint had what they did. synced_at : when
-    it last had everything that had been sent. lags : of the samples served since they were taken.
+    gaps_healed : how often deltas were missing and a checkpoint had what they did. followed_at :
+    since when it follows, None where there is nothing to. synced_at : when it last had everything
+    that had been sent. lags : of the samples served since they were taken.
     """
 
     def __init__(self) -> None:
         self.refusal = self.trouble = ""
         self.gaps_healed = 0
+        self.followed_at: datetime | None = None
         self.synced_at: datetime | None = None
         self.lags = Lags()
         self._retry_at = 0.0
         self._told: list[Any] = []
 
-    def begin(self, trouble: str) -> None:
-        """Weights were loaded: follow from there."""
+    def begin(self, trouble: str, *, follows: bool) -> None:
+        """Weights were loaded: follow from there, where they can be followed."""
         self.trouble, self._retry_at = trouble, 0.0
+        self.followed_at = timezone.now() if follows else None
 
     def went_on(self) -> None:
         """A delta was applied."""
         self.trouble = ""
+
+    def has_everything(self, at: datetime) -> None:
+        """All that had been sent by then is served."""
+        self.trouble, self.synced_at = "", at
 
     def is_stuck(self, why: str) -> None:
         """It cannot go on; look again after a while."""
@@ -59,6 +66,7 @@ class Following:
             "watermark": weights and weights.watermark,
             "sequence": weights and weights.sequence,
             "gaps_healed": self.gaps_healed,
+            "followed_at": self.followed_at,
             "synced_at": self.synced_at,
         }
 

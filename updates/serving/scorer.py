@@ -180,8 +180,7 @@ class Scorer:
                 trouble = f"The checkpoint of online learning is refused: {refusal}."
                 logger.error("%s: %s", recommender.slug, trouble)
         weights = weights or version_weights(version)
-        following.begin(trouble or "")
-        return Served(
+        served = Served(
             recommender_id=recommender.pk,
             stream_key=recommender.stream_key,
             version_id=version.pk,
@@ -190,6 +189,8 @@ class Scorer:
             epoch=epoch,
             weights=weights,
         )
+        following.begin(trouble or "", follows=served.follows)
+        return served
 
 
 def _go_on(present: Served | None, deployment: Deployment, epoch: int) -> Served | None:

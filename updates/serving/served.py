@@ -23,6 +23,11 @@ class Served:
     epoch: int
     weights: Weights
 
+    @property
+    def follows(self) -> bool:
+        """Whether its weights go on with what online learning sends."""
+        return bool(self.epoch) and self.weights.learner.supports_delta
+
 
 @dataclass(frozen=True)
 class Scored:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from updates.learners.delayed_feedback import DELAYED_FEEDBACK, WAIT
 from updates.progressive import Progressive
 from updates.samples.schema import ARRIVED_AT, LABEL, WEIGHT
 from updates.strategies.base import Candidate
@@ -34,7 +35,7 @@ class OnlineLearning:
     def __init__(self, candidate: Candidate, keep: int) -> None:
         self.candidate = candidate
         self.keep = keep
-        self.window = Progressive()
+        self.window = self._new_window()
         self._newest: deque[tuple[pa.RecordBatch, np.ndarray]] = deque()
         self._kept = 0
 
@@ -59,8 +60,12 @@ class OnlineLearning:
 
     def take_window(self) -> Progressive:
         """What was counted since the last call."""
-        window, self.window = self.window, Progressive()
+        window, self.window = self.window, self._new_window()
         return window
+
+    def _new_window(self) -> Progressive:
+        said = self.candidate.learner.settings.get(DELAYED_FEEDBACK.name, WAIT)
+        return Progressive(fake_negatives=said != WAIT)
 
     def frozen(self) -> Candidate:
         """The candidate as of this instant, to be saved while this one learns on."""

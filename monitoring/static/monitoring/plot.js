@@ -77,6 +77,13 @@ const Plot = (() => {
     return ticks.length < 2 ? 2 : Math.max(2, Math.ceil(-Math.log10(Math.abs(ticks[1].value - ticks[0].value))));
   }
 
+  // Dashed where labels are still coming.
+  function provisional(answer) {
+    if (!answer.provisional_from) return {};
+    const from = Date.parse(answer.provisional_from);
+    return { borderDash: ({ p1 }) => (p1.parsed.x > from ? [4, 3] : undefined) };
+  }
+
   class Plot {
     constructor(figure, onSpan) {
       this.figure = figure;
@@ -131,7 +138,7 @@ const Plot = (() => {
       const everyTenSeconds = this.figure.dataset.unit !== "" && !("sparse" in this.figure.dataset);
       const declared = this.labels[i] === "declared"; // what the other line is measured against
       return {
-        label: this.labels[i], data, borderColor: colour(declared ? "--muted" : SERIES_COLOURS[i]),
+        label: this.labels[i], data, segment: provisional(answer), borderColor: colour(declared ? "--muted" : SERIES_COLOURS[i]),
         backgroundColor: colour(declared ? "--muted" : SERIES_COLOURS[i]), borderWidth: 1.75, tension: 0,
         borderDash: declared ? [6, 4] : [], stepped: holds || declared, pointRadius: data.length < 40 && !holds && !declared ? 2 : 0, pointHitRadius: 8,
         spanGaps: !everyTenSeconds ? true : Math.max(GAP_MS, (span / 1000) * 4),
@@ -145,7 +152,8 @@ const Plot = (() => {
       const empty = newest.every((value) => value === undefined);
       const named = newest.map((v, i) => `${this.labels[i]} ${format.value(v, unit)}`);
       const text = newest.length > 1 ? named.join(" · ") : format.value(newest[0], unit);
-      this.figure.querySelector("[data-latest]").textContent = empty ? "" : text;
+      const still = answers.some((answer) => answer.provisional_from) ? " · provisional, labels are still coming" : "";
+      this.figure.querySelector("[data-latest]").textContent = empty ? "" : text + still;
       this.figure.querySelector(".no-points").hidden = !empty;
       const canvas = this.figure.querySelector("canvas");
       canvas.classList.toggle("empty", empty);
@@ -161,5 +169,6 @@ const Plot = (() => {
     }
   }
 
+  Plot.colour = colour;
   return Plot;
 })();

@@ -64,7 +64,7 @@ def test_a_session_says_where_it_stands_and_what_it_does_next(
         assert 3_500 < found["next_checkpoint_seconds"] <= 3_600
         assert 80_000 < found["next_version_seconds"] <= 86_400
         fresh = as_viewer.get(f"{about}/freshness").json()
-        assert (fresh["learned_offset"], fresh["backlog_samples"]) == (1300, 0)
+        assert (fresh["served_offset"], fresh["backlog_samples"]) == (1300, 0)
         assert fresh["live_version"] == 1
     assert online(as_viewer, run) is None
 

@@ -44,6 +44,14 @@ class Joining:
         rows = [{"impression": name, "event_time": time, "label": label} for name in names]
         return self._send(take_feedback, FEEDBACK, rows, batch_id)
 
+    def hear(self, rows, batch_id):
+        """Send feedback of (name, label, seconds at which it happened)."""
+        rows = [
+            {"impression": name, "event_time": at(seconds).isoformat(), "label": int(label)}
+            for name, label, seconds in rows
+        ]
+        return self._send(take_feedback, FEEDBACK, rows, batch_id)
+
     def _send(self, take, form, rows, batch_id):
         now = at(self.now)
         parsed = parse_rows(self.recommender.sample_schema, rows, now, form)

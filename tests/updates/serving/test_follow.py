@@ -276,3 +276,29 @@ def test_a_report_says_since_when_it_has_everything(policy, scorer, follower, le
     assert before <= report.synced_at <= report.reported_at
     assert report.reported_at - report.synced_at < timedelta(seconds=5)
     assert report.sequence >= 1
+
+
+def test_once_it_has_everything_it_is_in_no_trouble(policy, scorer, follower, learn, valkey):
+    learn(300)
+    stream(policy, valkey).trim(1300)
+    state = scorer.following[policy.recommender_id]
+    state.is_stuck("Updates after offset 1000 are missing, and no checkpoint has them yet.")
+    follower.step(wait_ms=1)
+    assert (state.trouble, scorer.score(policy.recommender, ROWS).offset) == ("", 1300)
+
+
+def test_a_process_that_never_had_everything_says_since_when_it_tries(policy, learn, valkey):
+    learn(300)
+    stream(policy, valkey).trim(1300)
+    folder = artifacts().folder(Checkpoint.objects.get().digest)
+    for path in folder.glob("*.safetensors"):
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    late = Scorer()
+    before = timezone.now()
+    assert late.score(policy.recommender, ROWS).offset == 1000
+    Follower(late).step(wait_ms=1)
+    late.report_progress()
+    report = ServingReport.objects.get(process=PROCESS)
+    assert report.synced_at is None
+    assert before <= report.behind_since <= timezone.now()
+    assert "the checkpoint is refused" in report.error

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.utils import timezone
 
@@ -72,9 +73,11 @@ class Session:
             recommender=run.recommender, strategy=Strategy.ONLINE
         )
         self.log = SampleLog(self.recommender)
-        [self.fence] = run.fences.values()
+        # The sum grows by their number from one holder of all components to the next, and by more
+        # where somebody held one of them in between.
+        self.fence = sum(run.fences.values())
         self.standing = position.stand(
-            self.recommender, sent_by=self.fence - 1, keep=self.policy.holdout_samples
+            self.recommender, sent_by=self.fence - len(run.fences), keep=self.policy.holdout_samples
         )
         self.standing.fence = self.fence
         self._based_on(self.standing.base)
@@ -131,25 +134,41 @@ class Session:
         """Learn what there is; whether anything has been learned since the base."""
         candidate = self.standing.learning.candidate
         self.attempt.progress("learning", candidate.next_offset - 1, None)
-        batch = self.log.follow(candidate.next_offset, ROWS_A_STEP, WAIT_MS)
+        batch = self.log.follow(candidate.next_offset, ROWS_A_STEP, self._wait_ms())
         if batch is not None and batch.num_rows:
             for arrived, count in self.standing.learning.learn(batch):
                 self._arrivals[arrived] = self._arrivals.get(arrived, 0) + count
         now = time.monotonic()
         if now >= self._next_sync:
             self._sync()
-            self._next_sync = now + self.policy.sync_interval_ms / 1000
         self._checkpoint(now)
         return candidate.samples > 0
 
+    def _wait_ms(self) -> int:
+        """How long to wait for more samples: what is learned is sent when it is due."""
+        if not self._has_news():
+            return WAIT_MS
+        due_ms = int(1000 * (self._next_sync - time.monotonic()))
+        return max(1, min(due_ms, WAIT_MS))  # 0 would be for ever
+
     def _sync(self) -> None:
-        """Send what changed, once it goes beyond all that was sent before."""
+        """Send what changed, once it goes beyond all that was sent before.
+
+        After a pause the first samples are sent at once.
+        """
+        began = time.monotonic()
         if self._unsent is None and self._has_news():
             self._unsent = self._news()
         if self._unsent is not None:
             # Sent again after a failure it is the same delta, which counts once.
             self.stream.publish(self.fence, self._unsent, to_ms(timezone.now()))
             self.standing.sent, self._unsent = self._unsent.offset, None
+            self._next_sync = began + self.policy.sync_interval_ms / 1000
+
+    def _send_the_rest(self) -> None:
+        """So that who follows goes on from there; while Valkey is away the version has it."""
+        with suppress(LogUnavailable):
+            self._sync()
 
     def _has_news(self) -> bool:
         standing = self.standing
@@ -220,6 +239,7 @@ class Session:
         return self.policy.active
 
     def _make_way(self, state: RunState, why: str) -> None:
+        self._send_the_rest()
         self._checkpoint_now()
         self.run.move(state, why=why, as_attempt=self.attempt.number)
         self._leave()
@@ -227,6 +247,7 @@ class Session:
     def _become_version(self) -> None:
         """Through the gate: the newest predictions, made before learning, against the base's."""
         learning = self.standing.learning
+        self._send_the_rest()
         self.saver.end()
         self.run.move(RunState.EVALUATING, as_attempt=self.attempt.number)
         self.attempt.progress("evaluating", self.standing.learned, None)

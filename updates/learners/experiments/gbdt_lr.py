@@ -1,6 +1,7 @@
 """LR alone, trees alone, trees + LR, with trees renewed daily, weekly, never: docs/gbdt-lr.md.
 
-    python -m updates.learners.experiments.gbdt_lr [--source ml-100k|simulated] [--samples N]
+    python -m updates.learners.experiments.gbdt_lr
+        [--source ml-100k|simulated] [--samples N] [--only weekly]
 
 Day by day every sample is predicted before it is learned. A tree update trains on the window up to
 the day's begin; what learns online learns on in between. ML-100k: the first 70 % are history, the
@@ -182,15 +183,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--source", choices=SOURCES, action="append")
     parser.add_argument("--samples", type=int, default=1_000_000, help="of the simulated stream")
+    parser.add_argument("--only", default="", help="variants with this in their name")
     chosen = parser.parse_args()
+    variants = [variant for variant in VARIANTS if chosen.only in variant.name]
     for name in chosen.source or SOURCES:
-        _print(ml_100k() if name == ML else simulated_stream(chosen.samples))
+        _print(ml_100k() if name == ML else simulated_stream(chosen.samples), variants)
 
 
-def _print(source: Source) -> None:
+def _print(source: Source, variants: Iterable[Variant]) -> None:
     print(f"\n| {source.name} | NE | CPU s of updates | CPU s online |", flush=True)
     print("|---|---:|---:|---:|")
-    for variant in VARIANTS:
+    for variant in variants:
         outcome = replay(variant, source)
         print(
             f"| {variant.name} | {outcome.ne:.4f} "

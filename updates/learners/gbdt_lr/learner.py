@@ -43,6 +43,7 @@ from updates.samples.encoder import Encoder
 from updates.samples.schema import LABEL, WEIGHT, SampleSchema
 
 LR_FILE, SPACE_FILE = "lr.safetensors", "space.json"
+NOT_WHOLE = "only the serving form is loaded: use load() to learn or save"
 ROWS = 1 << 14  # between two calls of progress: some 0.1 s
 
 
@@ -99,7 +100,7 @@ class GBDTLR(Learner):
     def model(self) -> SparseModel:
         """The whole LR; raises ServingOnlyError after ``load_serving``."""
         if self._model is None:
-            raise ServingOnlyError("only the serving form is loaded: use load() to learn or save")
+            raise ServingOnlyError(NOT_WHOLE)
         return self._model
 
     def fit(
@@ -157,6 +158,8 @@ class GBDTLR(Learner):
 
     def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
         """Count and learn row by row; stopped by ``progress``, the rows before stay learned."""
+        if self._serving is not None:
+            raise ServingOnlyError(NOT_WHOLE)
         predictions = [np.empty(0)]
         for done, chunk in _numbered(chunks([batch], ROWS)):
             progress("learning", done, batch.num_rows)

@@ -212,4 +212,5 @@ def _cut(rows: Rows, start: int, stop: int) -> Rows:
         indptr=rows.indptr[start : stop + 1],
         labels=rows.labels[start:stop],
         weights=rows.weights[start:stop],
+        offsets=rows.offsets[start:stop],
     )

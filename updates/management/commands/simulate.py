@@ -48,9 +48,9 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: sys.exit(0))
         replay.load_history(history)
-        self.stdout.write(f"{slug}: playing {source} from sample {replay.next_row} on")
+        self.stdout.write(f"{slug}: playing {replay.source} from sample {replay.next_row} on")
         replay.play()
-        self.stdout.write(f"{slug}: all of {source} has been played")
+        self.stdout.write(f"{slug}: all of {replay.source} has been played")
 
 
 def start_replay(slug: str, source: str, speed: float, **chosen: Any) -> Replay:

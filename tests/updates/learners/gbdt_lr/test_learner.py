@@ -170,8 +170,10 @@ def test_a_snapshot_stays_while_learning_goes_on():
 def test_the_serving_form_cannot_learn_and_the_whole_takes_no_delta():
     learner = fitted()
     learner.track()
+    serving = serving_of(learner)
     with pytest.raises(ServingOnlyError):
-        serving_of(learner).learn(LATER)
+        serving.learn(LATER)
+    assert np.array_equal(serving.predict(LATER), learner.predict(LATER))
     with pytest.raises(ServingFormNeeded):
         learner.apply(learner.delta())
 

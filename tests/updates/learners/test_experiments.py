@@ -1,0 +1,35 @@
+"""The experiments behind docs/gbdt-lr.md run, at a tiny size."""
+
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from updates.learners.experiments import simulated
+from updates.learners.experiments.gbdt_lr import VARIANTS, Variant, replay, simulated_stream
+from updates.samples.schema import EVENT_TIME, LABEL
+
+
+def test_a_simulated_stream_is_the_same_each_time_and_in_order():
+    once, again = (list(simulated.days(600, 3)) for _ in range(2))
+    assert once == again
+    assert [day.num_rows for day in once] == [200, 200, 200]
+    times = pa.concat_tables(once).column(EVENT_TIME).to_numpy().astype(np.int64)
+    assert all(before <= after for before, after in pairwise(times))
+
+
+def test_items_of_the_stream_come_and_go():
+    first, *_, last = simulated.days(20_000, 20)
+    new = set(last.column("item").to_pylist()) - {str(i) for i in range(simulated.ITEMS)}
+    assert new
+    assert 0.05 < first.column(LABEL).to_numpy().mean() < 0.3
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_each_variant_is_replayed(variant):
+    few = {} if "num_trees" not in {o.name for o in variant.learner.options} else {"num_trees": 2}
+    small = Variant(variant.name, variant.learner, variant.every, {**variant.options, **few})
+    outcome = replay(small, simulated_stream(2_800))
+    assert 0.5 < outcome.ne < 3
+    assert min(outcome.update_seconds, outcome.online_seconds) > 0
