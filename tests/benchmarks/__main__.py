@@ -11,6 +11,7 @@ NAMES = (
     "encode",
     "learn",
     "table_size",
+    "growth",
     "checkpoint_pause",
     "leaves",
     "full_update",
