@@ -15,6 +15,7 @@ NAMES = (
     "leaves",
     "full_update",
     "http_append",
+    "online_http",
     "score",
     "startup",
     "gate",

@@ -15,12 +15,13 @@ TINY = {
     "checkpoint_pause": {"keys": 500, "rows_a_step": 10, "repetitions": 1},
     "leaves": {"history": 2_000, "samples": 500, "trees": 3, "repetitions": 1},
     "full_update": {"samples": 2_000, "trees": 2, "repetitions": 1, "holdout": 100},
+    "online_http": {"requests": 3, "repetitions": 1},
     "http_append": {"requests": {10: 8}, "repetitions": 1},
     "score": {"samples": 500, "requests": 5},
     "startup": {"starts": ("first",)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
-REAL_PROCESSES = {"full_update", "http_append", "score", "startup"}
+REAL_PROCESSES = {"full_update", "http_append", "online_http", "score", "startup"}
 
 
 STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
