@@ -16,6 +16,7 @@ NAMES = (
     "leaves",
     "full_update",
     "http_append",
+    "online_http",
     "score",
     "learning_lag",
     "wide_deep",

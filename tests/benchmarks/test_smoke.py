@@ -16,6 +16,7 @@ TINY = {
     "checkpoint_pause": {"keys": 500, "rows_a_step": 10, "repetitions": 1},
     "leaves": {"history": 2_000, "samples": 500, "trees": 3, "repetitions": 1},
     "full_update": {"samples": 2_000, "trees": 2, "repetitions": 1, "holdout": 100},
+    "online_http": {"requests": 3, "repetitions": 1},
     "http_append": {"requests": {10: 8}, "repetitions": 1},
     "score": {"samples": 500, "requests": 5},
     "learning_lag": {"rates": (1_000,), "seconds": 1.0},
@@ -24,6 +25,7 @@ TINY = {
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
 REAL_PROCESSES = {"full_update", "http_append", "score", "learning_lag", "startup"}
+REAL_PROCESSES = {"full_update", "http_append", "online_http", "score", "startup"}
 
 
 STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
