@@ -16,6 +16,7 @@ NAMES = (
     "full_update",
     "http_append",
     "score",
+    "learning_lag",
     "wide_deep",
     "startup",
     "gate",

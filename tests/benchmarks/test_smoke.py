@@ -17,11 +17,12 @@ TINY = {
     "full_update": {"samples": 2_000, "trees": 2, "repetitions": 1, "holdout": 100},
     "http_append": {"requests": {10: 8}, "repetitions": 1},
     "score": {"samples": 500, "requests": 5},
+    "learning_lag": {"rates": (1_000,), "seconds": 1.0},
     "wide_deep": {"sizes": (600, 1_000), "repetitions": 1, "requests": 5},
     "startup": {"starts": ("first",)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
-REAL_PROCESSES = {"full_update", "http_append", "score", "startup"}
+REAL_PROCESSES = {"full_update", "http_append", "score", "learning_lag", "startup"}
 
 
 STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]

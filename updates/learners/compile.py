@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from updates.learners import registry
 from updates.learners.base import Learner
+from updates.samples.parse import parse_ndjson
 from updates.samples.schema import SampleSchema
 
 SCHEMA = SampleSchema(
@@ -45,7 +46,10 @@ def samples(count: int = 600) -> pa.RecordBatch:
 
 
 def compile_kernels() -> None:
-    """Put every variant of the installed learners through all that they can."""
+    """Parse a body of rows; put all variants of the installed learners through all they can."""
+    parse_ndjson(
+        SCHEMA, b'{"label": 1, "event_time": 0, "user": "u\\n", "item": "i", "tags": ["t"]}'
+    )
     for kind in map(registry.get, registry.names()):
         for options in kind.variants:
             _use(kind(SCHEMA, options), kind(SCHEMA, options))
