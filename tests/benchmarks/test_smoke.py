@@ -24,10 +24,14 @@ TINY = {
     "startup": {"starts": ("first",)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
-REAL_PROCESSES = {"full_update", "http_append", "score", "learning_lag", "startup"}
-REAL_PROCESSES = {"full_update", "http_append", "online_http", "score", "startup"}
-
-
+REAL_PROCESSES = {
+    "full_update",
+    "http_append",
+    "online_http",
+    "score",
+    "learning_lag",
+    "startup",
+}
 STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
 CASES = [
     pytest.param(name, marks=STACK if name in REAL_PROCESSES else [], id=name)
