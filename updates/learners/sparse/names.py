@@ -61,7 +61,7 @@ class Names:
     @property
     def nbytes(self) -> int:
         """Bytes of all chunks."""
-        numbers = sum(c.numbers.nbytes for c in self._chunks if c.numbers is not None)
+        numbers: int = sum(c.numbers.nbytes for c in self._chunks if c.numbers is not None)
         total: int = sum(chunk.pairs.nbytes + chunk.dead.nbytes for chunk in self._chunks)
         return numbers + total
 
