@@ -38,7 +38,7 @@ def inlined(function: F) -> F:
     return _compiled(function, _nrt=False, forceinline=True)
 
 
-def _compiled(function: F, **options: bool) -> F:
+def _compiled(function: F, **options: Any) -> F:
     folder = Path(function.__code__.co_filename).parent
     function.__qualname__ = f"{function.__qualname__}_{_digest(folder)}"
     jit = numba.njit(nogil=True, cache=True, error_model="numpy", **options)

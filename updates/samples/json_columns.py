@@ -21,7 +21,7 @@ from updates.samples.json_scan import (
     STRINGS,
 )
 
-KINDS = {TEXT: json_scan.TEXT, NUMBER: json_scan.NUMBER}
+KINDS: dict[Any, int] = {TEXT: json_scan.TEXT, NUMBER: json_scan.NUMBER}
 KINDS |= {TEXTS: json_scan.TEXTS, INSTANT: json_scan.INSTANT}
 MAX_BODY_BYTES = 1 << 30  # Arrow's offsets are of 32 bits
 

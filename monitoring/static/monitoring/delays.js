@@ -30,7 +30,7 @@
     const { seconds_for_95_percent: mature } = answer.delays;
     const found = {};
     if (answer.delayed_feedback === "wait") {
-      found.window = mark(answer.join_window_seconds, `window ${format.duration(answer.join_window_seconds)}`, "start");
+      found.window = mark(answer.join_window_seconds, `window ${format.duration(answer.join_window_seconds)}`, "end");
     }
     if (mature) found.mature = mark(mature, `95 % by ${format.duration(mature)}`, "center");
     return found;
@@ -48,7 +48,7 @@
           type: "logarithmic", min: 1,
           ticks: { autoSkipPadding: 18, callback: (v) => (round(v) ? format.duration(v) : null) },
         }),
-        y: axis("share of labels that have come", { min: 0, max: 1, ticks: { callback: percent } }),
+        y: axis("share of labels", { min: 0, max: 1, ticks: { callback: percent } }),
       },
       plugins: {
         legend: { display: false },

@@ -141,7 +141,6 @@ class Session:
         now = time.monotonic()
         if now >= self._next_sync:
             self._sync()
-            self._next_sync = now + self.policy.sync_interval_ms / 1000
         self._checkpoint(now)
         return candidate.samples > 0
 
@@ -153,13 +152,18 @@ class Session:
         return max(1, min(due_ms, WAIT_MS))  # 0 would be for ever
 
     def _sync(self) -> None:
-        """Send what changed, once it goes beyond all that was sent before."""
+        """Send what changed, once it goes beyond all that was sent before.
+
+        After a pause the first samples are sent at once.
+        """
+        began = time.monotonic()
         if self._unsent is None and self._has_news():
             self._unsent = self._news()
         if self._unsent is not None:
             # Sent again after a failure it is the same delta, which counts once.
             self.stream.publish(self.fence, self._unsent, to_ms(timezone.now()))
             self.standing.sent, self._unsent = self._unsent.offset, None
+            self._next_sync = began + self.policy.sync_interval_ms / 1000
 
     def _send_the_rest(self) -> None:
         """So that who follows goes on from there; while Valkey is away the version has it."""

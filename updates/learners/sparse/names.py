@@ -62,7 +62,8 @@ class Names:
     def nbytes(self) -> int:
         """Bytes of all chunks."""
         numbers = sum(c.numbers.nbytes for c in self._chunks if c.numbers is not None)
-        return numbers + sum(chunk.pairs.nbytes + chunk.dead.nbytes for chunk in self._chunks)
+        total: int = sum(chunk.pairs.nbytes + chunk.dead.nbytes for chunk in self._chunks)
+        return numbers + total
 
     def append(self, fields: pa.StringArray, values: pa.StringArray) -> None:
         """Add the next (m,) pairs; neither may hold nulls."""
