@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: install install-dev run test lint bench screenshot
+.PHONY: install install-dev run test lint bench bench-sparsity bench-steady screenshot
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev
@@ -42,6 +42,12 @@ lint: install-dev
 
 bench: install-dev
 	$(PY) -m tests.benchmarks
+
+bench-sparsity: install-dev
+	$(PY) manage.py compare_sparsity
+
+bench-steady: install-dev
+	$(PY) -m tests.benchmarks.steady_load
 
 screenshot: install-dev
 	$(PY) -m tests.screenshot

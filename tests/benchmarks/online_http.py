@@ -15,6 +15,7 @@ from tests.benchmarks.clicks import Clicks, simulate
 from tests.benchmarks.harness import Table, percentiles_ms, rates
 from tests.benchmarks.http_append import CLIENTS, Load
 from tests.benchmarks.served import NDJSON, fill, served, update
+from tests.stack import Stack
 
 ROWS = 1_000  # of a request
 HISTORY = 5_000
@@ -32,7 +33,7 @@ WITHIN_SECONDS = 120.0
 def tables(requests: int = 300, repetitions: int = 3) -> Iterator[Table]:
     """All processes of the product on the same two cores as the clients."""
     clicks = simulate(ROWS * requests)
-    with learning_online(clicks) as api:
+    with learning_online(clicks) as (_, api):
         load = Load(api, clicks.ndjson(ROWS), NDJSON)
         sent, spent, servable = HISTORY + ROWS, [], []
         for _ in range(repetitions):
@@ -64,14 +65,14 @@ def tables(requests: int = 300, repetitions: int = 3) -> Iterator[Table]:
 
 
 @contextmanager
-def learning_online(clicks: Clicks) -> Iterator[ApiClient]:
-    """A recommender that has a live version and learns online."""
-    with served() as (_, api):
+def learning_online(clicks: Clicks) -> Iterator[tuple[Stack, ApiClient]]:
+    """A recommender that has a live version and learns online; HISTORY + ROWS samples are there."""
+    with served() as (stack, api):
         fill(api, clicks.first(HISTORY).batches(HISTORY))
         update(api, "full")
         api.call("POST", "recommenders/clicks/policies", POLICY)
         fill(api, clicks.first(ROWS).batches(ROWS))
-        yield api
+        yield stack, api
 
 
 def score(client: ApiClient, body: bytes) -> dict[str, Any]:
