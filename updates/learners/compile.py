@@ -1,6 +1,7 @@
 """Compile the numeric kernels once, into the cache beside their sources: ``make install`` does.
 
-Without it the first update and the first score of each process wait for the compiler.
+Without it the first samples, the first update and the first score of each process wait for the
+compiler.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 
 from updates.learners import registry
 from updates.learners.base import Learner
+from updates.samples.parse import parse_ndjson
 from updates.samples.schema import SampleSchema
 
 SCHEMA = SampleSchema(
@@ -45,14 +48,15 @@ def samples(count: int = 600) -> pa.RecordBatch:
 
 
 def compile_kernels() -> None:
-    """Put every variant of the installed learners through all that they can."""
+    """Put every variant of the installed learners through all that they can; read NDJSON."""
+    parse_ndjson(SCHEMA, msgspec.json.Encoder().encode_lines(samples().to_pylist()))
     for kind in map(registry.get, registry.names()):
         for options in kind.variants:
             _use(kind(SCHEMA, options), kind(SCHEMA, options))
 
 
 def _use(learner: Learner, serving: Learner) -> None:
-    """Learn, save, load and predict."""
+    """Learn, save, load, predict, and follow what is learned next."""
     batch = samples()
     learner.fit([batch])
     learner.learn(batch)
@@ -60,6 +64,10 @@ def _use(learner: Learner, serving: Learner) -> None:
         learner.save(Path(folder))
         serving.load_serving(Path(folder))
         serving.predict(batch)
+    if learner.supports_delta:
+        learner.track()
+        learner.learn(batch)
+        serving.apply(learner.delta())
 
 
 if __name__ == "__main__":
