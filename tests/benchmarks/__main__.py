@@ -17,6 +17,7 @@ NAMES = (
     "http_append",
     "score",
     "learning_lag",
+    "wide_deep",
     "startup",
     "gate",
 )

@@ -32,7 +32,9 @@ def main() -> None:
             waiting = _memory(client) - before
             while step := joiner.take(WINDOW_MS, WINDOW_MS, fake_negatives=False).batches:
                 for batch in step:
-                    joiner.finish(batch, positives=ROWS // 8, negatives=ROWS - ROWS // 8)
+                    joiner.finish(
+                        batch, positives=ROWS // 8, negatives=ROWS - ROWS // 8, left_out=0
+                    )
             remembered = _memory(client) - before
     impressions = REQUESTS * ROWS
     print(f"waiting: {waiting / impressions:.0f} bytes an impression")

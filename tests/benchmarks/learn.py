@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from updates.samples.parse import parse_ndjson
 
 PARAMETERS = FTRL()
 BATCH_ROWS = 65_536  # as the sample log hands them out
-REQUEST_ROWS = 1_000
+REQUEST_ROWS = (1_000, 10_000)
 
 
 def tables(
@@ -76,10 +77,20 @@ def against_vowpal_wabbit(clicks: Clicks, repetitions: int) -> Table:
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "clicks.vw"
         clicks.write_vw(text)
-        bodies, batches = clicks.ndjson(REQUEST_ROWS), clicks.batches(BATCH_ROWS)
+        small, large = map(clicks.ndjson, REQUEST_ROWS)
+        batches = clicks.batches(BATCH_ROWS)
         contenders = {
             "ours, Arrow in memory, one thread": partial(ours, batches, clicks),
-            "ours, NDJSON in memory, one thread": partial(ours_from_ndjson, bodies, clicks),
+            **{
+                f"ours, NDJSON, {len(bodies[0].splitlines()):,} rows a body, {words}": partial(
+                    learn, bodies, clicks
+                )
+                for bodies in (small, large)
+                for words, learn in (
+                    ("one thread", ours_from_ndjson),
+                    ("two threads", ours_from_ndjson_beside),
+                )
+            },
             "vw --ftrl, text file, two threads": partial(vowpal_wabbit, text, PARAMETERS),
         }
         rows = _compare(contenders, clicks, repetitions)
@@ -129,7 +140,7 @@ def _note(clicks: Clicks) -> str:
     return f"{count:,} rows; {parameters}; the true model's log loss is {least:.5f}."
 
 
-def ours(batches: Sequence[pa.RecordBatch], clicks: Clicks) -> Learned:
+def ours(batches: Iterable[pa.RecordBatch], clicks: Clicks) -> Learned:
     """Encode, predict, learn, keep the names."""
     learner = SparseLinear(SCHEMA, asdict(PARAMETERS))
     began = time.perf_counter()
@@ -140,10 +151,24 @@ def ours(batches: Sequence[pa.RecordBatch], clicks: Clicks) -> Learned:
 
 
 def ours_from_ndjson(bodies: Sequence[bytes], clicks: Clicks) -> Learned:
-    """Parse bodies of requests first, and learn them in the batches that the log makes of them."""
-    began = time.perf_counter()
-    parsed = pa.Table.from_batches(parse_ndjson(SCHEMA, body).batch for body in bodies)
-    batches = parsed.combine_chunks().to_batches(max_chunksize=BATCH_ROWS)
-    parsing = time.perf_counter() - began
-    learned = ours(batches, clicks)
-    return Learned(parsing + learned.seconds, learned.log_loss, learned.non_zero)
+    """Parse bodies of requests, and learn them in the batches that the log makes of them."""
+    return ours(_log_batches(parse_ndjson(SCHEMA, body).batch for body in bodies), clicks)
+
+
+def ours_from_ndjson_beside(bodies: Sequence[bytes], clicks: Clicks) -> Learned:
+    """The same with parsing on a thread of its own, as Vowpal Wabbit's driver does."""
+    with ThreadPoolExecutor(1) as pool:
+        parsed = pool.map(lambda body: parse_ndjson(SCHEMA, body).batch, bodies)
+        return ours(_log_batches(parsed), clicks)
+
+
+def _log_batches(parsed: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches of at least BATCH_ROWS rows, but the last."""
+    waiting: list[pa.RecordBatch] = []
+    for batch in parsed:
+        waiting.append(batch)
+        if sum(part.num_rows for part in waiting) >= BATCH_ROWS:
+            yield pa.concat_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_batches(waiting)

@@ -18,6 +18,7 @@ TINY = {
     "http_append": {"requests": {10: 8}, "repetitions": 1},
     "score": {"samples": 500, "requests": 5},
     "learning_lag": {"rates": (1_000,), "seconds": 1.0},
+    "wide_deep": {"sizes": (600, 1_000), "repetitions": 1, "requests": 5},
     "startup": {"starts": ("first",)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }

@@ -22,6 +22,8 @@ from updates.scheduling import REST_AFTER_FAILURE
 
 SECONDS = float(os.environ.get("ONLINE_FAULT_SECONDS", "40"))
 SEED = int(os.environ.get("ONLINE_FAULT_SEED", "1"))
+# Processes start, and Celery finds its broker again: with a busy machine that takes a while.
+RECOVERED_SECONDS = 60
 POLICY = {
     "name": "always",
     "strategy": "online",
@@ -57,7 +59,7 @@ def test_whatever_is_killed_what_was_accepted_is_learned_once_to_the_bit(stack, 
         until = time.monotonic() + SECONDS
         while time.monotonic() < until:
             if course.random() < 0.6:
-                wait_until(lambda: is_learning(slug), 30, "no session learns")
+                wait_for(lambda: is_learning(slug), slug, "no session learns")
             appends.wait_for_more(course.randrange(1, 40))
             for name in course.choice(VICTIMS):
                 stack.kill(name)
@@ -86,7 +88,7 @@ def test_a_worker_that_was_only_frozen_finds_its_place_taken_and_publishes_nothi
     driven = Driven(api, slug)
     api.call("POST", f"{driven.path}/policies", POLICY | {"version_every_minutes": 60})
     with appending(api, slug) as appends:
-        wait_until(lambda: is_learning(slug), 30, "no session learns")
+        wait_for(lambda: is_learning(slug), slug, "no session learns")
         frozen = sessions(slug).get(state="running").worker
         stack.kill("online", signal.SIGSTOP)
         stack.start("online-2")
@@ -103,7 +105,7 @@ def everything_is_learned_once(stack, slug, appends):
     """What was accepted is in the log; each artifact that sessions left, the last one of all of it,
     has the bytes of one undisturbed run over that log."""
     accepted = sum(answer["accepted"] for answer in appends.answers.values())
-    wait_until(lambda: is_learned(slug, accepted), 60, "not all that was accepted was learned")
+    wait_for(lambda: is_learned(slug, accepted), slug, f"not all of {accepted} was learned")
     policies = UpdatePolicy.objects.using(STACK).filter(recommender__slug=slug)
     policies.update(enabled=False)
     nothing_is_lost_or_doubled(stack, slug, appends)
@@ -114,6 +116,15 @@ def everything_is_learned_once(stack, slug, appends):
 
 def sessions(slug):
     return UpdateRun.objects.using(STACK).filter(recommender__slug=slug, strategy="online")
+
+
+def wait_for(condition, slug, otherwise):
+    """Until it is true; fails with the newest sessions as they are then."""
+    try:
+        wait_until(condition, RECOVERED_SECONDS)
+    except pytest.fail.Exception:
+        about = ("pk", "state", "attempt", "deaths", "progress_phase", "progress_done", "error")
+        pytest.fail(f"{otherwise}: {list(sessions(slug).values(*about)[:3])}")
 
 
 def is_learning(slug):

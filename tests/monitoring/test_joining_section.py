@@ -26,7 +26,7 @@ def test_counters_and_maturity_are_shown(as_viewer, joining):
     assert "Waiting 1 impressions" in words
     assert "Joined, positive 1 samples" in words
     assert "Joined, negative 2 samples" in words
-    assert "0 impressions 1 feedback" in words
+    assert "Duplicate 1 feedback" in words
     assert "100.0 % of the 1 labels of four weeks came by then" in words
     assert "Labels are there for what was shown until 2026-01-01 00:00:00 UTC" in words
 

@@ -45,6 +45,7 @@ class RecommenderAdmin(Operable, AuditedAdmin):
             {
                 "fields": [
                     "delayed_feedback",
+                    "negative_sampling_rate",
                     "join_window_seconds",
                     "feedback_horizon_seconds",
                     "early_feedback_seconds",

@@ -16,7 +16,7 @@ from updates.joiners import joiner_of
 from updates.models import Recommender
 from updates.samples.batches import to_ms
 from updates.samples.joiner import Joiner, Step, Waiting
-from updates.samples.joiner_rows import labelled, positives_of, shown
+from updates.samples.joiner_rows import labelled, negatives_sampled, positives_of, shown
 from updates.samples.stream import BatchConflict
 
 logger = logging.getLogger(__name__)
@@ -105,12 +105,19 @@ def _append_batch(joiner: Joiner, recommender: Recommender, step: Step, number: 
     found = joiner.read(number)
     if found is None:
         return
-    rows, left_out, positives = found
+    rows, ids, out, positives = found
     impressions = shown(rows, recommender.sample_schema.arrow)
-    samples = labelled(impressions, left_out, positives)
-    _append_once(recommender, samples, f"join-{step.epoch}-{number}")
-    negatives = samples.num_rows - len(positives)
-    joiner.finish(number, positives=len(positives), negatives=negatives)
+    joined = labelled(impressions, out, positives)
+    new = np.delete(np.array(ids, object), out)
+    samples = negatives_sampled(joined, new, recommender.negative_sampling_rate)
+    if samples.num_rows:
+        _append_once(recommender, samples, f"join-{step.epoch}-{number}")
+    joiner.finish(
+        number,
+        positives=len(positives),
+        negatives=samples.num_rows - len(positives),
+        left_out=joined.num_rows - samples.num_rows,
+    )
 
 
 def _append_group(joiner: Joiner, recommender: Recommender, step: Step) -> None:

@@ -35,10 +35,13 @@ class LearnReport:
 
     predictions : (n,) probabilities before each sample was learned (progressive validation), in
         the order of the samples; None where the learner fits in batch and has none.
+    coverage : of the values looked up in embeddings, the share that had a vector of their own
+        before the sample was learned; None of a learner without embeddings.
     """
 
     samples: int
     predictions: np.ndarray | None = None
+    coverage: float | None = None
 
 
 @dataclass(frozen=True)

@@ -94,11 +94,8 @@ class Rates:
         """Features of the rows by all that was counted; (n, features) as in ``count``."""
         matrix = self._matrix(batch)
         for i, column in enumerate(key_columns(self.schema, batch)):
-            table = self._tables[i]
-            cells = table.find(column.keys)
-            matrix[:, i] = _read(
-                table.view.states, cells, column.indptr, self.prior, self.smoothing
-            )
+            states, cells = self._tables[i].read(column.keys)
+            matrix[:, i] = _read(states, cells, column.indptr, self.prior, self.smoothing)
         return matrix
 
     def _matrix(self, batch: pa.RecordBatch) -> np.ndarray:
@@ -177,8 +174,8 @@ class Rates:
 def _of(table: KeyTable, batches: list[np.ndarray]) -> dict[str, np.ndarray]:
     """As ``KeyTable.to_arrays``, of some keys, each once."""
     keys = distinct(np.concatenate([np.empty(0, np.uint64), *batches]))
-    states = table.view.states[table.find(keys)]
-    return {"keys": keys, **{name: states[:, STATE + i] for i, name in enumerate(COLUMNS)}}
+    states, cells = table.read(keys)
+    return {"keys": keys, **{name: states[cells, STATE + i] for i, name in enumerate(COLUMNS)}}
 
 
 def _insert(table: KeyTable, keys: np.ndarray) -> np.ndarray:
@@ -186,6 +183,7 @@ def _insert(table: KeyTable, keys: np.ndarray) -> np.ndarray:
     cells, away = np.empty((2, len(keys) + 1), np.int64)
     scratch = Scratch(cells, away, np.empty(0))
     inserted = np.empty(len(keys), np.int64)
+    table.settle()
     while True:
         fits, table.size, _ = locate(
             table.view, table.size, keys, 0, len(keys), scratch, inserted, 0

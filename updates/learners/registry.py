@@ -17,6 +17,7 @@ BUILT_IN = (
     EntryPoint("sparse_linear", "updates.learners.sparse.linear:SparseLinear", GROUP),
     EntryPoint("gbdt", "updates.learners.gbdt:GBDT", GROUP),
     EntryPoint("gbdt_lr", "updates.learners.gbdt_lr.learner:GBDTLR", GROUP),
+    EntryPoint("wide_deep", "updates.learners.wide_deep.learner:WideDeep", GROUP),
 )
 
 

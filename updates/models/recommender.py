@@ -12,6 +12,7 @@ from simple_history.models import HistoricalRecords
 from updates.learners import registry
 from updates.learners.base import Learner
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK
+from updates.learners.negative_sampling import NEGATIVE_SAMPLING
 from updates.learners.options import OptionError
 from updates.samples.schema import SampleSchema, SchemaError
 
@@ -86,6 +87,12 @@ class Recommender(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_HORIZON_SECONDS)],
         help_text="So many seconds an impression is remembered; feedback after that is unknown.",
     )
+    negative_sampling_rate = models.FloatField(
+        default=1.0,
+        validators=[MinValueValidator(1e-4), MaxValueValidator(1.0)],
+        help_text="Share of the negatives that the joiner makes samples of, only with wait; they "
+        "weigh the more, and predictions are corrected.",
+    )
     early_feedback_seconds = models.PositiveIntegerField(
         default=300,
         validators=[MaxValueValidator(DAY_SECONDS)],
@@ -109,6 +116,10 @@ class Recommender(models.Model):
                 condition=Q(join_window_seconds__lte=F("feedback_horizon_seconds")),
                 name="an_impression_is_remembered_through_its_window",
             ),
+            models.CheckConstraint(
+                condition=Q(negative_sampling_rate__gt=0, negative_sampling_rate__lte=1),
+                name="a_sampling_rate_is_a_share",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -131,13 +142,16 @@ class Recommender(models.Model):
     @property
     def _options(self) -> dict[str, Any]:
         """Those given, and how samples are made where the learner has to know."""
-        if not self._learner_corrects_fake_negatives:
-            return self.learner_options
-        return {DELAYED_FEEDBACK.name: str(self.delayed_feedback), **self.learner_options}
+        return {**self._told, **self.learner_options}
 
     @property
-    def _learner_corrects_fake_negatives(self) -> bool:
-        return DELAYED_FEEDBACK.name in {option.name for option in self.learner_class.options}
+    def _told(self) -> dict[str, Any]:
+        told = {
+            DELAYED_FEEDBACK.name: str(self.delayed_feedback),
+            NEGATIVE_SAMPLING.name: self.negative_sampling_rate,
+        }
+        asked = {option.name for option in self.learner_class.options}
+        return {name: value for name, value in told.items() if name in asked}
 
     @property
     def stream_key(self) -> str:
@@ -164,19 +178,22 @@ class Recommender(models.Model):
         elif "schema" not in errors:
             try:
                 learner = self.learner_class(SampleSchema.from_json(self.schema), self._options)
-                errors |= self._delayed_feedback_errors(learner)
+                errors |= self._joining_errors(learner)
             except (OptionError, TypeError) as error:
                 errors["learner_options"] = str(error)
         if errors:
             raise ValidationError(errors)
 
-    def _delayed_feedback_errors(self, learner: Learner) -> dict[str, str]:
+    def _joining_errors(self, learner: Learner) -> dict[str, str]:
         """The learner must take the samples for what the joiner makes them."""
-        if not self._learner_corrects_fake_negatives:
-            if self.fake_negatives:
-                why = f"Must be wait: {self.learner} does not correct fake negatives."
-                return {"delayed_feedback": why}
-        elif learner.settings[DELAYED_FEEDBACK.name] != self.delayed_feedback:
-            why = f"delayed_feedback: must be left out, or {self.delayed_feedback} as there."
-            return {"learner_options": f"learner_options.{why}"}
-        return {}
+        errors = {}
+        for name, value in self._told.items():
+            if learner.settings[name] != value:
+                why = f"learner_options.{name}: must be left out, or {value} as there."
+                errors["learner_options"] = why
+        if self.fake_negatives and DELAYED_FEEDBACK.name not in self._told:
+            why = f"Must be wait: {self.learner} does not correct fake negatives."
+            errors["delayed_feedback"] = why
+        if self.fake_negatives and self.negative_sampling_rate != 1:
+            errors["negative_sampling_rate"] = "Must be 1 unless delayed_feedback is wait."
+        return errors

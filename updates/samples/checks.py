@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from updates.samples.columns import EPOCH_MS, NUMBER, READERS, TEXT, TEXTS
 from updates.samples.errors import ParseError, RowError, got
-from updates.samples.hashing import NO_KEY, cross_name, hash_strings, string_buffers
+from updates.samples.hashing import NO_KEY, cross_name, hash_strings, longest, string_buffers
 from updates.samples.layout import drop_repeats
 from updates.samples.lists import Lists
 from updates.samples.schema import (
@@ -226,6 +226,6 @@ def _too_long(texts: pa.StringArray) -> np.ndarray | None:
     """Mask of the strings with too many characters; None where all are short enough."""
     ends, _ = string_buffers(texts)
     # A character has at least one byte: few columns need their characters counted.
-    if ends[-1] - ends[0] <= MAX_TEXT_CHARACTERS or np.diff(ends).max() <= MAX_TEXT_CHARACTERS:
+    if longest(ends) <= MAX_TEXT_CHARACTERS:
         return None
     return np.asarray(pc.greater(pc.utf8_length(texts), MAX_TEXT_CHARACTERS).fill_null(False))

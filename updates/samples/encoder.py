@@ -16,7 +16,7 @@ from updates.samples.hashing import (
     hash_into,
     hash_strings,
 )
-from updates.samples.layout import Cells, drop_repeats, lay_out, locate
+from updates.samples.layout import Cells, by_field, drop_repeats, lay_out, locate
 from updates.samples.lists import Lists
 from updates.samples.schema import EVENT_TIME, LABEL, WEIGHT, SampleSchema
 
@@ -41,6 +41,22 @@ class Encoded:
     event_times: np.ndarray
     _cells: Cells
     _columns: _Columns
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """(n, numbers) float64 in the order of the schema, 0 where a number is null."""
+        return self._cells.numbers.T
+
+    def by_field(self) -> tuple[np.ndarray, np.ndarray]:
+        """Keys by row and field, for the F single-valued and multi-valued fields of the schema.
+
+        Returns
+        -------
+        indptr, keys : (n·F + 1,) int64 and (nnz,) uint64; field f of row r has the keys
+            keys[indptr[r·F + f] : indptr[r·F + f + 1]], none where it is null.
+        """
+        indptr, keys = by_field(self._cells)
+        return indptr, keys
 
     def names(self, positions: np.ndarray) -> tuple[pa.StringArray, pa.StringArray]:
         """The features and values that keys stand for.

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from updates.samples.jit import kernel
+from updates.samples.jit import bare_kernel, inlined, kernel
 
 NO_KEY = np.uint64(0)
 U = np.uint64
@@ -83,6 +83,15 @@ def _read_only(view: np.ndarray) -> np.ndarray:
     return view
 
 
+@bare_kernel
+def longest(offsets: np.ndarray) -> int:
+    """Bytes of the longest string between (n + 1,) offsets; 0 for none."""
+    most = 0
+    for i in range(len(offsets) - 1):
+        most = max(most, offsets[i + 1] - offsets[i])
+    return most
+
+
 @kernel
 def cross_key(left: np.uint64, right: np.uint64, seed: np.uint64) -> np.uint64:
     """Key of a pair of values by their keys: XXH64 of the 16 bytes ``left``, ``right``."""
@@ -109,7 +118,7 @@ def _hash(data: np.ndarray, start: np.uint64, stop: np.uint64, seed: np.uint64) 
         hashed = seed + P5
     hashed += stop - start
     while at + U(8) <= stop:
-        hashed = _rotate(hashed ^ _round(U(0), _read_64(data, at)), 27) * P1 + P4
+        hashed = _rotate(hashed ^ _round(U(0), read_64(data, at)), 27) * P1 + P4
         at += U(8)
     if at + U(4) <= stop:
         hashed = _rotate(hashed ^ (_read_32(data, at) * P1), 23) * P2 + P3
@@ -124,10 +133,10 @@ def _hash(data: np.ndarray, start: np.uint64, stop: np.uint64, seed: np.uint64) 
 def _stripes(data: np.ndarray, start: np.uint64, stop: np.uint64, seed: np.uint64) -> np.uint64:
     at, a, b, c, d = start, seed + P1 + P2, seed + P2, seed, seed - P1
     while at + U(32) <= stop:
-        a = _round(a, _read_64(data, at))
-        b = _round(b, _read_64(data, at + U(8)))
-        c = _round(c, _read_64(data, at + U(16)))
-        d = _round(d, _read_64(data, at + U(24)))
+        a = _round(a, read_64(data, at))
+        b = _round(b, read_64(data, at + U(8)))
+        c = _round(c, read_64(data, at + U(16)))
+        d = _round(d, read_64(data, at + U(24)))
         at += U(32)
     hashed = _rotate(a, 1) + _rotate(b, 7) + _rotate(c, 12) + _rotate(d, 18)
     for lane in (a, b, c, d):
@@ -159,7 +168,7 @@ def _rotate(word: np.uint64, bits: int) -> np.uint64:
     return (word << U(bits)) | (word >> U(64 - bits))
 
 
-@kernel
+@inlined
 def _read_32(data: np.ndarray, at: np.uint64) -> np.uint64:
     return (
         U(data[at])
@@ -169,6 +178,7 @@ def _read_32(data: np.ndarray, at: np.uint64) -> np.uint64:
     )
 
 
-@kernel
-def _read_64(data: np.ndarray, at: np.uint64) -> np.uint64:
+@inlined
+def read_64(data: np.ndarray, at: np.uint64) -> np.uint64:
+    """The eight bytes from here, little-endian: one load."""
     return _read_32(data, at) | _read_32(data, at + U(4)) << U(32)

@@ -23,9 +23,25 @@ def kernel(function: F) -> F:
     code after a change of a callee in another file. The digest of the folder's sources, made part
     of the function's name, gives each state of the sources its own cache entry.
     """
+    return _compiled(function)
+
+
+def bare_kernel(function: F) -> F:
+    """Compile a function that makes no array: none's references are counted, which would be a
+    locked instruction each time that a part of it is handed one.
+    """
+    return _compiled(function, _nrt=False)
+
+
+def inlined(function: F) -> F:
+    """Compile a part of kernels that makes no array, put in wherever it is called."""
+    return _compiled(function, _nrt=False, forceinline=True)
+
+
+def _compiled(function: F, **options: Any) -> F:
     folder = Path(function.__code__.co_filename).parent
     function.__qualname__ = f"{function.__qualname__}_{_digest(folder)}"
-    jit = numba.njit(nogil=True, cache=True, error_model="numpy")
+    jit = numba.njit(nogil=True, cache=True, error_model="numpy", **options)
     return cast(F, jit(function))
 
 

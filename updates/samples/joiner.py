@@ -36,6 +36,7 @@ COUNTERS = (
     "pending",
     "joined_positives",
     "joined_negatives",
+    "left_out_negatives",
     "feedback",
     "late",
     "unknown",
@@ -253,25 +254,26 @@ class Joiner:
             (epoch or b"").decode(), range(emitted + 1, closed + 1), int(number or 0), pairs
         )
 
-    def read(self, batch: int) -> tuple[bytes, list[int], list[int]] | None:
-        """A closed batch: rows in Arrow, rows left out, rows with a positive label in time.
+    def read(self, batch: int) -> tuple[bytes, list[str], list[int], list[int]] | None:
+        """A closed batch: rows in Arrow, ids, rows left out, rows with a positive label in time.
 
         None where it was appended and finished meanwhile.
         """
         found = scripts.READ.run(self.client, [self.batches, self.labels], [batch])
         if not found:
             return None
-        rows, left_out, positives = found
-        return rows, msgspec.msgpack.decode(left_out) if left_out else [], positives
+        rows, ids, left_out, positives = found
+        out = msgspec.msgpack.decode(left_out) if left_out else []
+        return rows, msgspec.msgpack.decode(ids), out, positives
 
     def rows_of(self, batch: int) -> bytes | None:
         """The rows of a batch in Arrow, None where they are gone."""
         with unavailable_as_such():
             return self.client.hget(self.batches, f"{batch}:rows")
 
-    def finish(self, batch: int, *, positives: int, negatives: int) -> None:
-        """Note that a batch is in the log."""
-        args = [batch, positives, negatives]
+    def finish(self, batch: int, *, positives: int, negatives: int, left_out: int) -> None:
+        """Note that a batch is in the log, but for so many negatives that were left out."""
+        args = [batch, positives, negatives, left_out]
         scripts.FINISH.run(self.client, [self.state, self.batches], args)
 
     def finish_group(self, number: int) -> None:

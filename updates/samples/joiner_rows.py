@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from updates.samples.hashing import cross_key, field_seed, hash_strings
 from updates.samples.ipc import from_ipc
 from updates.samples.jit import kernel
 from updates.samples.lists import Lists
-from updates.samples.schema import EVENT_TIME, IMPRESSION, LABEL, TIMESTAMP
+from updates.samples.schema import EVENT_TIME, IMPRESSION, LABEL, TIMESTAMP, WEIGHT
 
 # A client's clock may be ahead of the server's by so much without being counted as skewed.
 SKEW_TOLERATED_MS = 1_000
@@ -106,6 +106,23 @@ def labelled(
     kept = np.ones(impressions.num_rows, bool)
     kept[np.fromiter(left_out, np.int64)] = False
     return _with_labels(impressions, labels).filter(pa.array(kept))
+
+
+def negatives_sampled(samples: pa.RecordBatch, ids: Sequence[str], rate: float) -> pa.RecordBatch:
+    """The samples less a share 1 − ``rate`` of the negatives; those that stay weigh 1 / rate.
+
+    ids : of the impressions that the samples were; they decide, so that the same stay whoever
+    joins, and whenever.
+    """
+    if rate >= 1:
+        return samples
+    keys = hash_strings(pa.array(ids, pa.string()), field_seed(IMPRESSION))
+    positive = samples.column(LABEL).to_numpy() > 0.5
+    weights = samples.column(WEIGHT).to_numpy()
+    position = samples.schema.get_field_index(WEIGHT)
+    weighted = pa.array(np.where(positive, weights, weights / rate).astype(np.float32))
+    kept = pa.array(positive | (keys < rate * 2.0**64))
+    return samples.set_column(position, samples.schema.field(position), weighted).filter(kept)
 
 
 def positives_of(impressions: pa.RecordBatch, rows: np.ndarray) -> pa.RecordBatch:

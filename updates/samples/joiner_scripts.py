@@ -217,23 +217,25 @@ return {state[1], emitted, closed, redis.call('HGET', KEYS[1], 'groups'),
 # KEYS: batches, labels. ARGV: its number.
 READ = Script("""
 local n = ARGV[1]
-local batch = redis.call('HMGET', KEYS[1], n .. ':rows', n .. ':out', n .. ':about')
+local batch = redis.call('HMGET', KEYS[1], n .. ':rows', n .. ':ids', n .. ':out', n .. ':about')
 if not batch[1] then return {} end
 local positives = {}
-for row = 0, string.match(batch[3], '%d+$') - 1 do
+for row = 0, string.match(batch[4], '%d+$') - 1 do
   if redis.call('HGET', KEYS[2], n .. ':' .. row) == '1' then positives[#positives + 1] = row end
 end
-return {batch[1], batch[2], positives}
+return {batch[1], batch[2], batch[3], positives}
 """)
 
-# A batch is in the log. KEYS: state, batches. ARGV: its number, positives, negatives.
+# A batch is in the log. KEYS: state, batches. ARGV: its number, positives, negatives, and
+# negatives that were left out.
 FINISH = Script("""
 local n = ARGV[1]
 if tonumber(redis.call('HGET', KEYS[1], 'emitted') or 0) ~= n - 1 then return end
 redis.call('HSET', KEYS[1], 'emitted', n)
 redis.call('HINCRBY', KEYS[1], 'joined_positives', ARGV[2])
 redis.call('HINCRBY', KEYS[1], 'joined_negatives', ARGV[3])
-redis.call('HINCRBY', KEYS[1], 'pending', -(ARGV[2] + ARGV[3]))
+redis.call('HINCRBY', KEYS[1], 'left_out_negatives', ARGV[4])
+redis.call('HINCRBY', KEYS[1], 'pending', -(ARGV[2] + ARGV[3] + ARGV[4]))
 -- Nobody needs the features any more, unless a positive may still follow.
 if redis.call('HGET', KEYS[2], n .. ':mode') ~= '+' then
   redis.call('HDEL', KEYS[2], n .. ':rows')

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from updates.samples.hashing import _read_64
-from updates.samples.jit import kernel
+from updates.samples.hashing import read_64
+from updates.samples.jit import bare_kernel, inlined
 
 U = np.uint64
 PADDING = 16  # bytes of new lines that must follow a body
@@ -28,12 +28,14 @@ QUOTE, BACKSLASH, COMMA, COLON, NEWLINE = ord('"'), ord("\\"), ord(","), ord(":"
 OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = ord("{"), ord("}"), ord("["), ord("]")
 SPACE, TAB, RETURN, MINUS, PLUS, DOT = ord(" "), ord("\t"), ord("\r"), ord("-"), ord("+"), ord(".")
 ZERO, NINE, LOWER_N, LOWER_E, UPPER_E = ord("0"), ord("9"), ord("n"), ord("e"), ord("E")
-LOWER_U, LOWER_L = ord("u"), ord("l")
+LOWER_U, LOWER_A, LOWER_F = ord("u"), ord("a"), ord("f")
+SHORT_ESCAPES = np.zeros(256, np.uint8)  # what stands for the byte behind a backslash
+SHORT_ESCAPES[list(b'"\\/bfnrt')] = list(b'"\\/\b\f\n\r\t')
 _NULL_WORD, _NULL_MASK = U(int.from_bytes(b"null", "little")), U(0xFFFFFFFF)
 
 
-@kernel
-def scan(
+@bare_kernel
+def scan(  # noqa: PLR0917
     body: np.ndarray,
     names: np.ndarray,
     name_ends: np.ndarray,
@@ -41,6 +43,7 @@ def scan(
     cells: np.ndarray,
     items: np.ndarray,
     marks: np.ndarray,
+    order: np.ndarray,
 ) -> int:
     """Find the values of all rows.
 
@@ -54,13 +57,13 @@ def scan(
         list with start and number of its items; length NULL where there is none.
     items : (any, 2) int32, filled with start and length of the strings of lists.
     marks : (k,) uint8, set to what a field's values are: DIGITS, STRINGS, ESCAPED.
+    order : (k,) int64 fields in the order expected in a row; becomes that of the last one.
 
     Returns
     -------
     Number of rows, or REFUSED.
     """
-    fields, end = len(kinds), len(body) - PADDING
-    order = np.arange(fields)  # the fields as the row before had them
+    end = len(body) - PADDING
     at, row, used = 0, 0, 0
     while True:
         while at < end and (body[at] == NEWLINE or _is_blank(body[at])):
@@ -69,79 +72,119 @@ def scan(
             return row
         if body[at] != OPEN or row == len(cells):
             return REFUSED
-        at = _skip(body, at + 1)
-        for field in range(fields):
-            cells[row, field, 1] = NULL
-        place = 0
-        while body[at] != CLOSE or place > 0:
-            field = _field(body, at, names, name_ends, order, place)
-            if field < 0:
-                return REFUSED
-            at = _skip(body, at + name_ends[field, 1] - name_ends[field, 0])
-            if body[at] != COLON:
-                return REFUSED
-            at = _skip(body, at + 1)
-            if kinds[field] == TEXTS and body[at] == OPEN_LIST:
-                cells[row, field, 0] = used
-                at, used = _list(body, at, items, used, marks, field)
-                cells[row, field, 1] = used - cells[row, field, 0]
-            else:
-                at = _value(body, at, kinds[field], cells[row, field], marks, field)
-            if at < 0:
-                return REFUSED
-            at = _skip(body, at)
-            place += 1
-            if body[at] == CLOSE:
-                break
-            if body[at] != COMMA:
-                return REFUSED
-            at = _skip(body, at + 1)
-        at = _skip(body, at + 1)
+        at, used = _row(body, at, names, name_ends, kinds, cells, row, items, used, marks, order)
+        if at < 0:
+            return REFUSED
+        at = _skip(body, at)
         if at < end and body[at] != NEWLINE:
             return REFUSED
         row += 1
 
 
-@kernel
-def copy(
-    body: np.ndarray, cells: np.ndarray, escaped: bool, ends: np.ndarray, data: np.ndarray
+@bare_kernel
+def measure(cells: np.ndarray, lengths: np.ndarray, nulls: np.ndarray) -> None:
+    """Add up the (k,) lengths, and the (k,) number of nulls, of the fields of (n, k, 2) cells."""
+    for row in range(len(cells)):
+        for field in range(len(lengths)):
+            length = cells[row, field, 1]
+            nulls[field] += length < 0
+            lengths[field] += max(length, 0)
+
+
+@bare_kernel
+def copy(  # noqa: PLR0917
+    body: np.ndarray,
+    cells: np.ndarray,
+    marks: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    data: np.ndarray,
 ) -> None:
-    """Copy the strings of one column, n of them, one behind the other.
+    """Copy strings, those of a field one behind the other.
 
     Parameters
     ----------
-    cells : (n, 2) start and length, as ``scan`` fills them. escaped : whether any has an escape.
-    ends : (n + 1,) int32, filled with Arrow's offsets. data : (at least the sum of the lengths + 8,)
-        uint8, filled.
+    cells, marks : (n, k, 2) and (k,), as ``scan`` fills them.
+    starts : (k,) where in ``data`` the strings of each field start; 8 bytes more than the sum of
+        their lengths are written.
+    ends : (k, n + 1) int32, filled with Arrow's offsets. data : uint8, filled.
     """
-    to = 0
-    ends[0] = 0
+    for field in range(len(starts)):
+        ends[field, 0] = 0
     for row in range(len(cells)):
-        start, length = cells[row]
-        if length > 0:
-            if escaped:
-                to = _unescape(body, start, start + length, data, to)
+        for field in range(len(starts)):
+            start, length = cells[row, field, 0], cells[row, field, 1]
+            to = starts[field] + ends[field, row]
+            if length <= 0:
+                stop = to
+            elif marks[field] & ESCAPED:
+                stop = _unescape(body, start, start + length, data, to)
             else:
                 for i in range(0, length, 8):
-                    _write_64(data, to + i, _read_64(body, U(start + i)))
-                to += length
-        ends[row + 1] = to
+                    _write_64(data, to + i, read_64(body, U(start + i)))
+                stop = to + length
+            ends[field, row + 1] = stop - starts[field]
 
 
-@kernel
+@inlined
+def _row(  # noqa: PLR0917
+    body: np.ndarray,
+    at: int,
+    names: np.ndarray,
+    name_ends: np.ndarray,
+    kinds: np.ndarray,
+    cells: np.ndarray,
+    row: int,
+    items: np.ndarray,
+    used: int,
+    marks: np.ndarray,
+    order: np.ndarray,
+) -> tuple[int, int]:
+    """Find the values of the row that opens here; the position behind it and the items used."""
+    for field in range(len(kinds)):
+        cells[row, field, 1] = NULL
+    at = _skip(body, at + 1)
+    if body[at] == CLOSE:
+        return at + 1, used
+    place = 0
+    while True:
+        field = _field(body, at, names, name_ends, order, place)
+        if field < 0:
+            return REFUSED, used
+        at = _skip(body, at + name_ends[field, 1] - name_ends[field, 0])
+        if body[at] != COLON:
+            return REFUSED, used
+        at = _skip(body, at + 1)
+        if kinds[field] == TEXTS and body[at] == OPEN_LIST:
+            cells[row, field, 0] = used
+            at, used = _list(body, at, items, used, marks, field)
+            cells[row, field, 1] = used - cells[row, field, 0]
+        else:
+            at = _value(body, at, kinds[field], cells, row, field, marks)
+        if at < 0:
+            return REFUSED, used
+        at = _skip(body, at)
+        if body[at] == CLOSE:
+            return at + 1, used
+        if body[at] != COMMA:
+            return REFUSED, used
+        at, place = _skip(body, at + 1), place + 1
+
+
+@inlined
 def _is_blank(byte: np.uint8) -> bool:
-    return byte == SPACE or byte == TAB or byte == RETURN
+    return byte in (SPACE, TAB, RETURN)
 
 
-@kernel
+@inlined
 def _skip(body: np.ndarray, at: int) -> int:
     while _is_blank(body[at]):
         at += 1
     return at
 
 
-@kernel
-def _field(
+@inlined
+def _field(  # noqa: PLR0917
     body: np.ndarray,
     at: int,
     names: np.ndarray,
@@ -150,59 +193,63 @@ def _field(
     place: int,
 ) -> int:
     """The field whose name stands here; -1 for none. Most rows have the order of the row before."""
-    if place < len(order) and _stands(body, at, names, name_ends[order[place]]):
+    if place < len(order) and _stands(body, at, names, name_ends, order[place]):
         return int(order[place])
     for field in range(len(name_ends)):
-        if _stands(body, at, names, name_ends[field]):
+        if _stands(body, at, names, name_ends, field):
             if place < len(order):
                 order[place] = field
             return field
     return -1
 
 
-@kernel
-def _stands(body: np.ndarray, at: int, names: np.ndarray, ends: np.ndarray) -> bool:
-    start, length = ends[0], ends[1] - ends[0]
-    if at + length > len(body):
+@inlined
+def _stands(
+    body: np.ndarray, at: int, names: np.ndarray, name_ends: np.ndarray, field: int
+) -> bool:
+    start, stop = name_ends[field, 0], name_ends[field, 1]
+    if at + stop - start > len(body) - PADDING:
         return False
-    i = 0
-    while i + 8 <= length:
-        if _read_64(body, U(at + i)) != _read_64(names, U(start + i)):
+    while start + 8 < stop:
+        if read_64(body, U(at)) != read_64(names, U(start)):
             return False
-        i += 8
-    while i < length:
-        if body[at + i] != names[start + i]:
-            return False
-        i += 1
-    return True
+        start, at = start + 8, at + 8
+    unlike = read_64(body, U(at)) ^ read_64(names, U(start))
+    return bool(unlike << U(8 * (8 - stop + start)) == 0)
 
 
-@kernel
-def _value(
-    body: np.ndarray, at: int, kind: int, cell: np.ndarray, marks: np.ndarray, field: int
+@inlined
+def _value(  # noqa: PLR0917
+    body: np.ndarray,
+    at: int,
+    kind: int,
+    cells: np.ndarray,
+    row: int,
+    field: int,
+    marks: np.ndarray,
 ) -> int:
     """Find one value that is no list; returns the position behind it or REFUSED."""
     byte = body[at]
-    if byte == QUOTE and (kind == TEXT or kind == INSTANT):
+    if byte == QUOTE and kind in (TEXT, INSTANT):
         stop, escaped = _string(body, at + 1)
         marks[field] |= STRINGS
         if escaped:
             marks[field] |= ESCAPED
-        cell[0], cell[1] = at + 1, stop - at - 1
+        cells[row, field, 0], cells[row, field, 1] = at + 1, stop - at - 1
         return stop + 1 if stop >= 0 else REFUSED
     if byte == LOWER_N:
-        cell[1] = NULL
-        return at + 4 if _read_64(body, U(at)) & _NULL_MASK == _NULL_WORD else REFUSED
-    if kind == NUMBER or kind == INSTANT:
+        cells[row, field, 1] = NULL
+        return at + 4 if read_64(body, U(at)) & _NULL_MASK == _NULL_WORD else REFUSED
+    if kind in (NUMBER, INSTANT):
         stop, whole = _number(body, at)
         marks[field] |= DIGITS
-        cell[0], cell[1] = at, stop - at
+        cells[row, field, 0], cells[row, field, 1] = at, stop - at
         return stop if whole or kind == NUMBER else REFUSED
     return REFUSED
 
 
-@kernel
-def _list(
+@inlined
+def _list(  # noqa: PLR0917
     body: np.ndarray, at: int, items: np.ndarray, used: int, marks: np.ndarray, field: int
 ) -> tuple[int, int]:
     """Find the strings of a list; returns the position behind it and the items used so far."""
@@ -227,12 +274,12 @@ def _list(
         at = _skip(body, at + 1)
 
 
-@kernel
+@inlined
 def _string(body: np.ndarray, at: int) -> tuple[int, bool]:
     """Where a string ends, its closing quote, or REFUSED; and whether it has an escape."""
     escaped = False
     while True:
-        found = _special(_read_64(body, U(at)))
+        found = _special(read_64(body, U(at)))
         if found == 0:
             at += 8
             continue
@@ -249,7 +296,7 @@ def _string(body: np.ndarray, at: int) -> tuple[int, bool]:
         at += size
 
 
-@kernel
+@inlined
 def _special(word: np.uint64) -> np.uint64:
     """High bits of the bytes of a word that are a quote, a backslash or a control character."""
     quotes, slashes = word ^ _QUOTES, word ^ _SLASHES
@@ -258,7 +305,7 @@ def _special(word: np.uint64) -> np.uint64:
     return found & _HIGH
 
 
-@kernel
+@inlined
 def _number(body: np.ndarray, at: int) -> tuple[int, bool]:
     """Where a number ends or REFUSED; and whether it is written as a whole one."""
     if body[at] == MINUS:
@@ -282,48 +329,37 @@ def _number(body: np.ndarray, at: int) -> tuple[int, bool]:
     return stop, whole
 
 
-@kernel
+@inlined
 def _digits(body: np.ndarray, at: int) -> int:
     while ZERO <= body[at] <= NINE:
         at += 1
     return at
 
 
-@kernel
+@inlined
 def _escape(body: np.ndarray, at: int) -> tuple[int, int]:
     """Code point of the escape that starts here and its bytes; 0 bytes where it is none.
 
     A surrogate is none: pairs are rare, single ones wrong.
     """
     kind = body[at + 1]
-    if kind == QUOTE or kind == BACKSLASH or kind == ord("/"):
-        return int(kind), 2
-    if kind == ord("b"):
-        return 8, 2
-    if kind == ord("f"):
-        return 12, 2
-    if kind == LOWER_N:
-        return NEWLINE, 2
-    if kind == ord("r"):
-        return RETURN, 2
-    if kind == ord("t"):
-        return TAB, 2
     if kind != LOWER_U:
-        return 0, 0
+        code = int(SHORT_ESCAPES[kind])
+        return code, 2 if code else 0
     code = 0
     for i in range(at + 2, at + 6):
         digit = body[i]
         lower = digit | 32
         if ZERO <= digit <= NINE:
             code = code * 16 + digit - ZERO
-        elif ord("a") <= lower <= ord("f"):
-            code = code * 16 + lower - ord("a") + 10
+        elif LOWER_A <= lower <= LOWER_F:
+            code = code * 16 + lower - LOWER_A + 10
         else:
             return 0, 0
     return code, 0 if 0xD800 <= code < 0xE000 else 6
 
 
-@kernel
+@inlined
 def _unescape(body: np.ndarray, at: int, stop: int, data: np.ndarray, to: int) -> int:
     """Copy a string, its escapes as UTF-8, which is never longer; returns the end of the copy."""
     while at < stop:
@@ -346,7 +382,7 @@ def _unescape(body: np.ndarray, at: int, stop: int, data: np.ndarray, to: int) -
     return to
 
 
-@kernel
+@inlined
 def _write_64(data: np.ndarray, at: int, word: np.uint64) -> None:
     for i in range(8):
         data[at + i] = np.uint8(word >> U(8 * i))

@@ -77,6 +77,28 @@ def locate(
 
 
 @kernel
+def by_field(c: Cells) -> tuple[np.ndarray, np.ndarray]:
+    """Keys by row and slot, crosses left out: slot s of row r has keys[indptr[r·S + s] : …].
+
+    Returns row pointers (n·S + 1,) int64, S the number of slots, and keys (nnz,) uint64.
+    """
+    n = c.starts.shape[1]
+    slots = c.singles + len(c.starts)
+    indptr = np.zeros(n * slots + 1, np.int64)
+    keys = np.empty(len(c.cells), np.uint64)
+    at = 0
+    for row in range(n):
+        for slot in range(slots):
+            first, last = _extent(c, slot, row)
+            for cell in range(first, last):
+                if c.cells[cell] != NO_KEY:
+                    keys[at] = c.cells[cell]
+                    at += 1
+            indptr[row * slots + slot + 1] = at
+    return indptr, keys[:at].copy()
+
+
+@kernel
 def drop_repeats(starts: np.ndarray, stops: np.ndarray, cells: np.ndarray) -> int:
     """Set to 0 each key met before within its own list, in place; returns how many were.
 

@@ -48,7 +48,7 @@
           type: "logarithmic", min: 1,
           ticks: { autoSkipPadding: 18, callback: (v) => (round(v) ? format.duration(v) : null) },
         }),
-        y: axis("share of labels that have come", { min: 0, max: 1, ticks: { callback: percent } }),
+        y: axis("share of labels", { min: 0, max: 1, ticks: { callback: percent } }),
       },
       plugins: {
         legend: { display: false },

@@ -86,6 +86,7 @@ def recommender_data(**changed):
         "grace_seconds": "600",
         "keep_versions": "50",
         "delayed_feedback": "wait",
+        "negative_sampling_rate": "1",
         "join_window_seconds": "600",
         "feedback_horizon_seconds": "86400",
         "early_feedback_seconds": "300",

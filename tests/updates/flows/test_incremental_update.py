@@ -76,7 +76,7 @@ def test_it_is_judged_against_the_live_version_on_samples_new_to_both(
     assert metrics["candidate"]["samples"] == metrics["reference"]["samples"] == 100
 
 
-@pytest.mark.parametrize("learner", ["sparse_linear", "gbdt", "gbdt_lr"])
+@pytest.mark.parametrize("learner", ["sparse_linear", "gbdt", "gbdt_lr", "wide_deep"])
 def test_each_learner_can_be_updated_by_each_strategy(
     make_recommender, transactional_db, append, update, learner
 ):

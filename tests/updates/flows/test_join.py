@@ -113,3 +113,38 @@ def test_what_is_due_is_joined_for_all_recommenders(joining):
     joining.show("a")
     join_flow.join_due([joining.recommender], at(60))
     assert joining.samples == [("a", 0)]
+
+
+def test_a_share_of_the_negatives_becomes_samples_that_stand_for_all(joining):
+    joining.recommender.negative_sampling_rate = 0.25
+    names = [f"n{i}" for i in range(400)]
+    joining.show(*names)
+    joining.click(*names[:100])
+    joining.later(60)
+    counts = joining.counts
+    weights = {row["item"]: row["weight"] for row in joining.rows}
+    assert counts["joined_positives"] == 100 and counts["pending"] == 0
+    assert counts["joined_negatives"] + counts["left_out_negatives"] == 300
+    assert counts["joined_negatives"] == len(joining.samples) - 100 == pytest.approx(75, abs=25)
+    assert {weights[name] for name in names[:100]} == {1.0}
+    assert {weights[name] for name in weights.keys() - names[:100]} == {4.0}
+
+
+def test_the_impression_decides_which_negatives_stay(joining):
+    joining.recommender.negative_sampling_rate = 0.5
+    names = [f"n{i}" for i in range(60)]
+    joining.show(*names)
+    joining.later(60)
+    kept = [item for item, _ in joining.samples]
+    joining.later(700)
+    joining.show(*reversed(names))
+    joining.later(60)
+    assert [item for item, _ in joining.samples[len(kept) :]] == kept[::-1]
+
+
+def test_where_no_sample_is_left_the_batch_is_done(joining):
+    joining.recommender.negative_sampling_rate = 1e-4
+    joining.show("a")
+    joining.later(60)
+    assert joining.samples == []
+    assert (joining.counts["left_out_negatives"], joining.counts["pending"]) == (1, 0)

@@ -160,3 +160,17 @@ def test_a_copy_of_rates_goes_its_own_way():
     assert np.array_equal(rates.look_up(stream(50)), before)
     rates.count(stream(200, seed=1))
     assert np.array_equal(rates.look_up(stream(50)), copy.look_up(stream(50)))
+
+
+def test_rates_follow_while_their_tables_grow():
+    rates, others = Rates(SMALL, SMOOTHING), Rates(SMALL, SMOOTHING)
+    rates.track()
+    batches = [
+        make_batch([{"label": i % 2, "user": f"u{i}"} for i in range(first, first + 100)], SMALL)
+        for first in range(0, 2500, 100)
+    ]
+    for number, batch in enumerate(batches, 1):
+        rates.count(batch)
+        others.update(rates.touched())
+        for known in batches[:number]:
+            assert np.array_equal(others.look_up(known), rates.look_up(known))

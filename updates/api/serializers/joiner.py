@@ -29,6 +29,7 @@ class Counts(serializers.Serializer):
     impressions = serializers.IntegerField(help_text="Taken, each once.")
     joined_positives = serializers.IntegerField(help_text="Samples with label 1.")
     joined_negatives = serializers.IntegerField(help_text="Samples with label 0.")
+    left_out_negatives = serializers.IntegerField(help_text="No samples: negatives are sampled.")
     feedback = serializers.IntegerField(help_text="Rows of feedback taken.")
     confirmed_negatives = serializers.IntegerField(help_text="Feedback with label 0.")
     early = serializers.IntegerField(help_text="Feedback that came before its impression.")

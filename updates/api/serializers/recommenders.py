@@ -87,6 +87,7 @@ class RecommenderSerializer(Clean):
             "grace_seconds",
             "keep_versions",
             "delayed_feedback",
+            "negative_sampling_rate",
             "join_window_seconds",
             "feedback_horizon_seconds",
             "early_feedback_seconds",

@@ -143,7 +143,7 @@ def mixed(value: np.uint64) -> np.uint64:
 def chance(key: np.uint64, row: int) -> float:
     """A number from 0 on and below 1, the same for the same key and row."""
     bits = mixed(key ^ mixed(np.uint64(row + 1)))
-    return np.float64(bits >> np.uint64(11)) * 2.0**-53  # type: ignore[return-value]
+    return np.float64(bits >> np.uint64(11)) * 2.0**-53
 
 
 @kernel

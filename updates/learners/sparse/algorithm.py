@@ -14,6 +14,9 @@ GLOBAL, PER_COORDINATE = "global", "per_coordinate"
 WEIGHTS = ("weights",)  # what is deployed by an algorithm whose weights rest until they are touched
 
 
+NO_OFFSETS = np.empty(0)
+
+
 class Rows(NamedTuple):
     """Rows of sparse features, as kernels read them.
 
@@ -22,6 +25,8 @@ class Rows(NamedTuple):
     weights : (n,) float64, multipliers of the gradient of the loss.
     fake_negatives : whether a positive row repeats one that came as a negative, and the loss is to
         be weighted accordingly (``delayed_feedback``).
+    offsets : (n,) float64 added to the margins, what another part of the model says of the rows;
+        empty where there is none.
     """
 
     indptr: np.ndarray
@@ -30,6 +35,7 @@ class Rows(NamedTuple):
     labels: np.ndarray
     weights: np.ndarray
     fake_negatives: bool = False
+    offsets: np.ndarray = NO_OFFSETS
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK
+from updates.learners.negative_sampling import NEGATIVE_SAMPLING
 from updates.learners.options import Option, OptionError, resolve
 from updates.learners.sparse.admission import Admission
 from updates.learners.sparse.algorithm import WEIGHTS, Algorithm
@@ -42,6 +43,7 @@ PRECISION = Option(
 # Of all algorithms.
 SHARED = (
     DELAYED_FEEDBACK,
+    NEGATIVE_SAMPLING,
     Option(
         "admit_after",
         0,

@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
 from updates.learners.delayed_feedback import CALIBRATION, WEIGHTED
+from updates.learners.negative_sampling import corrected
 from updates.learners.sparse.algorithm import Rows
 from updates.learners.sparse.delayed_feedback import calibrated
 from updates.learners.sparse.family import VARIANTS, form_of, listed, model_of, resolved
@@ -59,6 +60,7 @@ class SparseLinear(Learner):
     intercept is a constant feature of value 1, learned like the others. Predictions are clipped
     to [1e-15, 1 - 1e-15]; gradients are not.
 
+    With a ``negative_sampling_rate`` below 1 negatives are learned by that share of their weights.
     With ``delayed_feedback`` other than wait, rows are fake negatives that positives may follow;
     predictions, those made before learning too, are of an impression's being positive in the end.
     """
@@ -131,15 +133,23 @@ class SparseLinear(Learner):
             encoded.keys,
             encoded.values,
             encoded.labels,
-            encoded.weights,
+            self._weights(encoded),
             fake_negatives=self.settings["delayed_feedback"] == WEIGHTED,
         )
+
+    def _weights(self, encoded: Encoded) -> np.ndarray:
+        # A negative that stands for 1 / rate of them weighs as much; it is learned as one.
+        rate = self.settings["negative_sampling_rate"]
+        if rate == 1.0:
+            return encoded.weights
+        return np.where(encoded.labels > 0.5, encoded.weights, rate * encoded.weights)
 
     def _corrected(self, predictions: np.ndarray) -> np.ndarray:
         """Of what was learned, what is meant."""
         if self.settings["delayed_feedback"] == CALIBRATION:
-            return calibrated(predictions)
-        return predictions
+            predictions = calibrated(predictions)
+        rate = self.settings["negative_sampling_rate"]
+        return predictions if rate == 1.0 else corrected(predictions, rate)
 
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) probabilities of label 1; learns nothing."""

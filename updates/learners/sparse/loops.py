@@ -85,6 +85,8 @@ def _learn(  # noqa: PLR0917
             start, stop = rows.indptr[i], rows.indptr[i + 1]
             bias = weight(intercept, 0, clock, parameters)
             margin = bias * constant
+            if rows.offsets.shape[0]:
+                margin += rows.offsets[i]
             for j in range(start, stop):
                 weights[j - base] = weight(states, slots[j - base], clock, parameters)
                 margin += weights[j - base] * rows.values[j]

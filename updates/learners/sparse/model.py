@@ -68,11 +68,15 @@ class SparseModel:
         """Learn in order; returns (n,) predictions made before each row was learned, and the
         positions in ``rows.keys`` of the keys that were new, in the order of insertion.
 
-        event_times : (n,) int64 epoch milliseconds, needed where keys expire.
+        event_times : (n,) int64 epoch milliseconds; ValueError without where keys expire.
         """
         predictions = np.empty(len(rows.labels))
         inserted = [np.empty(0, np.int64)]
-        hours = None if self.expiry is None else self.expiry.hours(event_times)
+        hours = None
+        if self.expiry is not None:
+            if event_times is None:
+                raise ValueError("where keys expire, rows need their event times")
+            hours = self.expiry.hours(event_times)
         start = 0
         while start < len(predictions):
             stop = self._part(rows.indptr, hours, start)
@@ -208,4 +212,5 @@ def _cut(rows: Rows, start: int, stop: int) -> Rows:
         indptr=rows.indptr[start : stop + 1],
         labels=rows.labels[start:stop],
         weights=rows.weights[start:stop],
+        offsets=rows.offsets[start:stop],
     )

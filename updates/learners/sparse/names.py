@@ -56,7 +56,8 @@ class Names:
         self._next = 0
 
     def __len__(self) -> int:
-        return sum(chunk.pairs.num_rows - len(chunk.dead) for chunk in self._chunks)
+        rows: int = sum(chunk.pairs.num_rows for chunk in self._chunks)
+        return rows - sum(len(chunk.dead) for chunk in self._chunks)
 
     @property
     def nbytes(self) -> int:

@@ -7,6 +7,8 @@ the key: the same weight of the same key is always rounded alike.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from updates.learners.sparse.admission import mixed
@@ -15,7 +17,12 @@ from updates.samples.jit import kernel
 FLOAT64, FLOAT32, FLOAT16, Q2_13 = "float64", "float32", "float16", "q2.13"
 PRECISIONS = (FLOAT64, FLOAT32, FLOAT16, Q2_13)
 STEP = 2.0**-13  # of q2.13: a sign, 2 bits before the point, 13 after it, in [-4, 4)
-DTYPES = {FLOAT64: np.float64, FLOAT32: np.float32, FLOAT16: np.float16, Q2_13: np.int16}
+DTYPES: dict[str, Any] = {
+    FLOAT64: np.float64,
+    FLOAT32: np.float32,
+    FLOAT16: np.float16,
+    Q2_13: np.int16,
+}
 
 
 def packed(keys: np.ndarray, weights: np.ndarray, precision: str) -> np.ndarray:
@@ -24,7 +31,8 @@ def packed(keys: np.ndarray, weights: np.ndarray, precision: str) -> np.ndarray:
         return weights
     draws = _draws(keys)
     if precision == Q2_13:
-        return np.clip(np.floor(weights / STEP + draws), -(2**15), 2**15 - 1).astype(np.int16)
+        steps = np.clip(np.floor(weights / STEP + draws), -(2**15), 2**15 - 1)
+        return np.asarray(steps, np.int16)
     dtype = DTYPES[precision]
     limit = np.finfo(dtype).max
     weights = np.clip(weights, -float(limit), float(limit))
@@ -45,7 +53,7 @@ def unpacked(weights: np.ndarray) -> np.ndarray:
 
 def weight_bytes(precision: str) -> int:
     """Bytes of one weight."""
-    return np.dtype(DTYPES[precision]).itemsize
+    return int(np.dtype(DTYPES[precision]).itemsize)
 
 
 @kernel

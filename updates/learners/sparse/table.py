@@ -26,6 +26,7 @@ from updates.learners.sparse.slots import (
 )
 
 FIRST_CAPACITY = 1024
+AT_ONCE = 1 << 17  # cells of a table that is moved in one go, in some 2 ms
 SPARSE_NUMBERS = 4  # numbers given a key from which on sorting takes less memory than counting
 
 
@@ -91,10 +92,12 @@ class KeyTable:
         self.settle()
 
     def start_growth(self) -> None:
-        """Double the capacity; the keys follow by ``step``."""
+        """Double the capacity; the keys of a table that is not small follow by ``step``."""
         self.settle()
         ahead = self._ahead or Ahead(self.capacity * 2, self._cells.shape[1])
         self._move_to(ahead.cells)
+        if self.capacity <= 2 * AT_ONCE:
+            self.settle()
 
     def _move_to(self, cells: np.ndarray) -> None:
         self._growth = Growth(self._cells, cells, len(cells) // 2 - self.size)
@@ -106,7 +109,7 @@ class KeyTable:
             self._growth.step(keys)
             if self._growth.over:
                 self._growth = None
-        elif self.size > self.limit * 3 // 4:
+        elif self.capacity > AT_ONCE and self.size > self.limit * 3 // 4:
             self._ahead = self._ahead or Ahead(self.capacity * 2, self._cells.shape[1])
             self._ahead.step(len(keys))
 
@@ -211,14 +214,14 @@ class KeyTable:
         self.settle()
         given = self.size + self.removed
         if given <= SPARSE_NUMBERS * self.size:
-            slots: np.ndarray = in_order(self._cells, self.size, given)
-            return slots
+            return in_order(self._cells, self.size, given)
         taken = np.flatnonzero(self._cells[:, KEY])
         return taken[np.argsort(self._cells[taken, NUMBER] & NUMBER_MASK)]
 
     def hours(self) -> np.ndarray:
         """(size,) uint32 hours at which keys were last learned, in the order of insertion."""
-        return (self._cells[self.in_order(), NUMBER] >> HOUR_SHIFT).astype(np.uint32)
+        slots = self.in_order()
+        return np.asarray(self._cells[slots, NUMBER] >> HOUR_SHIFT, np.uint32)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """``keys`` (size,) uint64 and each column (size,) float64, in the order of insertion."""

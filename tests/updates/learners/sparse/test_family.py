@@ -8,7 +8,7 @@ from scipy.special import logit
 from tests.updates.learners.streams import SCHEMA, stream
 from updates.learners.checks import check_learner
 from updates.learners.options import OptionError
-from updates.learners.sparse.family import FORMS, VARIANTS, form_of
+from updates.learners.sparse.family import FORMS, SHARED, VARIANTS, form_of
 from updates.learners.sparse.linear import SparseLinear
 
 SAMPLES = stream(400)
@@ -18,6 +18,7 @@ STRONG = {"ftrl": {"l1": 1.0}, "rda": {"l1": 0.01}, "fobos": {"l1": 0.01}, "sgd"
 STRONG["truncated"] = {"gravity": 0.01, "period": 7}
 ALL = [variant | STRONG[variant["algorithm"]] for variant in VARIANTS]
 IDS = ["-".join(variant.values()) for variant in VARIANTS]
+OF_ALL = {option.name: option.default for option in SHARED}
 TIMELY = ("rda", "fobos", "truncated")  # weights change with time
 each = pytest.mark.parametrize("options", ALL, ids=IDS)
 each_timely = pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_settings_name_a_form_with_its_own_defaults_and_stay_as_they_are(form):
     given = {"algorithm": form.name} | ({"rate": form.rate} if form.name != "ftrl" else {})
     settings = SparseLinear(SCHEMA, given).settings
     defaults = {option.name: option.default for option in form.options}
-    assert settings == defaults | given | {"delayed_feedback": "wait"}
+    assert settings == defaults | given | OF_ALL
     assert form_of(settings) is form
     assert SparseLinear(SCHEMA, settings).settings == settings
 
@@ -117,7 +118,7 @@ def test_the_variants_compiled_at_installation_need_every_form():
 
 def test_nothing_given_is_ftrl_as_ever():
     settings = {"algorithm": "ftrl", "alpha": 0.1, "beta": 1.0, "l1": 1.0, "l2": 0.0}
-    assert SparseLinear(SCHEMA).settings == settings | {"delayed_feedback": "wait"}
+    assert SparseLinear(SCHEMA).settings == settings | OF_ALL
 
 
 @pytest.mark.parametrize(

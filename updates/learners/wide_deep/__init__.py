@@ -1,0 +1,1 @@
+"""Wide & Deep: a linear model of sparse features beside embeddings under a network."""
