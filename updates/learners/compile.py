@@ -1,6 +1,7 @@
 """Compile the numeric kernels once, into the cache beside their sources: ``make install`` does.
 
-Without it the first update and the first score of each process wait for the compiler.
+Without it the first samples, the first update and the first score of each process wait for the
+compiler.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def compile_kernels() -> None:
 
 
 def _use(learner: Learner, serving: Learner) -> None:
-    """Learn, save, load and predict."""
+    """Learn, save, load, predict, and follow what is learned next."""
     batch = samples()
     learner.fit([batch])
     learner.learn(batch)
@@ -64,6 +65,10 @@ def _use(learner: Learner, serving: Learner) -> None:
         learner.save(Path(folder))
         serving.load_serving(Path(folder))
         serving.predict(batch)
+    if learner.supports_delta:
+        learner.track()
+        learner.learn(batch)
+        serving.apply(learner.delta())
 
 
 if __name__ == "__main__":
