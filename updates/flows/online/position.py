@@ -142,7 +142,10 @@ def _from_checkpoint(
 ) -> Candidate | None:
     checkpoint = Checkpoint.objects.filter(recommender=recommender, epoch=epoch, base=live).first()
     learner = recommender.new_learner()
-    if checkpoint is None or checkpoint.learner_options != learner.settings:
+    if checkpoint is None or checkpoint.learner != learner.name:
+        return None
+    # Options that there were not when it was written had what is now their default.
+    if learner.resolve(checkpoint.learner_options) != learner.settings:
         return None
     if checkpoint.schema != learner.schema.to_json():
         return None

@@ -61,7 +61,7 @@ SHARED = (
         1.0,
     ),
     Option(
-        "expire_after_days",
+        "expire_after",
         0,
         "Features without a sample for so many days, by event time, are removed within another "
         "day, and their memory is used again. 0 keeps all.",
@@ -103,7 +103,7 @@ def model_of(settings: Mapping[str, Any]) -> SparseModel:
     """An empty model by resolved settings."""
     algorithm = form_of(settings)
     after, probability = settings["admit_after"], settings["admit_probability"]
-    days = settings["expire_after_days"]
+    days = settings["expire_after"]
     return SparseModel(
         algorithm,
         algorithm.configure(settings),

@@ -70,7 +70,7 @@ class SparseLinear(Learner):
     sequential = True
     supports_delta = True
     options = listed()
-    variants = (*VARIANTS, {"admit_after": 1, "admit_probability": 0.9, "expire_after_days": 1})
+    variants = (*VARIANTS, {"admit_after": 1, "admit_probability": 0.9, "expire_after": 1})
 
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(schema, options)

@@ -52,7 +52,7 @@ class WideDeep(Learner):
     sequential = True
     supports_delta = True
     options = OPTIONS
-    variants = ({}, {"admit_after": 1, "admit_probability": 0.9, "expire_after_days": 1})
+    variants = ({}, {"admit_after": 1, "admit_probability": 0.9, "expire_after": 1})
 
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(schema, options)

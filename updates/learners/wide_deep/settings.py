@@ -12,7 +12,7 @@ from updates.learners.sparse.ftrl import FTRL
 
 MOST_UNITS = 4096
 HIDDEN = Option("hidden", "64,32", "Units of the network's hidden layers, separated by commas.")
-MEMORY_NAMES = {"admit_after", "admit_probability", "expire_after_days"}
+MEMORY_NAMES = {"admit_after", "admit_probability", "expire_after"}
 MEMORY = tuple(option for option in SHARED if option.name in MEMORY_NAMES)
 OPTIONS = (
     Option("embedding_dim", 8, "Numbers in each vector.", 1, 1024),

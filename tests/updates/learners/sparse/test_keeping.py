@@ -26,9 +26,9 @@ OPTIONS = [
     {"admit_after": 1},
     {"admit_probability": 0.3},
     {"admit_after": 2, "admit_probability": 0.7, "algorithm": "fobos"},
-    {"expire_after_days": 2},
-    {"admit_after": 1, "expire_after_days": 1, "algorithm": "rda"},
-    {"expire_after_days": 1, "serving_precision": "float64", "algorithm": "sgd"},
+    {"expire_after": 2},
+    {"admit_after": 1, "expire_after": 1, "algorithm": "rda"},
+    {"expire_after": 1, "serving_precision": "float64", "algorithm": "sgd"},
 ]
 IDS = ["-".join(f"{name}={value}" for name, value in options.items()) for options in OPTIONS]
 
@@ -184,7 +184,7 @@ def test_deltas_carry_removals_and_snapshots_their_instant(tmp_path_factory, opt
 
 
 def test_names_of_removed_keys_go_with_them():
-    model = SparseLinear(SCHEMA, {"expire_after_days": 1, "l1": 0.0})
+    model = SparseLinear(SCHEMA, {"expire_after": 1, "l1": 0.0})
     model.learn(SAMPLES)
     arrays = model._names.to_arrays()
     assert len(arrays["field_ids"]) == model.model.table.size < model.model.seen
@@ -197,7 +197,7 @@ def test_switched_on_later_all_keys_count_from_then(tmp_path):
     before = SparseLinear(SCHEMA)
     before.learn(SAMPLES.slice(0, 100))
     before.save(tmp_path)
-    model = SparseLinear(SCHEMA, {"expire_after_days": 3, "admit_after": 1})
+    model = SparseLinear(SCHEMA, {"expire_after": 3, "admit_after": 1})
     model.load(tmp_path)
     model.learn(SAMPLES.slice(100, 1))
     assert model.model.table.size >= before.model.table.size
@@ -234,7 +234,7 @@ def test_without_these_options_the_bytes_are_those_from_before_there_were_any(al
 def test_settings_say_what_is_kept():
     chosen = SparseLinear(SCHEMA, {"admit_after": 3}).settings
     assert json.loads(json.dumps(chosen))["admit_after"] == 3
-    assert chosen["admit_probability"] == 1.0 and chosen["expire_after_days"] == 0
+    assert chosen["admit_probability"] == 1.0 and chosen["expire_after"] == 0
 
 
 def test_only_admitted_keys_are_saved(tmp_path):

@@ -8,7 +8,7 @@ from updates.learners.wide_deep.learner import WideDeep
 
 BATCHES = [stream(30), stream(25, seed=1), stream(20, seed=2)]
 OPTIONS = {"mini_batch": 8, "embedding_dim": 3, "hidden": "5,4"}
-CHOOSY = {**OPTIONS, "admit_after": 1, "admit_probability": 0.8, "expire_after_days": 1}
+CHOOSY = {**OPTIONS, "admit_after": 1, "admit_probability": 0.8, "expire_after": 1}
 
 
 @pytest.mark.parametrize("options", [OPTIONS, CHOOSY], ids=["all keys", "chosen keys"])
