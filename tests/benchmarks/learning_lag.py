@@ -117,7 +117,8 @@ def _wait_until_synced(api: ApiClient, clicks: Clicks) -> None:
     """Until each web process has learned all that was sent, and has told its lags."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
-        with api.another() as client:  # whichever process takes it serves from then on
+        # A connection of its own each time, so that it comes to each process in turn.
+        with api.another() as client:
             _score(client, clicks)
         fresh = api.call("GET", f"{PATH}/freshness")
         done = [each for each in fresh["serving"] if each["offset"] == fresh["last_offset"]]
