@@ -12,9 +12,11 @@ TINY = {
     "encode": {"samples": 2_000, "hashed": 200, "repetitions": 1},
     "learn": {"samples": 2_000, "river_samples": 200, "repetitions": 1},
     "table_size": {"sizes": (500, 1_000), "samples": 100, "repetitions": 1},
+    "growth": {"keys": 3_000, "samples": 10},
     "checkpoint_pause": {"keys": 500, "rows_a_step": 10, "repetitions": 1},
     "leaves": {"history": 2_000, "samples": 500, "trees": 3, "repetitions": 1},
     "full_update": {"samples": 2_000, "trees": 2, "repetitions": 1, "holdout": 100},
+    "online_http": {"requests": 3, "repetitions": 1},
     "http_append": {"requests": {10: 8}, "repetitions": 1},
     "score": {"samples": 500, "requests": 5},
     "learning_lag": {"rates": (1_000,), "seconds": 1.0},
@@ -22,9 +24,14 @@ TINY = {
     "startup": {"starts": ("first",)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
-REAL_PROCESSES = {"full_update", "http_append", "score", "learning_lag", "startup"}
-
-
+REAL_PROCESSES = {
+    "full_update",
+    "http_append",
+    "online_http",
+    "score",
+    "learning_lag",
+    "startup",
+}
 STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
 CASES = [
     pytest.param(name, marks=STACK if name in REAL_PROCESSES else [], id=name)

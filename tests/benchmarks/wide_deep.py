@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -48,12 +49,16 @@ def against_plain_jax(clicks: Clicks, repetitions: int) -> Table:
         plain: partial(plainly, ids.reshape(-1, len(SCHEMA.categorical)), len(keys), kept.labels),
     }
     found: dict[str, np.ndarray] = {}
+    cpu: dict[str, list[float]] = {name: [] for name in contenders}
 
     def run(name: str) -> float:
+        began = time.process_time()
         seconds, found[name] = contenders[name]()
+        cpu[name].append(time.process_time() - began)
         return seconds
 
     seconds = alternate({name: partial(run, name) for name in contenders}, repetitions)
+    cpu = {name: spent[1:] for name, spent in cpu.items()}  # the first round is not counted
     background = entropy(float(kept.labels.mean()))
     return Table(
         f"Learn: wide & deep, beside the same network written plainly in JAX, {len(keys):,} keys",
@@ -62,6 +67,8 @@ def against_plain_jax(clicks: Clicks, repetitions: int) -> Table:
                 "learner": name,
                 "samples/s min / median / max": rates(len(kept.labels), seconds[name]),
                 "times as fast as plain JAX": times_as_fast(seconds[name], seconds[plain]),
+                "samples/CPU s": len(kept.labels) / statistics.median(cpu[name]),
+                "times, by CPU s": times_as_fast(cpu[name], cpu[plain]),
                 "NE": f"{losses(kept.labels, found[name]).mean() / background:.4f}",
             }
             for name in contenders

@@ -30,7 +30,7 @@
     const { seconds_for_95_percent: mature } = answer.delays;
     const found = {};
     if (answer.delayed_feedback === "wait") {
-      found.window = mark(answer.join_window_seconds, `window ${format.duration(answer.join_window_seconds)}`, "start");
+      found.window = mark(answer.join_window_seconds, `window ${format.duration(answer.join_window_seconds)}`, "end");
     }
     if (mature) found.mature = mark(mature, `95 % by ${format.duration(mature)}`, "center");
     return found;

@@ -85,23 +85,25 @@ class Admission:
         """
         keys = rows.keys[rows.indptr[0] : rows.indptr[-1]]
         table.make_room(keys)
-        kept, inserted = np.empty((2, len(keys)), np.int64)
+        kept, values = np.empty(len(keys), np.uint64), np.empty(len(keys))
+        inserted = np.empty(len(keys), np.int64)
         indptr = np.zeros(len(rows.indptr), np.int64)
         table.size, count = _admit(
             table.view,
             table.size,
             rows.indptr,
             rows.keys,
+            rows.values,
             table.find(keys),
             self._sketch,
             self.after,
             self.probability,
             indptr,
             kept,
+            values,
             inserted,
         )
-        kept = kept[: indptr[-1]]
-        there = rows._replace(indptr=indptr, keys=rows.keys[kept], values=rows.values[kept])
+        there = rows._replace(indptr=indptr, keys=kept[: indptr[-1]], values=values[: indptr[-1]])
         return there, inserted[:count]
 
     def copy(self) -> Admission:
@@ -195,15 +197,17 @@ def _admit(  # noqa: PLR0917
     size: int,
     indptr: np.ndarray,
     keys: np.ndarray,
+    values: np.ndarray,
     slots: np.ndarray,
     sketch: Sketch,
     after: int,
     probability: float,
     kept_indptr: np.ndarray,
     kept: np.ndarray,
+    kept_values: np.ndarray,
     inserted: np.ndarray,
 ) -> tuple[int, int]:
-    """Fill ``kept`` and ``inserted``, see ``Admission.filter``; returns the size and a count.
+    """Fill the last four arrays, see ``Admission.filter``; returns the size and a count.
 
     slots : cells of the keys from ``keys[indptr[0]]`` on, as far as they were in the table.
     """
@@ -232,7 +236,8 @@ def _admit(  # noqa: PLR0917
                         size += 1
                         count += 1
             if there:
-                kept[left] = j
+                kept[left] = keys[j]
+                kept_values[left] = values[j]
                 left += 1
         kept_indptr[row + 1] = left
         sketch.totals[ROWS] += 1

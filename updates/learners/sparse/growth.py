@@ -92,6 +92,11 @@ class Ahead:
         self.cells = empty_cells(capacity, width)
         self._ready = 0
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes made ready so far."""
+        return self.cells[: self._ready].nbytes
+
     def step(self, keys: int) -> None:
         """Make ready what so many keys pay for."""
         rows = PAGE_BYTES // (8 * self.cells.shape[1])

@@ -56,14 +56,14 @@ class Names:
         self._next = 0
 
     def __len__(self) -> int:
-        rows: int = sum(chunk.pairs.num_rows for chunk in self._chunks)
-        return rows - sum(len(chunk.dead) for chunk in self._chunks)
+        return sum(chunk.pairs.num_rows - len(chunk.dead) for chunk in self._chunks)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all chunks."""
-        numbers = sum(c.numbers.nbytes for c in self._chunks if c.numbers is not None)
-        return numbers + sum(chunk.pairs.nbytes + chunk.dead.nbytes for chunk in self._chunks)
+        numbers: int = sum(c.numbers.nbytes for c in self._chunks if c.numbers is not None)
+        total: int = sum(chunk.pairs.nbytes + chunk.dead.nbytes for chunk in self._chunks)
+        return numbers + total
 
     def append(self, fields: pa.StringArray, values: pa.StringArray) -> None:
         """Add the next (m,) pairs; neither may hold nulls."""

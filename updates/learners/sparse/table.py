@@ -64,9 +64,10 @@ class KeyTable:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all cells, those that keys are moving away from included."""
+        """Bytes of all cells: those that keys are moving away from, and what has been made ready
+        for when they will, included."""
         old = self._growth.old.nbytes if self._growth else 0
-        ahead = self._ahead.cells.nbytes if self._ahead else 0
+        ahead = self._ahead.nbytes if self._ahead else 0
         return self._cells.nbytes + old + ahead
 
     @property

@@ -1,10 +1,12 @@
 """A table whose keys move a few at a time, come and go, behaves like a dictionary."""
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.updates.learners.sparse.rows import ftrl, rows_of
 from tests.updates.learners.sparse.test_table import keys
 from updates.learners.sparse.slots import ABSENT, GOLDEN_RATIO, STATE
 from updates.learners.sparse.table import KeyTable
@@ -100,3 +102,39 @@ class Moving(RuleBasedStateMachine):
 
 TestMoving = Moving.TestCase
 TestMoving.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize("count", [5_000, 16_384, 16_385, 30_000])
+def test_a_key_takes_as_many_bytes_as_the_docs_say(count):
+    """64 to 128 with two columns; 192 at most while keys move."""
+    model = ftrl()
+    for start in range(0, count, 100):
+        keys = range(start + 1, min(count, start + 100) + 1)
+        model.learn(rows_of([dict.fromkeys(keys, 1.0)], [1]))
+        if model.table.size > 1024:
+            assert 64 <= model.table.nbytes / model.table.size <= 256
+    model.table.settle()
+    assert 64 <= len(model.table.view.cells) * 32 / model.table.size <= 128.1
+
+
+def test_a_step_moves_no_more_than_its_keys_pay_for():
+    table = KeyTable(("value",), capacity=1 << 14)
+    known = np.arange(1, 1 << 13, dtype=np.uint64)
+    table.put(known, np.ones((len(known), 1)))
+    table.start_growth()
+    table.step(known[:10])
+    assert table.growing
+    assert np.count_nonzero(table.view.cells[:, 0]) <= 10 + 10 * 4 + 2
+    states, slots = table.read(known)
+    assert (states[slots, STATE] == 1.0).all() and (slots != ABSENT).all()
+
+
+def test_a_key_removed_while_others_move_does_not_come_back():
+    table = KeyTable(("value",), capacity=1 << 10)
+    known = np.arange(1, 400, dtype=np.uint64)
+    table.put(known, np.ones((len(known), 1)))
+    table.start_growth()
+    assert len(table.remove(known[100:200])) == 100 and table.growing
+    table.settle()
+    assert table.size == 299 and (table.find(known[100:200]) == ABSENT).all()
+    assert (table.find(known[200:]) != ABSENT).all()
