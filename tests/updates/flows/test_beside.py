@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from django.db import connection
 
+from tests.updates.flows.online import make_policy, sent_through
 from updates.flows.execute import execute
 from updates.flows.online import position
 from updates.flows.prove import prove, request_proof
@@ -14,7 +15,6 @@ from updates.learners.registry import get
 from updates.metrics import quality
 from updates.models import ComponentLease, UpdatePolicy, UpdateRun
 from updates.samples.log import SampleLog
-from updates.serving.deltas import positions
 from updates.strategies import full
 
 
@@ -27,14 +27,7 @@ def _another_process():
 @pytest.fixture
 def policy(live):
     """An online policy that makes no versions of its own during a test."""
-    return UpdatePolicy.objects.create(
-        recommender=live.recommender,
-        name="always",
-        strategy="online",
-        trigger="continuous",
-        sync_interval_ms=10,
-        version_every_minutes=1_440,
-    )
+    return make_policy(live.recommender)
 
 
 @pytest.fixture
@@ -64,11 +57,7 @@ def session(policy, in_thread, valkey, wait_until):
     thread = in_thread(run)
 
     def learned(offset):
-        def sent():
-            [position] = positions(valkey, [policy.recommender.stream_key])
-            return position is not None and position.offset >= offset
-
-        wait_until(sent)
+        wait_until(lambda: sent_through(valkey, policy.recommender) >= offset)
 
     return run, thread, learned
 

@@ -6,15 +6,20 @@ import pytest
 from django.utils import timezone
 
 from tests.updates.flows.conftest import learnable_rows
-from tests.updates.flows.online import hurry
+from tests.updates.flows.online import (
+    hurry,
+    learned_at_once,
+    make_policy,
+    see_through,
+    sent_through,
+)
 from updates.flows.execute import execute
 from updates.flows.online import position
 from updates.flows.roll_back import roll_back
-from updates.flows.trigger import trigger
 from updates.models import Checkpoint, ServingReport, UpdatePolicy, UpdateRun
 from updates.samples.log import SampleLog
 from updates.serving import following
-from updates.serving.deltas import DeltaStream, Sent, positions
+from updates.serving.deltas import DeltaStream, Sent
 from updates.serving.follow import Follower
 from updates.serving.scorer import PROCESS, Scorer
 from updates.signals import synced
@@ -50,15 +55,7 @@ def follower(scorer, monkeypatch):
 
 @pytest.fixture
 def policy(live):
-    return UpdatePolicy.objects.create(
-        recommender=live.recommender,
-        name="always",
-        strategy="online",
-        trigger="continuous",
-        sync_interval_ms=10,
-        checkpoint_seconds=3_600,
-        version_every_minutes=1_440,
-    )
+    return make_policy(live.recommender)
 
 
 @pytest.fixture
@@ -71,29 +68,14 @@ def learn(policy, append, valkey):
         last = SampleLog(recommender).head().last_offset
         for run in UpdateRun.objects.filter(state="queued"):
             run.move("cancelled", why="the test begins another")
-        recommender.refresh_from_db()
-        run = trigger(recommender, policy=policy)
-
-        def stopping():
-            [sent] = positions(valkey, [recommender.stream_key])
-            return sent is not None and sent.offset >= last
-
-        execute(run.pk, "test", stopping)
+        see_through(policy, lambda: sent_through(valkey, recommender) >= last)
 
     return until_all_is_sent
 
 
-def learned_through(recommender, offset):
-    """The learner after the first so many samples, never interrupted."""
-    learner = recommender.new_learner()
-    for batch in SampleLog(recommender).read(1, offset + 1):
-        learner.learn(batch)
-    return learner
-
-
 def expected(recommender, offset, make_batch):
     rows = make_batch(learnable_rows(20, 5000))
-    return learned_through(recommender, offset).predict(rows).tolist()
+    return learned_at_once(recommender, offset).predict(rows).tolist()
 
 
 def stream(policy, valkey):
