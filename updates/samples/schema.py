@@ -16,6 +16,8 @@ LABEL, EVENT_TIME, WEIGHT, ARRIVED_AT = "label", "event_time", "weight", "arrive
 IMPRESSION = "impression"
 RESERVED = frozenset({LABEL, EVENT_TIME, WEIGHT, ARRIVED_AT, IMPRESSION})
 TIMESTAMP = pa.timestamp("ms", tz="UTC")
+# A name with one of these is not the same in a request's JSON.
+ESCAPED = '"\\'
 
 
 class SchemaError(ValueError):
@@ -56,6 +58,8 @@ class SampleSchema:
         for name in names:
             if name in RESERVED or not name:
                 raise SchemaError(name, f"is reserved; reserved names are {sorted(RESERVED)}")
+            if any(letter in ESCAPED or not letter.isprintable() for letter in name):
+                raise SchemaError(name, "has a quote, a backslash or a control character")
             if names.count(name) > 1:
                 raise SchemaError(name, "is named more than once")
         crossable = {*self.single_valued, *self.multivalued}

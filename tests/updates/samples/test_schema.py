@@ -18,6 +18,9 @@ def test_a_schema_comes_back_from_its_json(names):
 WRONG = [
     ({}, "needs at least one feature"),
     ({"categorical": ["label"]}, "label: is reserved"),
+    ({"categorical": ['say "hi"']}, "has a quote, a backslash or a control character"),
+    ({"categorical": ["C:\\drive"]}, "has a quote, a backslash or a control character"),
+    ({"multivalued": ["two\nlines"]}, "has a quote, a backslash or a control character"),
     ({"user": "u", "numeric": ["u"]}, "u: is named more than once"),
     ({"user": "u", "crosses": [["u", "x"]]}, r"crosses: \['u', 'x'\] must be two of the fields"),
     (
