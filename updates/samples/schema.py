@@ -58,7 +58,7 @@ class SampleSchema:
         for name in names:
             if name in RESERVED or not name:
                 raise SchemaError(name, f"is reserved; reserved names are {sorted(RESERVED)}")
-            if any(letter in ESCAPED or not letter.isprintable() for letter in name):
+            if any(letter in ESCAPED or letter < " " for letter in name):
                 raise SchemaError(name, "has a quote, a backslash or a control character")
             if names.count(name) > 1:
                 raise SchemaError(name, "is named more than once")

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from updates.samples.schema import SampleSchema, SchemaError
 
-NAMES = st.lists(st.text(min_size=1, max_size=5), unique=True, min_size=4, max_size=8)
+LETTERS = st.characters(min_codepoint=32, exclude_characters='"\\', exclude_categories=["Cs"])
+NAMES = st.lists(st.text(LETTERS, min_size=1, max_size=5), unique=True, min_size=4, max_size=8)
 
 
 @given(NAMES)
