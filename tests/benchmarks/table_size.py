@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import numba
 import numpy as np
 
 from tests.benchmarks.harness import Table, alternate, rates, timed, times_as_fast
 from updates.learners.sparse import ftrl
 from updates.learners.sparse.algorithm import Rows
 from updates.learners.sparse.model import SparseModel
+from updates.learners.sparse.slots import STATE, home
+from updates.learners.sparse.table import KeyTable
 
 FEATURES = 20
 SKEW = 4  # a key's rank is size · u^SKEW, u uniform: half of the features are 6 % of the keys
+
+NOTE = (
+    "“Touching” reads and writes one word in the home cell of each key of the same rows, and does "
+    "nothing else: what memory alone costs. Where it costs as much more in the large table as "
+    "learning does, the difference is the caches'."
+)
 
 
 def tables(
@@ -25,26 +35,43 @@ def tables(
     models = {size: _filled(keys[size], random) for size in sizes}
     rows = []
     for skew, name in ((SKEW, "skewed"), (1, "uniform")):
-        contenders = {
-            size: partial(model.learn, _draw(keys[size], samples, skew, random))
-            for size, model in models.items()
-        }
-        seconds = alternate(
-            {str(size): timed(work) for size, work in contenders.items()}, repetitions
-        )
+        contenders = {}
+        for size, model in models.items():
+            drawn = _draw(keys[size], samples, skew, random)
+            model.table.settle()
+            contenders[f"{size}"] = timed(partial(model.learn, drawn))
+            contenders[f"{size} touched"] = timed(partial(_touch_all, model.table, drawn.keys))
+        seconds = alternate(contenders, repetitions)
         smallest = seconds[str(min(sizes))]
         for size, model in models.items():
-            spent = seconds[str(size)]
+            spent, touched = seconds[f"{size}"], seconds[f"{size} touched"]
             rows.append(
                 {
                     "keys": size,
                     "which keys a row has": name,
                     "rows/s min / median / max": rates(samples, spent),
                     "times as fast as the smallest": times_as_fast(spent, smallest),
+                    "ns a row": _ns_a_row(spent, samples),
+                    "of which touching its cells alone takes": _ns_a_row(touched, samples),
                     "bytes a key": round(model.table.nbytes / size),
                 }
             )
-    yield Table(f"Table size: FTRL on encoded rows of {FEATURES} features", rows)
+    yield Table(f"Table size: FTRL on encoded rows of {FEATURES} features", rows, NOTE)
+
+
+def _touch_all(table: KeyTable, keys: np.ndarray) -> None:
+    _touch(table.view.cells, table.view.shift, keys, np.uint64(0))
+
+
+@numba.njit
+def _touch(cells: np.ndarray, shift: np.uint64, keys: np.ndarray, mask: np.uint64) -> None:
+    # A mask of 0 changes nothing, which the compiler does not know.
+    for key in keys:
+        cells[home(key, shift), STATE] ^= mask
+
+
+def _ns_a_row(seconds: Sequence[float], rows: int) -> int:
+    return round(statistics.median(seconds) / rows * 1e9)
 
 
 def _filled(keys: np.ndarray, random: np.random.Generator) -> SparseModel:
