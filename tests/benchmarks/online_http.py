@@ -35,7 +35,8 @@ def tables(requests: int = 300, repetitions: int = 3) -> Iterator[Table]:
     clicks = simulate(ROWS * requests)
     with learning_online(clicks) as (_, api):
         load = Load(api, clicks.ndjson(ROWS), NDJSON)
-        sent, spent, servable = HISTORY + ROWS, [], []
+        spent, servable = [], []
+        sent = api.call("GET", "recommenders/clicks/freshness")["last_offset"]
         for _ in range(repetitions):
             began = time.perf_counter()
             load.send()
