@@ -246,6 +246,10 @@ class Stack:
             except OSError:
                 return False
 
+    def last_words(self) -> str:
+        """The last lines of each process, for a test that failed."""
+        return "\n\n".join(map(self._last_lines, self.processes))
+
     def _last_lines(self, name: str) -> str:
         lines = (self.logs / f"{name}.log").read_text(errors="replace").splitlines()
         return "\n".join([f"{name} (status {self.processes[name].poll()})", *lines[-20:]])

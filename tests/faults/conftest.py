@@ -21,6 +21,16 @@ def _stack(tmp_path_factory) -> Iterator[Stack]:
         yield stack
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure comes with what the processes said last."""
+    report = yield
+    stack = item.funcargs.get("stack")
+    if report.failed and stack is not None:
+        report.sections.append(("Last words of the processes", stack.last_words()))
+    return report
+
+
 @pytest.fixture
 def stack(_stack) -> Iterator[Stack]:
     """All processes of the product; after a test they are again what they were before it."""

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+from _pytest.outcomes import Failed
+
 from tests.api_client import ApiClient
 from tests.conftest import SCHEMA, wait_until
 from tests.faults import waiting
@@ -46,9 +49,12 @@ class Driven:
         """Trigger an update and see it promoted; returns the version that it made."""
         return self.promoted(self.start(strategy))
 
-    def promoted(self, run: int, seconds: float = 30) -> dict[str, Any]:
+    def promoted(self, run: int, seconds: float = 60) -> dict[str, Any]:
         """Wait until the run is promoted; returns its version."""
-        wait_until(lambda: is_in(run, "promoted"), seconds, f"run {run} was not promoted")
+        try:
+            wait_until(lambda: is_in(run, "promoted"), seconds)
+        except Failed:
+            pytest.fail(f"run {run} was not promoted within {seconds} s: {self.run(run)}")
         return self.version(self.run(run)["result_version"])
 
     def version(self, number: int) -> dict[str, Any]:
