@@ -107,7 +107,7 @@ def test_without_scripts_the_preview_opens_as_a_page(magazine, visit):
 def test_of_all_options_those_of_the_chosen_learner_are_shown(visit):
     page = visit(f"{ADMIN}/recommender/add/")
     page.locator("#id_learner").select_option("gbdt")
-    expect(page.get_by_text("num_trees")).to_be_visible()
+    expect(page.locator("code:visible", has_text="num_trees")).to_have_count(1)
     expect(page.get_by_text("Options of sparse_linear")).to_be_hidden()
 
 
