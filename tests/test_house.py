@@ -151,7 +151,7 @@ def test_no_file_names_a_folder_of_some_machine_or_a_package_registry():
 
 
 @pytest.mark.parametrize(
-    "line", ["open('/home/ann/x')", "cd /work/main", "root=/tmp/data", "--index-url http://a"]
+    "line", ["open('/home/ann/x')", "cd /work/shop", "root=/tmp/data", "--index-url http://a"]
 )
 def test_a_machine_path_would_be_found(line):
     assert MACHINE_PATH.search(line) or REGISTRY.search(line)
