@@ -55,25 +55,33 @@ def judge(
     """
     version = reference_for(live, candidate.next_offset) or live
     reference = _candidate(version) if version else None
-    follows = reference is not None and reference.learner.sequential
-    start = max(candidate.next_offset, reference.next_offset if reference and follows else 0)
+    stop, keep = log.head().last_offset + 1, policy.holdout_samples
+    if reference is None or not reference.learner.sequential:
+        judged = _followed(candidate, log, stop, keep, attempt)
+        return evaluate_judged(live, candidate, judged, policy)
+    start = max(candidate.next_offset, reference.next_offset)
     candidate.learn(log, start, progress=attempt.progress)
-    ours = OnlineLearning(candidate, policy.holdout_samples)
-    theirs = None
-    if reference and follows:
-        reference.learn(log, start, progress=attempt.progress)
-        theirs = OnlineLearning(reference, policy.holdout_samples)
-    stop = log.head().last_offset + 1
+    judged = _followed(candidate, log, stop, keep, attempt)
+    # The version may be of an older schema.
+    its_log = log.with_schema(reference.learner.schema.to_json())
+    reference.learn(its_log, start, progress=attempt.progress)
+    predictions = _followed(reference, its_log, stop, keep, attempt).predictions
+    return evaluate_pair(
+        candidate, judged, version, predictions if len(predictions) else None, policy
+    )
+
+
+def _followed(
+    candidate: Candidate, log: SampleLog, stop: int, keep: int, attempt: Attempt
+) -> Judged:
+    """Learned up to offset ``stop`` (not included): the newest samples, each predicted before."""
+    learning = OnlineLearning(candidate, keep)
+    start = candidate.next_offset
     for batch in log.read(start, stop):
         attempt.progress("evaluating", candidate.next_offset - start, stop - start)
-        for learning in (ours, theirs):
-            if learning is not None and batch.num_rows:
-                learning.learn(batch)
-    judged = ours.judged() or _nothing_judged(candidate)
-    known = theirs.judged() if theirs else None
-    if version is None or known is None:
-        return evaluate_judged(live, candidate, judged, policy)
-    return evaluate_pair(candidate, judged, version, known.predictions, policy)
+        learning.learn(batch)
+    nothing = candidate.learner.schema.arrow.empty_table()
+    return learning.judged() or Judged(nothing, np.empty(0), candidate.next_offset)
 
 
 def take_components(run: UpdateRun, attempt: Attempt) -> None:
@@ -86,11 +94,6 @@ def take_components(run: UpdateRun, attempt: Attempt) -> None:
             return
         ComponentLease.want(run)
         time.sleep(ASK_SECONDS)
-
-
-def _nothing_judged(candidate: Candidate) -> Judged:
-    schema = candidate.learner.schema.arrow
-    return Judged(schema.empty_table(), np.empty(0), candidate.next_offset)
 
 
 def _candidate(version: ModelVersion) -> Candidate:

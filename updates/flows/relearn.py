@@ -124,7 +124,8 @@ def relearned(makings: list[Making], recommender: Recommender, watch: Watch) -> 
     with ExitStack() as drafts:
         for making in makings:
             candidate = _begin(making, known, folder)
-            _follow_steps(candidate, making, _Counted(_log_then(recommender, making), watch), watch)
+            log = SampleLog(recommender).with_schema(making.manifest["schema"])
+            _follow_steps(candidate, making, _Counted(log, watch), watch)
             draft = drafts.enter_context(
                 artifacts().draft(candidate.learner.save, about(candidate))
             )
@@ -154,12 +155,6 @@ def _begin(making: Making, base: Making | None, folder: Path | None) -> Candidat
 def _new_learner(making: Making) -> Learner:
     schema = SampleSchema.from_json(making.manifest["schema"])
     return registry.get(making.manifest["learner"])(schema, making.manifest["options"])
-
-
-def _log_then(recommender: Recommender, making: Making) -> SampleLog:
-    """The log with the columns of the schema of then, whatever the recommender's is now."""
-    then = Recommender(pk=recommender.pk, slug=recommender.slug, schema=making.manifest["schema"])
-    return SampleLog(then)
 
 
 def _follow_steps(candidate: Candidate, making: Making, log: _Counted, watch: Watch) -> None:

@@ -147,6 +147,11 @@ class SampleLog:
         archived = _archived_heads([pk for pk, head in heads.items() if not head.last_offset])
         return {pk: archived.get(pk) or _head(head) for pk, head in heads.items()}
 
+    def with_schema(self, schema: dict[str, Any]) -> SampleLog:
+        """The same log, read with the columns of that schema, whatever the recommender's is now."""
+        about = self.recommender
+        return SampleLog(Recommender(pk=about.pk, slug=about.slug, schema=schema))
+
     def read(
         self, start: int, stop: int, since: datetime | None = None
     ) -> Iterator[pa.RecordBatch]:

@@ -29,6 +29,7 @@ from updates.artifacts import CorruptArtifact
 from updates.learners.base import Learner
 from updates.learners.registry import UnknownLearner
 from updates.models import Deployment, ModelVersion, Recommender, ServingReport
+from updates.samples.batches import conform
 from updates.samples.parse import feature_batch
 from updates.serving import follow
 from updates.serving.following import Following
@@ -243,8 +244,14 @@ def score(recommender: Recommender, rows: list[Any]) -> Scored:
 
 
 def predict(version: ModelVersion, batch: pa.RecordBatch | pa.Table) -> np.ndarray:
-    """(n,) predictions of any version, for judging; a few models are kept in memory."""
-    return _learner(version.digest, version.pk).predict(batch)
+    """(n,) predictions of any version, for judging; a few models are kept in memory.
+
+    Fields that the version knows and the samples no longer have are missing values to it.
+    """
+    learner = _learner(version.digest, version.pk)
+    parts = batch.to_batches() if isinstance(batch, pa.Table) else [batch]
+    known = (conform(part, learner.schema.arrow) for part in parts)
+    return np.concatenate([np.empty(0), *map(learner.predict, known)])
 
 
 @lru_cache(maxsize=8)

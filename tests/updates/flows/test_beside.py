@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from django.db import connection
 
+from tests.conftest import SCHEMA
 from tests.updates.flows.online import make_policy, sent_through
 from updates.flows.execute import execute
 from updates.flows.online import position
@@ -191,3 +192,23 @@ def test_who_wanted_the_components_and_died_holds_up_nobody(policy, session, in_
     assert not thread.is_alive()
     gone.move("failed", why="its worker died", as_attempt=1)
     assert ComponentLease.wanter(online) is None
+
+
+def test_after_a_field_was_dropped_the_reference_learns_with_the_schema_that_it_had(
+    policy, append, update
+):
+    recommender = policy.recommender
+    recommender.schema = recommender.schema | {"categorical": ["country"]}
+    recommender.save(update_fields=["schema"])
+    append(recommender, 700)
+    run = update(recommender, "full")
+    assert run.state == "promoted", run.error
+    live = get("sparse_linear")(SCHEMA, policy.recommender.learner_options)
+    log = SampleLog(recommender).with_schema(SCHEMA.to_json())
+    predictions, labels = [], []
+    for batch in log.read(1, 1701):
+        predictions.append(live.learn(batch).predictions)
+        labels.append(batch.column("label").to_numpy().astype(float))
+    newest = slice(run.metrics["holdout"]["first_offset"] - 1, None)
+    ne = quality(np.concatenate(labels)[newest], np.concatenate(predictions)[newest]).ne
+    assert run.metrics["reference"]["ne"] == pytest.approx(ne, abs=1e-12)

@@ -90,3 +90,16 @@ def test_a_component_with_a_writer_takes_no_second_one(recommender):
     with pytest.raises(WriterBusy) as busy:
         trigger(recommender, strategy="incremental")
     assert busy.value.run == run
+
+
+def test_a_field_that_was_dropped_is_a_missing_value_to_the_version_that_judges(
+    live, append, update
+):
+    recommender = live.recommender
+    recommender.schema = recommender.schema | {"categorical": ["country"]}
+    recommender.save(update_fields=["schema"])
+    append(recommender, 700)
+    run = update(recommender, "full")
+    assert run.state == "promoted", run.error
+    assert run.metrics["reference_version"] == live.number
+    assert run.metrics["reference"]["ne"] is not None
