@@ -1,5 +1,6 @@
 """What tests share: a real Valkey, a data folder each, people, and things to make."""
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -57,6 +58,13 @@ def django_db_modify_db_settings(tmp_path_factory):
     path = tmp_path_factory.mktemp("database") / "test.sqlite3"
     if connections["default"].vendor == "sqlite":
         connections["default"].settings_dict["TEST"]["NAME"] = str(path)
+
+
+@pytest.fixture(autouse=True)
+def _another_process():
+    """What online sessions leave in memory goes with the process: each test is one of its own."""
+    if position := sys.modules.get("updates.flows.online.position"):
+        position.LEFT.clear()
 
 
 @pytest.fixture(autouse=True)

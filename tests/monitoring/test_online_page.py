@@ -8,17 +8,10 @@ from tests.conftest import wait_until
 from tests.monitoring.conftest import text
 from tests.updates.flows.online import make_policy, session
 from updates import scheduling
-from updates.flows.online import position
 from updates.models import Checkpoint, UpdateRun
 
 # A cancel or pause is to take effect within so many seconds.
 SECONDS = 2
-
-
-@pytest.fixture(autouse=True)
-def _another_process():
-    """What sessions leave in memory goes with the process."""
-    position.LEFT.clear()
 
 
 @pytest.fixture

@@ -6,14 +6,7 @@ from tests.conftest import wait_until
 from tests.updates.admin.conftest import address, policy_data, recommender_data
 from tests.updates.flows.conftest import append, live, recommender, update  # noqa: F401
 from tests.updates.flows.online import make_policy, sent_through, session
-from updates.flows.online import position
 from updates.models import Checkpoint
-
-
-@pytest.fixture(autouse=True)
-def _another_process():
-    """What sessions leave in memory goes with the process."""
-    position.LEFT.clear()
 
 
 @pytest.fixture

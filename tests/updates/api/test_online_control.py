@@ -15,18 +15,11 @@ from tests.updates.flows.online import (
     session,
 )
 from updates import scheduling
-from updates.flows.online import position
 from updates.learners.sparse.linear import SparseLinear
 from updates.models import Checkpoint, UpdateRun
 
 # A cancel or pause is to take effect within so many seconds.
 SECONDS = 2
-
-
-@pytest.fixture(autouse=True)
-def _another_process():
-    """What sessions leave in memory goes with the process."""
-    position.LEFT.clear()
 
 
 @pytest.fixture

@@ -19,12 +19,6 @@ from updates.samples.log import SampleLog
 from updates.strategies import full
 
 
-@pytest.fixture(autouse=True)
-def _another_process():
-    """What sessions leave in memory goes with the process."""
-    position.LEFT.clear()
-
-
 @pytest.fixture
 def policy(live):
     """An online policy that makes no versions of its own during a test."""

@@ -13,16 +13,10 @@ from tests.updates.flows.online import (
     see_through,
     sent_through,
 )
-from updates.flows.online import checkpoints, position
+from updates.flows.online import checkpoints
 from updates.learners.sparse.linear import SparseLinear
 from updates.models import Checkpoint
 from updates.store import artifacts
-
-
-@pytest.fixture(autouse=True)
-def _another_process():
-    """What sessions leave in memory goes with the process."""
-    position.LEFT.clear()
 
 
 @pytest.fixture

@@ -17,12 +17,6 @@ from updates.serving.loader import load
 BURST, STEP = 2_000, 150
 
 
-@pytest.fixture(autouse=True)
-def _another_process():
-    """What sessions leave in memory goes with the process."""
-    position.LEFT.clear()
-
-
 @pytest.fixture
 def policy(live, monkeypatch):
     """Each session learns two steps, becomes a version and ends; the second is not yet sent."""

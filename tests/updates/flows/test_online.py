@@ -43,12 +43,6 @@ def learn(valkey):
     return until_all_is_sent
 
 
-@pytest.fixture(autouse=True)
-def _another_process():
-    """What sessions leave in memory goes with the process."""
-    position.LEFT.clear()
-
-
 def test_a_session_learns_what_follows_the_live_version_and_keeps_it_when_stopped(
     policy, append, learn, tmp_path
 ):

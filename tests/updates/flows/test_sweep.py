@@ -8,18 +8,11 @@ import pytest
 from django.utils import timezone
 
 from tests.updates.flows.online import make_policy, see_through, sent_through
-from updates.flows.online import position
 from updates.flows.prune import ABANDONED_AFTER, sweep
 from updates.models import Checkpoint
 from updates.store import artifacts
 
 LATER = ABANDONED_AFTER + timedelta(minutes=1)
-
-
-@pytest.fixture(autouse=True)
-def _another_process():
-    """What sessions leave in memory goes with the process."""
-    position.LEFT.clear()
 
 
 @pytest.fixture

@@ -18,12 +18,6 @@ from updates.serving.deltas import DeltaStream
 from updates.store import artifacts
 
 
-@pytest.fixture(autouse=True)
-def _another_process():
-    """What sessions leave in memory goes with the process."""
-    position.LEFT.clear()
-
-
 @pytest.fixture
 def recommender(transactional_db, make_recommender, append):
     """With 1,000 samples, which fill 62 mini-batches and a half."""

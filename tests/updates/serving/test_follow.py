@@ -32,9 +32,8 @@ ROWS = [
 
 
 @pytest.fixture(autouse=True)
-def _another_process(monkeypatch):
-    """What sessions leave in memory goes with the process; what failed is tried again at once."""
-    position.LEFT.clear()
+def _tried_again_at_once(monkeypatch):
+    """What failed is not waited for."""
     monkeypatch.setattr(following, "RETRY_SECONDS", 0.0)
 
 
