@@ -151,9 +151,10 @@ class FreshnessView(OfRecommender):
         now = timezone.now()
         recommender = self.recommender
         heads = log_heads([recommender])
-        fresh = fleet_freshness([recommender], now, heads)[recommender.pk]
+        past_live = served_facts([recommender], now)
+        fresh = fleet_freshness([recommender], now, heads, past_live)[recommender.pk]
         head, live = heads.get(recommender.pk), recommender.live_version
-        served = served_facts([recommender], now).get(recommender.pk) or live_facts(live)
+        served = past_live.get(recommender.pk) or live_facts(live)
         facts = {
             "at": now,
             "live_version": live and live.number,

@@ -31,16 +31,17 @@ def fleet_freshness(
     recommenders: Sequence[Recommender],
     now: datetime,
     heads: Mapping[int, Head] | None = None,
+    served: Mapping[int, LiveFacts] | None = None,
 ) -> dict[int, Freshness]:
     """Freshness at ``now`` by recommender pk, at a constant number of queries and round trips.
 
     Of what is served: the live version, or what online learning has made of it since. ``heads``
-    spares a round trip where the caller has them already. Where the log does not answer, lag and
-    backlog are None and the state goes by the age alone.
+    and ``served`` (see ``served_facts``) spare round trips where the caller has them already.
+    Where the log does not answer, lag and backlog are None and the state goes by the age alone.
     """
     heads = log_heads(recommenders) if heads is None else heads
     prefetch_related_objects(list(recommenders), "live_version")
-    served = served_facts(recommenders, now) if recommenders else {}
+    served = served_facts(recommenders, now) if served is None else served
     return {
         r.pk: _one(r, served.get(r.pk) or live_facts(r.live_version), heads.get(r.pk), now)
         for r in recommenders

@@ -12,7 +12,7 @@ from monitoring import metrics
 from monitoring.age_bar import AgeBar
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.models import Point
-from monitoring.served import online_positions, with_sync
+from monitoring.served import online_positions, served_facts, with_sync
 from updates import joiners
 from updates.models import (
     Deployment,
@@ -26,6 +26,7 @@ from updates.models.policy import Strategy
 from updates.models.run import ACTIVE
 from updates.models.serving_report import SyncState
 from updates.samples.durable import LogUnavailable
+from updates.serving.deltas import Position
 from updates.words import duration
 
 RECENT_RUNS = 6
@@ -36,7 +37,9 @@ SWAP_TAKES = timedelta(seconds=5)
 def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
     """Its freshness now, what is live and who made it so, and processes that serve otherwise."""
     heads = log_heads([recommender])
-    fresh = fleet_freshness([recommender], now, heads)[recommender.pk]
+    sent = online_positions([recommender])
+    served = served_facts([recommender], now, sent)
+    fresh = fleet_freshness([recommender], now, heads, served)[recommender.pk]
     deployment = open_deployment(recommender)
     return {
         "recommender": recommender,
@@ -45,7 +48,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "head": heads.get(recommender.pk),
         "deployment": deployment,
         "alerts": serving_alerts(recommender, deployment, now),
-        "sync": sync(recommender, now),
+        "sync": sync(recommender, sent.get(recommender.pk), now),
         "log_silent": not heads,
         "runs": recent_runs(recommender),
     }
@@ -119,11 +122,10 @@ class Sync:
         return next((state for state in worst_first if state in present), SyncState.NONE)
 
 
-def sync(recommender: Recommender, now: datetime) -> Sync | None:
-    """None where nothing is learned online."""
+def sync(recommender: Recommender, sent: Position | None, now: datetime) -> Sync | None:
+    """None where nothing is learned online. ``sent`` : how far that was sent to serving."""
     if not recommender.policies.filter(strategy=Strategy.ONLINE).exists():
         return None
-    sent = online_positions([recommender]).get(recommender.pk)
     processes = with_sync(recommender, now)
     processes.sort(key=lambda report: (report.sync == SyncState.GONE, report.process))
     return Sync(sent and sent.offset, processes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from monitoring.freshness import LiveFacts
@@ -26,14 +26,18 @@ def online_positions(recommenders: Sequence[Recommender]) -> dict[int, Position]
         return {}
 
 
-def served_facts(recommenders: Sequence[Recommender], now: datetime) -> dict[int, LiveFacts]:
+def served_facts(
+    recommenders: Sequence[Recommender],
+    now: datetime,
+    sent: Mapping[int, Position] | None = None,
+) -> dict[int, LiveFacts]:
     """Up to where what is served has learned, by recommender pk, where that is past its live
     version.
 
     What was sent to serving is served, unless a process reports that it has not received it: then
-    what that one serves counts.
+    what that one serves counts. ``sent`` spares asking where the caller has it already.
     """
-    sent = online_positions(recommenders)
+    sent = online_positions(recommenders) if sent is None else sent
     facts = {pk: LiveFacts(from_ms(at.watermark_ms), at.offset + 1) for pk, at in sent.items()}
     if facts:
         for report in ServingReport.objects.running(now).filter(recommender__in=facts):

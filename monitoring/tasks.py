@@ -12,7 +12,7 @@ from monitoring.freshness import Freshness
 from monitoring.live_quality import judge
 from monitoring.models import LiveScoring
 from monitoring.series import Measurement, record_all
-from monitoring.served import online_positions
+from monitoring.served import online_positions, served_facts
 from updates.artifacts import CorruptArtifact
 from updates.models import Recommender
 from updates.samples.log import Head, LogUnavailable
@@ -26,10 +26,11 @@ def observe() -> None:
     now = timezone.now()
     recommenders = list(Recommender.objects.select_related("live_version"))
     heads = log_heads(recommenders)
-    _record_freshness(fleet_freshness(recommenders, now, heads), now)
+    online = online_positions(recommenders)
+    served = served_facts(recommenders, now, online)
+    _record_freshness(fleet_freshness(recommenders, now, heads, served), now)
     _record_learning_lag(recommenders, now)
     # Online sessions judge what they learn themselves, before they learn it.
-    online = online_positions(recommenders)
     _judge_all([r for r in recommenders if r.pk not in online], heads, now)
 
 
