@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -79,6 +79,9 @@ class Learner(ABC):
     the same saved bytes.
 
     components : names of the parts that can be updated at their own cadence.
+    lives_in : by component, the one in whose space its parameters have their meaning.
+    only_anew : components that samples do not move: they are trained anew over a window, and what
+        lives in them with them.
     sequential : learns sample by sample, so that the saved bytes do not depend on how the samples
         were cut into batches; others learn a batch as a whole.
     replayable : a sample may be learned more than once; others count their samples, and would
@@ -90,6 +93,8 @@ class Learner(ABC):
 
     name: ClassVar[str]
     components: ClassVar[tuple[str, ...]]
+    lives_in: ClassVar[Mapping[str, str]] = {}
+    only_anew: ClassVar[frozenset[str]] = frozenset()
     sequential: ClassVar[bool]
     replayable: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
@@ -99,6 +104,7 @@ class Learner(ABC):
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         self.schema = schema
         self.settings = self.resolve(options or {})
+        self._trained = frozenset(self.components)
 
     @classmethod
     def resolve(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,11 +114,42 @@ class Learner(ABC):
         """
         return resolve(cls.options, given)
 
+    @classmethod
+    def written(cls, components: Collection[str]) -> tuple[str, ...]:
+        """What an update of these components changes: of those that are only trained anew, also
+        what lives in them."""
+        return tuple(
+            name
+            for name in cls.components
+            if name in components or cls.lives_in.get(name) in cls.only_anew & set(components)
+        )
+
+    @classmethod
+    def moved(cls, components: Collection[str] | None = None) -> tuple[str, ...]:
+        """Those of the components (None: of all) that samples move."""
+        return tuple(
+            name
+            for name in cls.components
+            if name not in cls.only_anew and (components is None or name in components)
+        )
+
+    def train(self, components: Collection[str]) -> None:
+        """From now on ``learn`` and ``fit`` change these components, and let the others be, bit for
+        bit. Raises ValueError for a name that is no component, and for none at all."""
+        if not components or not set(components) <= set(self.components):
+            known = ", ".join(self.components)
+            raise ValueError(f"components must be among {known}, got {sorted(components)}")
+        self._trained = frozenset(self.written(components))
+
+    def space_ids(self) -> dict[str, str]:
+        """By component, the space that it makes or lives in; empty where there is none."""
+        return {}
+
     @abstractmethod
     def fit(
         self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
     ) -> LearnReport:
-        """Forget everything and learn the batches."""
+        """Forget the components that are trained, and learn the batches."""
 
     @abstractmethod
     def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:

@@ -96,7 +96,7 @@ def test_online_learning_goes_on_while_it_trains_and_hands_over_at_promotion(
     assert version.next_offset == 1501
     policy.recommender.refresh_from_db()
     assert policy.recommender.live_version == version
-    standing = position.stand(policy.recommender, sent_by=0, keep=0)
+    standing = position.stand(policy.recommender, ["weights"], sent_by=0, keep=0)
     assert (standing.base, standing.learned) == (version, 1500)
 
 
@@ -178,7 +178,7 @@ def test_a_session_begins_while_a_full_update_trains(policy, held_up, in_thread,
 def test_who_wanted_the_components_and_died_holds_up_nobody(policy, session, in_thread):
     online, thread, _ = session
     gone = trigger(policy.recommender, strategy="full")
-    ComponentLease.want(gone)
+    ComponentLease.want(gone, gone.components)
     assert ComponentLease.wanter(online) is None
     gone.claim("gone:1", {}, gone.queued_at)
     assert ComponentLease.wanter(online) == gone

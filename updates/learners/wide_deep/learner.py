@@ -7,9 +7,9 @@ of both parts', the wide part learns by FTRL with L1, and both see the gradient 
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -50,6 +50,7 @@ class WideDeep(Learner):
     name = "wide_deep"
     components = (WIDE, EMBEDDINGS, UPPER)
     sequential = True
+    lives_in: ClassVar = {UPPER: EMBEDDINGS}
     supports_delta = True
     options = OPTIONS
     variants = ({}, {"admit_after": 1, "admit_probability": 0.9, "expire_after": 1})
@@ -58,7 +59,6 @@ class WideDeep(Learner):
         super().__init__(schema, options)
         self._encoder = Encoder(schema)
         self._fields = len(schema.single_valued) + len(schema.multivalued)
-        self._trained = frozenset(self.components)
         self._serving: tuple[ServingWeights, Vectors] | None = None
         self._forget()
 
@@ -66,18 +66,6 @@ class WideDeep(Learner):
     def resolve(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """All settings. Raises OptionError."""
         return resolved(given)
-
-    def train(self, components: Collection[str]) -> None:
-        """From now on learn these components together, and let the others be.
-
-        Rows that wait are learned by what is trained when their mini-batch is full. Raises
-        ValueError for a name that is no component, and for none at all.
-        """
-        chosen = frozenset(components)
-        if not chosen or not chosen <= set(self.components):
-            known = ", ".join(self.components)
-            raise ValueError(f"components must be among {known}, got {sorted(chosen)}")
-        self._trained = chosen
 
     def _forget(self) -> None:
         """Begin anew with the components that are trained."""
@@ -129,6 +117,10 @@ class WideDeep(Learner):
     def space_id(self) -> str:
         """Which geometry of the embeddings: what upper networks and user vectors belong to."""
         return self.vectors.space_id
+
+    def space_ids(self) -> dict[str, str]:
+        """Embeddings make the space that the network lives in."""
+        return {EMBEDDINGS: self.space_id, UPPER: self.space_id}
 
     def fit(
         self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
