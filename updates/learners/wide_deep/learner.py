@@ -18,6 +18,7 @@ from safetensors.numpy import load, load_file, save, save_file
 from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
 from updates.learners.gbdt import chunks
 from updates.learners.sparse.ftrl import FTRL
+from updates.learners.sparse.keeping import Keeping
 from updates.learners.sparse.linear import TINY, ServingFormNeeded, ServingOnlyError
 from updates.learners.sparse.serving import ServingWeights, save_weights, touched_weights
 from updates.learners.wide_deep import files
@@ -84,7 +85,8 @@ class WideDeep(Learner):
 
     def _new_embeddings(self) -> Embeddings:
         dim, seed = self.settings["embedding_dim"], self.settings["seed"]
-        return Embeddings(self._fields, dim, seed, self.settings["embedding_rate"])
+        rate, keeping = self.settings["embedding_rate"], Keeping.of(self.settings)
+        return Embeddings(self._fields, dim, seed, rate, keeping)
 
     def _new_upper(self) -> Upper:
         inputs = self._fields * self.settings["embedding_dim"] + len(self.schema.numeric)
@@ -242,11 +244,12 @@ class WideDeep(Learner):
         Raises ValueError if it is of other options or another schema, SpaceMismatch if its network
         belongs to other embeddings.
         """
-        vectors, upper, coverage = self._load_deep(folder)
-        upper.restore_optimiser(load_file(folder / files.UPPER_LEARNING))
         wide, embeddings, pending = Wide(self.settings), self._new_embeddings(), self._new_pending()
+        learning = load_file(folder / files.EMBEDDINGS_LEARNING)
+        vectors, upper, coverage = self._load_deep(folder, embeddings.keeping.hours(learning))
+        upper.restore_optimiser(load_file(folder / files.UPPER_LEARNING))
         wide.restore(load_file(folder / files.WIDE))
-        embeddings.restore(vectors, load_file(folder / files.EMBEDDINGS_LEARNING))
+        embeddings.restore(vectors, learning)
         pending.restore(load_file(folder / files.PENDING))
         self._wide, self._embeddings, self._upper = wide, embeddings, upper
         self._pending, self.coverage, self._serving = pending, coverage, None
@@ -259,9 +262,11 @@ class WideDeep(Learner):
         self._wide = self._embeddings = None
         self._upper, self.coverage, self._serving = upper, coverage, (weights, vectors)
 
-    def _load_deep(self, folder: Path) -> tuple[Vectors, Upper, Coverage]:
+    def _load_deep(
+        self, folder: Path, hours: np.ndarray | None = None
+    ) -> tuple[Vectors, Upper, Coverage]:
         shape = self._fields, self.settings["embedding_dim"]
-        vectors = Vectors.from_arrays(load_file(folder / files.EMBEDDINGS), shape)
+        vectors = Vectors.from_arrays(load_file(folder / files.EMBEDDINGS), shape, hours)
         upper = self._new_upper()
         upper.restore(load_file(folder / files.UPPER))
         return vectors, upper, Coverage(*files.read_bound(folder, vectors.space_id))
@@ -291,6 +296,7 @@ class WideDeep(Learner):
         weights, vectors = self._serving
         arrays = load(delta)
         weights.apply(arrays["wide"].tobytes())
+        vectors.remove(arrays["removed"])
         vectors.put(arrays["keys"], arrays["vectors"])
         vectors.defaults, self._upper.weights = arrays["defaults"], arrays["upper"]
 
@@ -305,7 +311,7 @@ class WideDeep(Learner):
         tiny = np.count_nonzero(np.abs(weights) < TINY) - (len(weights) - heavy)
         vector_bytes = 8 + 4 * self.settings["embedding_dim"]
         return Sparsity(
-            seen=rows + self.wide.model.seen,
+            seen=self.embeddings.seen + self.wide.model.seen,
             admitted=rows + len(weights),
             non_zero=rows + heavy,
             deployed_bytes=heavy * FTRL.deployed_bytes()

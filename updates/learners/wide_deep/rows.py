@@ -18,12 +18,14 @@ class DeepRows:
 
     fields : F. indptr : (n·F + 1,) int64; field f of row r has the keys
     keys[indptr[r·F + f] : indptr[r·F + f + 1]], (nnz,) uint64. numbers : (n, k) float32, finite.
+    event_times : (n,) int64, epoch milliseconds.
     """
 
     fields: int
     indptr: np.ndarray
     keys: np.ndarray
     numbers: np.ndarray
+    event_times: np.ndarray
 
     @classmethod
     def of(cls, encoded: Encoded, fields: int) -> DeepRows:
@@ -34,7 +36,8 @@ class DeepRows:
         """
         numbers = encoded.numbers
         squashed = np.sign(numbers) * np.log1p(np.abs(numbers))
-        return cls(fields, *encoded.by_field(), np.ascontiguousarray(squashed, np.float32))
+        squashed = np.ascontiguousarray(squashed, np.float32)
+        return cls(fields, *encoded.by_field(), squashed, encoded.event_times)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -43,7 +46,8 @@ class DeepRows:
         """Rows [start, stop)."""
         indptr = self.indptr[start * self.fields : stop * self.fields + 1]
         keys = self.keys[indptr[0] : indptr[-1]]
-        return DeepRows(self.fields, indptr - indptr[0], keys, self.numbers[start:stop])
+        numbers, event_times = self.numbers[start:stop], self.event_times[start:stop]
+        return DeepRows(self.fields, indptr - indptr[0], keys, numbers, event_times)
 
 
 class Pending:
@@ -59,8 +63,9 @@ class Pending:
     def __init__(self, fields: int, numbers: int, components: Sequence[str]) -> None:
         self._bits = {name: np.uint8(1 << i) for i, name in enumerate(components)}
         self._fields = fields
+        keys, times = np.empty(0, np.uint64), np.empty(0, np.int64)
         none = np.empty((0, numbers), np.float32)
-        self._none = DeepRows(fields, np.zeros(1, np.int64), np.empty(0, np.uint64), none)
+        self._none = DeepRows(fields, np.zeros(1, np.int64), keys, none, times)
         # Rows with their slopes, and the bits of the components that have not learned them.
         self._parts: tuple[tuple[DeepRows, np.ndarray, np.uint8], ...] = ()
 
@@ -101,6 +106,7 @@ class Pending:
             np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]),
             np.concatenate([part.keys for part in rows]),
             np.concatenate([part.numbers for part in rows]),
+            np.concatenate([part.event_times for part in rows]),
         )
         return joined, np.concatenate(slopes)
 
@@ -112,13 +118,15 @@ class Pending:
             "indptr": rows.indptr,
             "keys": rows.keys,
             "numbers": rows.numbers,
+            "event_times": rows.event_times,
             "slopes": slopes,
             "owed": np.concatenate([np.empty(0, np.uint8), *owed]),
         }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Replace the rows by those of ``to_arrays``."""
-        rows = DeepRows(self._fields, arrays["indptr"], arrays["keys"], arrays["numbers"])
+        names = "indptr", "keys", "numbers", "event_times"
+        rows = DeepRows(self._fields, *(arrays[name] for name in names))
         owed, slopes = arrays["owed"], arrays["slopes"]
         changes = np.flatnonzero(np.diff(owed)) + 1
         marks = [0, *changes.tolist(), len(rows)] if len(rows) else []

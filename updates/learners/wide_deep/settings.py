@@ -21,7 +21,8 @@ OPTIONS = (
     Option("embedding_rate", 0.05, "Learning rate of the vectors (Adagrad).", 1e-6, 10.0),
     Option("upper_rate", 0.001, "Learning rate of the network (Adam).", 1e-6, 1.0),
     Option("seed", 1, "Draws the first weights of the deep part.", 0, 2**31 - 1),
-    *(replace(option, help=f"Wide part: {option.help}") for option in (*FTRL.options, *MEMORY)),
+    *(replace(option, help=f"Wide part: {option.help}") for option in FTRL.options),
+    *(replace(option, help=f"Wide part and vectors: {option.help}") for option in MEMORY),
 )
 
 

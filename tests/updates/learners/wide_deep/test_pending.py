@@ -12,7 +12,8 @@ CHOSEN = st.sampled_from([("embeddings",), ("upper",), NAMES])
 
 def rows(first, count):
     keys = np.arange(first, first + count, dtype=np.uint64)
-    return DeepRows(1, np.arange(count + 1), keys, np.zeros((count, 2), np.float32))
+    numbers, times = np.zeros((count, 2), np.float32), np.arange(count)
+    return DeepRows(1, np.arange(count + 1), keys, numbers, times)
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), CHOSEN, CHOSEN, st.booleans())))
