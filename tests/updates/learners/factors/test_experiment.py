@@ -37,9 +37,8 @@ def test_each_contender_meets_the_samples_one_by_one(table, make):
 
 
 def test_the_most_liked_item_is_the_first_recommended_unless_seen():
-    table = pa.Table.from_batches(
-        [rows(("a", "x", 1), ("b", "x", 1), ("a", "y", 1), ("a", "z", 0))]
-    )
+    batch = rows(("a", "x", 1), ("b", "x", 1), ("a", "y", 1), ("a", "z", 0))
+    table = pa.Table.from_batches([batch])
     popular = ByPopularity(items(table))
     popular.fit(table)
     sample = batch.slice(0, 1)
