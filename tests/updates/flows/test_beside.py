@@ -4,11 +4,9 @@ import threading
 
 import numpy as np
 import pytest
-from django.db import connection
 
 from tests.conftest import SCHEMA
 from tests.updates.flows.online import make_policy, sent_through
-from updates.flows.execute import execute
 from updates.flows.online import position
 from updates.flows.prove import prove, request_proof
 from updates.flows.trigger import WriterBusy, trigger
@@ -23,26 +21,6 @@ from updates.strategies import full
 def policy(live):
     """An online policy that makes no versions of its own during a test."""
     return make_policy(live.recommender)
-
-
-@pytest.fixture
-def in_thread():
-    """``in_thread(run)``: a worker of its own executes it; at the end all have ended."""
-    stop, threads = threading.Event(), []
-
-    def begin(run):
-        def work():
-            execute(run.pk, "test", stop.is_set)
-            connection.close()
-
-        threads.append(threading.Thread(target=work))
-        threads[-1].start()
-        return threads[-1]
-
-    yield begin
-    stop.set()
-    for thread in threads:
-        thread.join(10)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ of both parts', the wide part learns by FTRL with L1, and both see the gradient 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,8 +24,10 @@ from updates.learners.sparse.serving import ServingWeights, save_weights, touche
 from updates.learners.wide_deep import files
 from updates.learners.wide_deep.coverage import Coverage
 from updates.learners.wide_deep.embeddings import Embeddings
+from updates.learners.wide_deep.pretrained import checked
 from updates.learners.wide_deep.rows import DeepRows, Pending
-from updates.learners.wide_deep.settings import OPTIONS, hidden_units, resolved
+from updates.learners.wide_deep.settings import OPTIONS, PRETRAINED, hidden_units, resolved
+from updates.learners.wide_deep.store import FILES
 from updates.learners.wide_deep.upper import Upper
 from updates.learners.wide_deep.vectors import Vectors
 from updates.learners.wide_deep.wide import Weights, Wide, joint_probabilities, rows_of
@@ -34,6 +36,7 @@ from updates.samples.schema import SampleSchema
 
 ROWS = 1 << 13  # between two calls of progress: some 0.1 s
 WIDE, EMBEDDINGS, UPPER = "wide", "embeddings", "upper"
+DEEP = frozenset({EMBEDDINGS, UPPER})
 
 
 class WideDeep(Learner):
@@ -45,7 +48,8 @@ class WideDeep(Learner):
     by all that was learned before it. The slope of a row's joint loss is taken when the wide part
     learns it.
 
-    ``train`` chooses the components that learn; the others stay as they are, bit for bit.
+    ``train`` chooses the components that learn; the others stay as they are, bit for bit. Rows that
+    wait are learned by those that were trained when they came.
     """
 
     name = "wide_deep"
@@ -59,8 +63,10 @@ class WideDeep(Learner):
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(schema, options)
         self._encoder = Encoder(schema)
-        self._fields = len(schema.single_valued) + len(schema.multivalued)
+        self._field_names = (*schema.single_valued, *schema.multivalued)
+        self._fields = len(self._field_names)
         self._serving: tuple[ServingWeights, Vectors] | None = None
+        self._pending = self._new_pending()
         self._forget()
 
     @classmethod
@@ -77,7 +83,8 @@ class WideDeep(Learner):
             self.coverage = Coverage()
         if UPPER in self._trained:
             self._upper = self._new_upper()
-        self._pending = self._new_pending()
+        for name in self._trained & DEEP:
+            self._pending.take(name)
 
     def _new_embeddings(self) -> Embeddings:
         dim, seed = self.settings["embedding_dim"], self.settings["seed"]
@@ -89,7 +96,7 @@ class WideDeep(Learner):
         return Upper(inputs, hidden_units(self.settings), self.settings["seed"])
 
     def _new_pending(self) -> Pending:
-        return Pending(self._fields, len(self.schema.numeric))
+        return Pending(self._fields, len(self.schema.numeric), sorted(DEEP))
 
     @property
     def wide(self) -> Wide:
@@ -127,10 +134,33 @@ class WideDeep(Learner):
     def fit(
         self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
     ) -> LearnReport:
-        """One pass over the batches, in order; the components that are trained begin anew."""
+        """One pass over the batches, in order; the components that are trained begin anew.
+
+        Embeddings do so at the vectors that ``pretrained`` names. Raises VectorsMissing or
+        VectorsError if they cannot.
+        """
         self._serving = None
         self._forget()
+        if EMBEDDINGS in self._trained and (digest := self.settings[PRETRAINED.name]):
+            self._take_over(load(FILES.content(digest)))
         return self._learn(batches, None, progress)
+
+    def pretrain(self, given: Path | Mapping[str, np.ndarray]) -> None:
+        """Have embeddings begin at vectors that were learned elsewhere; others stay as they are.
+
+        The network, which knows another space, begins anew: ``train(["upper"])`` and ``fit`` teach
+        it this one. Rows that wait are left out.
+
+        given : a safetensors file or its arrays, see ``updates.learners.wide_deep.pretrained``.
+        Raises VectorsError.
+        """
+        self._take_over(load_file(given) if isinstance(given, Path) else given)
+        self._upper, self._pending = self._new_upper(), self._new_pending()
+
+    def _take_over(self, given: Mapping[str, np.ndarray]) -> None:
+        dim = self.settings["embedding_dim"]
+        self.embeddings.take_over(checked(given, self._field_names, dim))
+        self.coverage = Coverage()
 
     def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
         """Learn row by row; stopped by ``progress``, the rows before stay learned."""
@@ -153,17 +183,17 @@ class WideDeep(Learner):
         start = 0
         while start < len(deep):
             # At least a row: a state of longer mini-batches may have more than enough waiting.
-            wanted = max(1, self.settings["mini_batch"] - len(self._pending))
+            wanted = max(1, self.settings["mini_batch"] - self._waiting)
             stop = min(len(deep), start + wanted)
             part = deep.slice(start, stop)
             offsets = self._offsets(part, seen, self.coverage)
             found, inserted = self._learn_wide(encoded, start, stop, offsets)
             predictions.append(found)
             new.append(inserted)
-            if self._trained != {WIDE}:
+            if deep_learns := self._trained & DEEP:
                 errors = found - encoded.labels[start:stop]
-                self._pending.add(part, errors * encoded.weights[start:stop])
-                if len(self._pending) >= self.settings["mini_batch"]:
+                self._pending.add(part, errors * encoded.weights[start:stop], deep_learns)
+                if self._waiting >= self.settings["mini_batch"]:
                     self._learn_deep()
             start = stop
         self.wide.name(encoded, np.concatenate(new))
@@ -178,18 +208,31 @@ class WideDeep(Learner):
         rows = rows_of(encoded, start, stop, offsets)
         return joint_probabilities(self.wide.model, rows), np.empty(0, np.int64)
 
+    @property
+    def _waiting(self) -> int:
+        """Rows that wait for the component, of those trained, that has most."""
+        return max((self._pending.waiting(name) for name in self._trained & DEEP), default=0)
+
     def _learn_deep(self) -> None:
-        """Learn the rows that waited."""
+        """Learn the rows that waited: together, where both components have the same."""
+        learning = sorted(self._trained & DEEP)
+        if len(learning) == 1 or self._pending.same(*learning):
+            self._learn_mini_batch(learning)
+            return
+        for name in learning:
+            if self._pending.waiting(name) >= self.settings["mini_batch"]:
+                self._learn_mini_batch([name])
+
+    def _learn_mini_batch(self, components: Sequence[str]) -> None:
         from updates.learners.wide_deep.training import step  # JAX: 130 MB, 0.4 s
 
-        rows, slopes = self._pending.all()
+        rows, slopes = self._pending.take(*components)
         inputs = self.vectors.inputs(rows, self.vectors.find(rows.keys))
-        rate, upper_learns = self.settings["upper_rate"], UPPER in self._trained
+        rate, upper_learns = self.settings["upper_rate"], UPPER in components
         gradients = step(self._upper, inputs, slopes, rate, upper_learns=upper_learns)
-        if EMBEDDINGS in self._trained:
+        if EMBEDDINGS in components:
             self.embeddings.learn(rows, gradients)
             self.coverage = Coverage()
-        self._pending = self._new_pending()
 
     def _offsets(self, rows: DeepRows, *counters: Coverage) -> np.ndarray:
         """(n,) logits of the deep part."""
