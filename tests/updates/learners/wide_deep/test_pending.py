@@ -30,7 +30,7 @@ def test_each_component_learns_the_rows_that_came_for_it_once_and_in_order(steps
             pending.restore(arrays)
         together = takers if pending.same(*NAMES) else takers[:1]
         taken, slopes = pending.take(*together)
-        assert taken.keys.tolist() == slopes.tolist()
+        assert taken.keys.tolist() == taken.event_times.tolist() == slopes.tolist()
         for name in together:
             learned[name] += taken.keys.tolist()
     for name in NAMES:
