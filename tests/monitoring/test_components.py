@@ -130,6 +130,6 @@ def test_ages_are_kept_as_a_series_a_component(as_viewer, leaves):
 
 def test_a_version_s_page_lists_its_components(as_viewer, leaves):
     page = as_viewer.get(f"{PAGE}versions/1/").content.decode()
-    table = page.partition('<table class="components">')[2].partition("</table>")[0]
+    table = page.partition('<table class="wide components">')[2].partition("</table>")[0]
     assert "trees" in table
     assert "5a6b7c8d" in table
