@@ -39,7 +39,8 @@ def user_step(  # noqa: PLR0917
     """
     user = np.append(vector, bias).astype(np.float32)
     biases = np.asarray(item_biases, np.float64)
-    learn_logistic(user, _rows(item_vectors, biases), biases, *_floats(labels, weights), rate, l2)
+    items = _rows(item_vectors, biases)
+    learn_logistic(user, items, biases, _floats(labels), _floats(weights), rate, l2)
     return user[:-1], float(user[-1])
 
 
@@ -67,7 +68,7 @@ def user_step_pairs(  # noqa: PLR0917
     """
     user = np.append(vector, 0.0).astype(np.float32)
     differences = _rows(*preferred) - _rows(*others)
-    learn_pairs(user, differences, *_floats(weights), rate, l2)
+    learn_pairs(user, differences, _floats(weights), rate, l2)
     return user[:-1]
 
 
@@ -75,5 +76,5 @@ def _rows(vectors: np.ndarray, biases: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.column_stack([vectors, biases]), np.float32)
 
 
-def _floats(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    return tuple(np.array(array, np.float64) for array in arrays)
+def _floats(values: np.ndarray) -> np.ndarray:
+    return np.array(values, np.float64)  # a copy: kernels are compiled for writable arrays

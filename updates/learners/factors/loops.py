@@ -167,7 +167,7 @@ def _negative(positive: int, met: int, position: int, seed: int) -> int:
     """Another item than this one of the ``met`` > 1 first, the same at each replay."""
     drawn = mixed(np.uint64(position) * STRIDE + mixed(np.uint64(seed)))
     other = np.int64(drawn % np.uint64(met - 1))
-    return other + 1 if other >= positive else other
+    return int(other + 1 if other >= positive else other)
 
 
 @inlined

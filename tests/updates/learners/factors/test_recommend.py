@@ -46,3 +46,10 @@ def test_ties_come_in_the_order_of_the_items():
     scores = np.array([1, 3, 2, 3, 2, 2, -np.inf], np.float32)
     assert best(scores, 4).tolist() == [1, 3, 2, 4]
     assert best(scores, 9).tolist() == [1, 3, 2, 4, 5, 0]
+
+
+@pytest.mark.parametrize("k", [1, 7, 100, 999, 1_000])
+def test_the_best_are_those_of_a_sort(k):
+    scores = np.random.default_rng(k).integers(0, 300, 1_000).astype(np.float32)
+    for given in (scores, np.sort(scores), np.sort(scores)[::-1].copy()):
+        assert best(given, k).tolist() == np.argsort(-given, kind="stable")[:k].tolist()
