@@ -93,10 +93,21 @@ class Appended(serializers.Serializer):
     duplicate = serializers.BooleanField(help_text="The Batch-Id was known; nothing was added.")
 
 
+class RowList(serializers.ListField):
+    """Rows whose values are left alone here: the row reader checks them by the schema's types."""
+
+    child = serializers.DictField()
+
+    def run_child_validation(self, data: list[Any]) -> list[dict[str, Any]]:
+        if all(isinstance(row, dict) for row in data):
+            return data
+        return super().run_child_validation(data)
+
+
 class Rows(Strict):
     """Rows to score: as samples, without label and event time."""
 
-    rows = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=MAX_ROWS)
+    rows = RowList(min_length=1, max_length=MAX_ROWS)
 
 
 class RecommendationsQuery(Strict):
