@@ -37,7 +37,12 @@ FIELDS = SampleSchema(  # those that are the same for all samples of a user or o
     item="item",
     categorical=("gender", "age_band", "occupation", "release_year"),
     multivalued=("genres",),
-    crosses=(("user", "genres"), ("user", "release_year"), ("gender", "item")),
+    crosses=(
+        ("user", "genres"),
+        ("user", "release_year"),
+        ("gender", "item"),
+        ("age_band", "item"),
+    ),
 )
 # The best on the fourth fifth, after three were learned, of 36 (logistic) and 12 (bpr) combinations
 # of rates and l2 for each number of passes: by NE, and by hit rate on its first 4,000.
