@@ -8,7 +8,7 @@ logistic loss of a label.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +26,7 @@ from updates.learners.factors.steps import StepSettings, learn_rows, predict_row
 from updates.learners.gbdt import chunks
 from updates.learners.options import Option
 from updates.learners.sparse.names import Names
+from updates.learners.sparse.slots import ABSENT
 from updates.learners.wide_deep.coverage import Coverage
 from updates.samples.hashing import NO_KEY, field_seed, hash_strings
 from updates.samples.schema import LABEL, WEIGHT, SampleSchema, SchemaError
@@ -112,13 +113,20 @@ class Factors(Learner):
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()[:16]
 
-    def user_keys(self, users: pa.StringArray) -> np.ndarray:
-        """(n,) uint64 keys of users' ids, 0 of a null."""
-        return hash_strings(users, field_seed(self.user_field))
+    def user_vector(self, user: str) -> tuple[np.ndarray, np.float32]:
+        """A user's (dim,) float32 vector and bias; zeros of one who is not known."""
+        row = self.users.rows(self._user_keys(pa.array([user], pa.string())))[0]
+        return row[:-1], row[-1]
 
-    def item_keys(self, items: pa.StringArray) -> np.ndarray:
-        """(n,) uint64 keys of items' ids, 0 of a null."""
-        return hash_strings(items, field_seed(self.item_field))
+    def item_vectors(self, items: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
+        """(n, dim) float32 vectors and (n,) biases of items; zeros of one that is not known."""
+        rows = self.items.rows(self._item_keys(pa.array(list(items), pa.string())))
+        return rows[:, :-1], rows[:, -1]
+
+    def item_rows(self, items: Collection[str]) -> np.ndarray:
+        """(m,) int64 rows of ``items`` of those that are known."""
+        rows = self.items.find(self._item_keys(pa.array(list(items), pa.string())))
+        return rows[rows != ABSENT]
 
     def item_names(self, rows: np.ndarray) -> list[str]:
         """Ids of the items at these rows of ``items``."""
@@ -180,7 +188,13 @@ class Factors(Learner):
 
     def _keys(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
         users, items = batch.column(self.user_field), batch.column(self.item_field)
-        return self.user_keys(users), self.item_keys(items)
+        return self._user_keys(users), self._item_keys(items)
+
+    def _user_keys(self, users: pa.StringArray) -> np.ndarray:
+        return hash_strings(users, field_seed(self.user_field))
+
+    def _item_keys(self, items: pa.StringArray) -> np.ndarray:
+        return hash_strings(items, field_seed(self.item_field))
 
     def _name(self, chunk: pa.RecordBatch, new: np.ndarray) -> None:
         """Keep the names of the items in these rows."""
