@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-SPREAD = 0.1  # first coordinates lie within ± this
+SPREAD = 0.3  # first coordinates lie within ± this
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 BITS = 24  # of a draw: as many as a float32 keeps
 

@@ -36,7 +36,7 @@ ITEMS, USERS = "items", "users"
 SPACE, INTERCEPT, FIRST = "space", "intercept", "first"
 OPTIONS = (
     Option("dim", 16, "Numbers in each vector.", 1, 1024),
-    Option("rate", 0.1, "Learning rate.", 1e-6, 10.0),
+    Option("rate", 0.2, "Learning rate.", 1e-6, 10.0),
     Option("l2", 0.01, "Pull of vectors and biases towards 0, at each sample.", 0.0, 1.0),
     Option("seed", 1, "Draws the first vectors of the items.", 0, 2**31 - 1),
 )

@@ -26,7 +26,8 @@ def recommend(
     ValueError
         k is less than 1.
     """
-    return recommend_for(learner, *learner.user_vector(user), k, seen)
+    vector, bias = learner.user_vector(user)
+    return recommend_for(learner, vector, float(bias), k, seen)
 
 
 def recommend_for(

@@ -17,6 +17,8 @@ from updates.samples.jit import inlined, kernel
 
 # Of rate · weight: from 2 on, a pair with alternating labels overshoots further at each step.
 MOST_STEP = 0.5
+# The intercept's step in those of a bias: each sample moves it, and it has a mean to settle at.
+INTERCEPT_STEP = 0.1
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def learn_rows(  # noqa: PLR0917
         if users_learn and users[r] != ABSENT:
             _move(user, item, error, step, l2)
         if items_learn:
-            intercept[0] -= step * error
+            intercept[0] -= INTERCEPT_STEP * step * error
             if items[r] != ABSENT:
                 _move(item, before, error, step, l2)
     return predictions
