@@ -90,7 +90,7 @@ def _claim_samples(policy: UpdatePolicy, head: Head, now: datetime) -> None:
 
 def _claim_staleness(policy: UpdatePolicy, head: Head, now: datetime) -> None:
     live = policy.recommender.live_version
-    objective = timedelta(seconds=policy.recommender.freshness_objective_seconds)
+    objective = timedelta(seconds=_objective_seconds(policy))
     if head.newest_event_time is None or (policy.next_due_at and policy.next_due_at > now):
         return
     stands = live.least(policy.effective_components) if live else None
@@ -104,6 +104,16 @@ def _claim_staleness(policy: UpdatePolicy, head: Head, now: datetime) -> None:
         unchanged = UpdatePolicy.objects.filter(pk=policy.pk, next_due_at=policy.next_due_at)
         if unchanged.update(next_due_at=rest_until):
             _fire(policy, now, now, head)
+
+
+def _objective_seconds(policy: UpdatePolicy) -> int:
+    """The strictest of its components."""
+    recommender = policy.recommender
+    own = recommender.component_objectives
+    return min(
+        own.get(name, recommender.freshness_objective_seconds)
+        for name in policy.effective_components
+    )
 
 
 def go_on(policy: UpdatePolicy, now: datetime) -> None:

@@ -31,6 +31,10 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     context = {
         "recommender": found.recommender,
         "version": found,
+        "components": {
+            name: found.component(name) | {"moment": part.watermark}
+            for name, part in found.parts(found.components).items()
+        },
         "children": found.children.order_by("number"),
         "deployments": deployments,
         "proof": _newest_proof(found),

@@ -20,6 +20,7 @@ NAMES = (
     "score",
     "learning_lag",
     "wide_deep",
+    "recommend",
     "swap",
     "startup",
     "gate",

@@ -18,8 +18,8 @@ GUARDRAILS = [
     "max_calibration",
 ]
 DATA_HELP = (
-    "Which samples an update learns. The window belongs to strategy full, the replay fraction to "
-    "strategy incremental."
+    "Which samples an update learns. The window belongs to strategies full and local, the replay "
+    "fraction to strategy incremental."
 )
 ONLINE_HELP = (
     "How often an online session sends what it has learned to serving, keeps it safe, and makes a "

@@ -39,7 +39,10 @@ class RecommenderAdmin(Operable, AuditedAdmin):
         (None, {"fields": ["name", "slug"]}),
         ("Samples", {"fields": ["schema"]}),
         ("Model", {"fields": ["learner", "learner_options"]}),
-        ("Freshness", {"fields": ["freshness_objective_seconds", "grace_seconds"]}),
+        (
+            "Freshness",
+            {"fields": ["freshness_objective_seconds", "grace_seconds", "component_objectives"]},
+        ),
         (
             "Joining impressions with their feedback",
             {

@@ -27,6 +27,7 @@ class RecommenderForm(HelpfulForm):
         help_text="The kind of model; its options are listed below.",
     )
     learner_options = JSONObjectField(required=False)
+    component_objectives = JSONObjectField(required=False)
     schema = JSONObjectField(
         help_text=SCHEMA_HELP,
         error_messages={"required": "Name at least one feature, in the form shown below."},
@@ -39,6 +40,9 @@ class RecommenderForm(HelpfulForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Those who may only look have no fields.
+        if "component_objectives" in self.fields:
+            about = Recommender._meta.get_field("component_objectives").help_text
+            self.fields["component_objectives"].help_text = about
         if "learner_options" in self.fields:
             self.fields["learner_options"].help_text = options_help()
         if self.instance.pk:
@@ -48,6 +52,10 @@ class RecommenderForm(HelpfulForm):
     def clean_learner_options(self) -> dict[str, Any]:
         """Empty means all defaults."""
         return self.cleaned_data["learner_options"] or {}
+
+    def clean_component_objectives(self) -> dict[str, Any]:
+        """Empty means none of its own."""
+        return self.cleaned_data["component_objectives"] or {}
 
     def clean(self) -> dict[str, Any]:
         """A learner that is installed but broken is said here, not met later by a worker."""

@@ -89,7 +89,7 @@ const Plot = (() => {
       this.figure = figure;
       this.names = figure.dataset.names.split(" ");
       this.labels = figure.dataset.labels.split("|");
-      this.policy = figure.dataset.policy || "";
+      this.of = figure.dataset.of.split("|");
       this.answers = [];
       this.chart = new Chart(figure.querySelector("canvas"), {
         type: "line",

@@ -39,6 +39,8 @@ RECOMMENDERS: dict[str, dict[str, Any]] = {
         "learner": "gbdt_lr",
         "learner_options": {"num_threads": 1},
         "freshness_objective_seconds": HOUR_SECONDS,
+        # Their newest 1,000 samples, some two days, judge them and are learned by the regression.
+        "component_objectives": {"trees": 4 * DAY_SECONDS},
         "grace_seconds": HOUR_SECONDS,
     },
 }

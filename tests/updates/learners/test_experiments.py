@@ -4,11 +4,19 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from updates.learners.experiments import simulated
-from updates.learners.experiments.gbdt_lr import VARIANTS, Variant, replay, simulated_stream
+from updates.learners.experiments.gbdt_lr import (
+    VARIANTS,
+    Variant,
+    recorded,
+    replay,
+    simulated_stream,
+)
 from updates.samples.schema import EVENT_TIME, LABEL
+from updates.samples.sources.open_bandit import OpenBandit
 
 
 def test_a_simulated_stream_is_the_same_each_time_and_in_order():
@@ -33,3 +41,12 @@ def test_each_variant_is_replayed(variant):
     outcome = replay(small, simulated_stream(2_800))
     assert 0.5 < outcome.ne < 3
     assert min(outcome.update_seconds, outcome.online_seconds) > 0
+
+
+def test_recorded_samples_are_a_history_and_the_days_after_it():
+    history, *days = recorded("Open Bandit", OpenBandit()).days
+    assert history.num_rows == 7_000
+    assert sum(day.num_rows for day in days) == 3_000
+    bounds = [pc.min_max(day.column(EVENT_TIME)).as_py() for day in days]
+    assert all(before["max"].date() < after["min"].date() for before, after in pairwise(bounds))
+    assert all(bound["min"].date() == bound["max"].date() for bound in bounds)

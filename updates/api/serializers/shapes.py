@@ -48,6 +48,12 @@ class Evaluation(serializers.Serializer):
         default=None,
         help_text="Log loss that serving's coarser weights add; null where they are no coarser.",
     )
+    coverage = serializers.FloatField(
+        allow_null=True,
+        default=None,
+        help_text="Share of the values looked up in embeddings that had a vector of their own, "
+        "over the samples learned; null of learners without embeddings.",
+    )
     verdict = serializers.CharField()
 
     def to_representation(self, instance: dict[str, Any]) -> dict[str, Any] | None:

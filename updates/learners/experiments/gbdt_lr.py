@@ -1,11 +1,12 @@
 """LR alone, trees alone, trees + LR, with trees renewed daily, weekly, never: docs/gbdt-lr.md.
 
     python -m updates.learners.experiments.gbdt_lr
-        [--source ml-100k|simulated] [--samples N] [--only weekly]
+        [--source ml-100k|open-bandit|simulated] [--samples N] [--only weekly]
 
 Day by day every sample is predicted before it is learned. A tree update trains on the window up to
-the day's begin; what learns online learns on in between. ML-100k: the first 70 % are history, the
-window is all before; simulated: the first 7 days of 28, the window is 7 days.
+the day's begin; what learns online learns on in between. ML-100k and Open Bandit (one file a policy
+that chose what was shown): the first 70 % are history, the window is all before; simulated: the
+first 7 days of 28, the window is 7 days.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ from updates.learners.gbdt_lr.rows import LeafRows
 from updates.learners.sparse.linear import SparseLinear
 from updates.metrics import quality
 from updates.samples.schema import LABEL, SampleSchema
-from updates.samples.sources.ml_100k import ML_100K, MovieLens100K
+from updates.samples.sources import base
+from updates.samples.sources.ml_100k import MovieLens100K
+from updates.samples.sources.open_bandit import BEHAVIOUR_POLICIES, OpenBandit
 
-SOURCES = ML, SIMULATED = "ml-100k", "simulated"
+SOURCES = ML, BANDIT, SIMULATED = "ml-100k", "open-bandit", "simulated"
 NEVER, WEEKLY, DAILY = 0, 7, 1
 SIMULATED_DAYS, SIMULATED_WINDOW = 28, 7
 
@@ -162,13 +165,13 @@ class Simulated:
         return simulated.days(self.samples, SIMULATED_DAYS)
 
 
-def ml_100k() -> Source:
+def recorded(name: str, samples: base.Source) -> Source:
     """All days of the history are one, as they only ever come together."""
-    table = pa.Table.from_batches(list(MovieLens100K())).combine_chunks()
+    table = pa.Table.from_batches(list(samples)).combine_chunks()
     start = int(HISTORY * len(table))
     ranges = [(0, start), *periods(table, start, DAY_MS)]
     days = [table.slice(first, stop - first) for first, stop in ranges]
-    return Source("ML-100k", ML_100K, days, 1, len(days))
+    return Source(name, samples.schema, days, 1, len(days))
 
 
 def simulated_stream(samples: int) -> Source:
@@ -187,7 +190,18 @@ def main() -> None:
     chosen = parser.parse_args()
     variants = [variant for variant in VARIANTS if chosen.only in variant.name]
     for name in chosen.source or SOURCES:
-        _print(ml_100k() if name == ML else simulated_stream(chosen.samples), variants)
+        for source in _sources(name, chosen.samples):
+            _print(source, variants)
+
+
+def _sources(name: str, samples: int) -> Iterator[Source]:
+    if name == ML:
+        yield recorded("ML-100k", MovieLens100K())
+    elif name == BANDIT:
+        for policy in BEHAVIOUR_POLICIES:
+            yield recorded(f"Open Bandit, {policy}", OpenBandit(behaviour_policy=policy))
+    else:
+        yield simulated_stream(samples)
 
 
 def _print(source: Source, variants: Iterable[Variant]) -> None:

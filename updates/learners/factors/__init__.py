@@ -1,1 +1,1 @@
-"""Matrix factorisation: a vector and a bias for each user and each item."""
+"""User and item vectors with biases, whose product says what a user will like."""

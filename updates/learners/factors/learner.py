@@ -1,16 +1,14 @@
-"""The learner ``factors``: a vector and a bias for each user and item, by gradient steps.
+"""The learner ``factors``: a user and an item agree as far as their vectors' product says.
 
-Koren, Bell & Volinsky 2009, "Matrix Factorization Techniques for Recommender Systems" (IEEE
-Computer 42:8): biases beside the product of two vectors, learned sample by sample; here under the
-logistic loss of a label.
+Koren, Bell & Volinsky 2009, "Matrix factorization techniques for recommender systems" (IEEE
+Computer 42(8)), with the logistic loss; or Rendle et al. 2009, "BPR: Bayesian personalized ranking
+from implicit feedback" (UAI), §4.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterable, Mapping
-from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,42 +18,46 @@ from safetensors.numpy import load, load_file, save, save_file
 
 from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
 from updates.learners.factors import files
-from updates.learners.factors.first import drawn, zeros
-from updates.learners.factors.side import Side
-from updates.learners.factors.steps import StepSettings, learn_rows, predict_rows
-from updates.learners.gbdt import chunks
-from updates.learners.options import Option
-from updates.learners.sparse.names import Names
-from updates.learners.sparse.slots import ABSENT
-from updates.learners.wide_deep.coverage import Coverage
-from updates.samples.hashing import NO_KEY, field_seed, hash_strings
-from updates.samples.schema import LABEL, WEIGHT, SampleSchema, SchemaError
-
-ROWS = 1 << 14  # between two calls of progress
-ITEMS, USERS = "items", "users"
-SPACE, INTERCEPT, FIRST = "space", "intercept", "first"
-OPTIONS = (
-    Option("dim", 16, "Numbers in each vector.", 1, 1024),
-    Option("rate", 0.2, "Learning rate.", 1e-6, 10.0),
-    Option("l2", 0.01, "Pull of vectors and biases towards 0, at each sample.", 0.0, 1.0),
-    Option("seed", 1, "Draws the first vectors of the items.", 0, 2**31 - 1),
+from updates.learners.factors.batches import Columns, keys_of
+from updates.learners.factors.items import Items
+from updates.learners.factors.loops import (
+    INTERCEPT,
+    Interactions,
+    Parameters,
+    learn_all,
+    predict_all,
 )
+from updates.learners.factors.recommend import Recommendations, as_names, recommend
+from updates.learners.factors.settings import BPR, OPTIONS, Steps
+from updates.learners.factors.side import Side
+from updates.learners.gbdt import chunks
+from updates.learners.sparse.linear import ServingFormNeeded, ServingOnlyError
+from updates.samples.schema import SampleSchema
+
+ROWS = 1 << 15  # between two calls of progress: some 0.05 s
+ITEMS, USERS = "items", "users"
 
 
 class Factors(Learner):
-    """p = 1 / (1 + exp(−(g + b + c + v·q))) of a user's b, v and an item's c, q.
+    """Vectors and biases of users and items, learned sample by sample; other fields are ignored.
 
-    Reads the schema's user and item, label and weight; other features are left out. Learns sample
-    by sample, see ``steps``. Users begin at zeros, items at a small vector drawn from key and seed:
-    were both zeros, neither would have a gradient. The intercept g is learned with the items.
+    A user that is not known is the zero vector with bias 0, which is also where it begins to learn:
+    it gets what is liked by all. An item that is not known is read as that too; its vector begins
+    at one drawn by its key, as two zero vectors would never leave 0. A sample without a user or an
+    item moves what it has.
 
-    A user or item not yet learned is predicted as zeros: what is left is the intercept and the bias
-    of the other side, the mean over those who are known, as nothing tells this one from them.
+    Users learn by SGD and items, unless told otherwise, by Adagrad: so a device needs nothing but
+    its user's vector to learn on. A sample of weight w pulls and pushes w times as hard.
 
-    ``train`` chooses the components that learn; the other stays as it is, bit for bit, and gets no
-    new keys.
+    With ``loss`` bpr samples of label 1 are learned against an item drawn by seed and position of
+    the sample among those known by then; those of label 0 only bring items, and move the two
+    numbers that make probabilities of scores.
 
-    Raises SchemaError for a schema without a user or an item.
+    ``space_id`` names the geometry that users' vectors have a meaning in. A ``fit`` that trains
+    items begins a new one, named by where its items lie at the end; a learner that never was fitted
+    begins one with its first sample. ``learn`` stays within it: each step moves an item by little
+    from where users know it, and a user's vector that is a few steps old is still a good one,
+    whereas between two fits axes may turn at will.
     """
 
     name = "factors"
@@ -64,251 +66,242 @@ class Factors(Learner):
     sequential = True
     supports_delta = True
     options = OPTIONS
+    variants = ({}, {"loss": BPR, "epochs": 2})
 
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
+        """Raises OptionError, and TypeError unless the schema has a user and an item."""
         super().__init__(schema, options)
-        self.user_field = _field(schema.user, "user")
-        self.item_field = _field(schema.item, "item")
+        if schema.user is None or schema.item is None:
+            raise TypeError("factors needs a schema with a user and an item")
+        self._user_field, self._item_field = schema.user, schema.item
+        self._serving = False
         self._forget()
 
     def _forget(self) -> None:
         """Begin anew with the components that are trained."""
-        dim, seed = self.settings["dim"], self.settings["seed"]
+        width = self.settings["dim"] + 1
         if ITEMS in self._trained:
-            self.items = Side(dim, partial(drawn, dim=dim, seed=seed))
-            self._names = Names()
-            self._named = 0
-            self._intercept = np.zeros(1)
-            self._space = self._digest()
+            self._items = Items(width, self.settings["seed"])
         if USERS in self._trained:
-            self.users = Side(dim, partial(zeros, dim=dim))
-
-    @property
-    def intercept(self) -> float:
-        """The logit of an unknown user and item."""
-        return float(self._intercept[0])
-
-    @property
-    def step_settings(self) -> StepSettings:
-        """What ``user_step`` needs to go on as this learner would."""
-        return StepSettings(self.settings["rate"], self.settings["l2"], self.intercept)
+            self._users = Side(width)
+        self._position = 0
 
     @property
     def space_id(self) -> str:
-        """Which geometry user vectors belong to.
-
-        A digest of the items as the last fit of them ended, before the first one as they began.
-        Learning on moves items by steps, and stays within the space.
-        """
-        return self._space
+        """Which geometry of items; "" before anything is learned."""
+        return self._items.space_id
 
     def space_ids(self) -> dict[str, str]:
         """Items make the space that users live in."""
-        return {ITEMS: self._space, USERS: self._space}
-
-    def _digest(self) -> str:
-        about = self.item_field, self.settings["dim"], self.settings["seed"]
-        digest = sha256(repr(about).encode())
-        for part in (*self.items.to_arrays().values(), self._intercept):
-            digest.update(np.ascontiguousarray(part).data)
-        return digest.hexdigest()[:16]
-
-    def user_vector(self, user: str) -> tuple[np.ndarray, np.float32]:
-        """A user's (dim,) float32 vector and bias; zeros of one who is not known."""
-        row = self.users.rows(self._user_keys(pa.array([user], pa.string())))[0]
-        return row[:-1], row[-1]
-
-    def item_vectors(self, items: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(n, dim) float32 vectors and (n,) biases of items; zeros of one that is not known."""
-        rows = self.items.rows(self._item_keys(pa.array(list(items), pa.string())))
-        return rows[:, :-1], rows[:, -1]
-
-    def item_rows(self, items: Collection[str]) -> np.ndarray:
-        """(m,) int64 rows of ``items`` of those that are known."""
-        rows = self.items.find(self._item_keys(pa.array(list(items), pa.string())))
-        return rows[rows != ABSENT]
-
-    def item_names(self, rows: np.ndarray) -> list[str]:
-        """Ids of the items at these rows of ``items``."""
-        found: list[str] = self._names.take(rows)[1].to_pylist()
-        return found
+        return dict.fromkeys(self.components, self.space_id) if self.space_id else {}
 
     def fit(
         self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
     ) -> LearnReport:
-        """One pass over the batches, in order; the components that are trained begin anew.
+        """Learn the batches from nothing, ``epochs`` times; predictions are those of the first.
 
-        Items that are fitted alone are fitted to the users as they are, who so live in their space.
+        What later passes need is kept meanwhile: 33 bytes a sample.
         """
+        self._whole()
         self._forget()
-        report = self._learn(batches, None, progress)
+        epochs, kept, found, done = self.settings["epochs"], [], [np.empty(0)], 0
+        for chunk in chunks(batches, ROWS):
+            rows = self._inserted(Columns.of(self.schema, chunk))
+            found.append(self._learn(rows))
+            done += chunk.num_rows
+            if epochs > 1:
+                kept.append(rows._replace(new=np.zeros(len(rows.new), bool)))
+            progress("learning", done, None)
+        for epoch in range(1, epochs):
+            for rows in kept:
+                self._learn(rows)
+                progress("learning again", epoch, epochs)
         if ITEMS in self._trained:
-            self._space = self._digest()
-        return report
+            self._items.end_fit()
+        return LearnReport(done, np.concatenate(found))
 
     def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
-        """Learn row by row; stopped by ``progress``, the rows before stay learned."""
-        return self._learn([batch], batch.num_rows, progress)
-
-    def _learn(
-        self, batches: Iterable[pa.RecordBatch], total: int | None, progress: Progress
-    ) -> LearnReport:
-        predictions, coverage, done = [np.empty(0)], Coverage(), 0
-        for chunk in chunks(batches, ROWS):
-            progress("learning", done, total)
-            predictions.append(self._learn_chunk(chunk, coverage))
+        """Learn sample by sample; stopped by ``progress``, the samples before stay learned."""
+        self._whole()
+        found, done = [np.empty(0)], 0
+        for chunk in chunks([batch], ROWS):
+            columns = Columns.of(self.schema, chunk)
+            if not self.space_id and ITEMS in self._trained and chunk.num_rows:
+                first = (columns.users[0], columns.items[0], columns.labels[0])
+                self._items.begin(sorted(self.settings.items()), *map(float, first))
+            found.append(self._learn(self._inserted(columns)))
             done += chunk.num_rows
-        progress("learning", done, total)
-        return LearnReport(done, np.concatenate(predictions), coverage=coverage.share)
+            progress("learning", done, batch.num_rows)
+        return LearnReport(done, np.concatenate(found))
 
-    def _learn_chunk(self, chunk: pa.RecordBatch, coverage: Coverage) -> np.ndarray:
-        user_keys, item_keys = self._keys(chunk)
-        users_learn, items_learn = USERS in self._trained, ITEMS in self._trained
-        users = self.users.meet(user_keys) if users_learn else self.users.look_up(user_keys)
-        items = self.items.meet(item_keys) if items_learn else self.items.look_up(item_keys)
-        self._name(chunk, items.new)
-        for keys, found in ((user_keys, users), (item_keys, items)):
-            met = int(np.count_nonzero(keys != NO_KEY))
-            coverage.count(met, met - int(np.count_nonzero(found.cold)))
-        predictions: np.ndarray = learn_rows(
-            users.rows,
-            items.rows,
-            items.cold,
-            np.array(chunk.column(LABEL), np.float64),
-            np.array(chunk.column(WEIGHT), np.float64),
-            self.users.values,
-            self.items.values,
-            self._intercept,
-            self.settings["rate"],
-            self.settings["l2"],
-            users_learn,
-            items_learn,
+    def _inserted(self, columns: Columns) -> Interactions:
+        """The samples, after all that are trained have got a vector."""
+        new = np.zeros(len(columns.labels), bool)
+        if ITEMS in self._trained:
+            firsts = self._items.side.unknown(columns.items)
+            self._items.add(
+                self._item_field, columns.items[firsts], columns.names.take(pa.array(firsts))
+            )
+            new[firsts] = True
+        if USERS in self._trained:
+            keys = columns.users[self._users.unknown(columns.users)]
+            self._users.vectors.add(keys, np.zeros((len(keys), self.settings["dim"] + 1)))
+        return self._found(columns, new)
+
+    def _found(self, columns: Columns, new: np.ndarray) -> Interactions:
+        return Interactions(
+            self._users.find(columns.users),
+            self._items.side.find(columns.items),
+            new,
+            columns.labels,
+            columns.weights,
         )
-        return predictions
 
-    def _keys(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
-        users, items = batch.column(self.user_field), batch.column(self.item_field)
-        return self._user_keys(users), self._item_keys(items)
+    def _learn(self, rows: Interactions) -> np.ndarray:
+        steps = Steps.of(self.settings, users=USERS in self._trained, items=ITEMS in self._trained)
+        met = self._items.side.size - int(np.count_nonzero(rows.new))
+        found, drawn = learn_all(rows, self._parameters(), steps, self._position, met)
+        self._position += len(found)
+        if USERS in self._trained:
+            self._users.touch(rows.users)
+        if ITEMS in self._trained:
+            self._items.side.touch(rows.items, drawn)
+        return found
 
-    def _user_keys(self, users: pa.StringArray) -> np.ndarray:
-        return hash_strings(users, field_seed(self.user_field))
+    def _parameters(self) -> Parameters:
+        items = self._items
+        return Parameters(
+            self._users.vectors.values, items.side.vectors.values, items.squares, items.shared
+        )
 
-    def _item_keys(self, items: pa.StringArray) -> np.ndarray:
-        return hash_strings(items, field_seed(self.item_field))
-
-    def _name(self, chunk: pa.RecordBatch, new: np.ndarray) -> None:
-        """Keep the names of the items in these rows."""
-        if len(new):
-            fields = pa.array([self.item_field] * len(new), pa.string())
-            self._names.append(fields, chunk.column(self.item_field).take(pa.array(new)))
+    def _whole(self) -> None:
+        if self._serving:
+            raise ServingOnlyError("only the serving form is loaded: use load() to learn or save")
 
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) probabilities of label 1; learns nothing."""
         parts = [np.empty(0)]
         for chunk in chunks([batch], ROWS):
-            users, items = self._keys(chunk)
-            rows = self.users.find(users), self.items.find(items)
-            values = self.users.values, self.items.values
-            parts.append(predict_rows(*rows, *values, self.intercept))
+            columns = Columns.of(self.schema, chunk)
+            rows = self._found(columns, np.zeros(chunk.num_rows, bool))
+            parts.append(predict_all(rows, self._parameters()))
         return np.concatenate(parts)
+
+    def user(self, user: str) -> tuple[np.ndarray, float]:
+        """Vector (dim,) float32 and bias of a user; zeros of one that is not known."""
+        return self._read(self._users, self._user_field, user)
+
+    def item(self, item: str) -> tuple[np.ndarray, float]:
+        """Vector (dim,) float32 of an item, and its bias plus the intercept, as ``user_step`` takes
+        them; zeros and the intercept of one that is not known."""
+        vector, bias = self._read(self._items.side, self._item_field, item)
+        return vector, bias + self.intercept
+
+    def _read(self, side: Side, field: str, name: str) -> tuple[np.ndarray, float]:
+        row = int(side.find(keys_of(field, as_names([name])))[0])
+        values = side.vectors.values[row] if row >= 0 else np.zeros(self.settings["dim"] + 1)
+        return values[:-1].astype(np.float32), float(values[-1])
+
+    @property
+    def intercept(self) -> float:
+        """The bias of all."""
+        return float(self._items.shared[INTERCEPT])
+
+    @property
+    def item_names(self) -> pa.LargeStringArray:
+        """(n,) names of the items that are known, in the order in which they came."""
+        return self._items.names
+
+    @property
+    def item_vectors(self) -> np.ndarray:
+        """(n, dim) float32 view, by the order of ``item_names``."""
+        return self._items.side.rows[:, :-1]
+
+    @property
+    def item_biases(self) -> np.ndarray:
+        """(n,) float64, each with the intercept, as ``user_step`` takes them."""
+        return self._items.side.rows[:, -1] + self.intercept
+
+    def recommend(
+        self, user: str | tuple[np.ndarray, float], k: int, seen: Collection[str] = ()
+    ) -> Recommendations:
+        """At most k items that score highest for a user, exactly.
+
+        user : a name, or a vector (dim,) float32 of this space and its bias. seen : names of items
+        to be left out.
+        """
+        vector, bias = self.user(user) if isinstance(user, str) else user
+        rows = self._items.side.find(keys_of(self._item_field, as_names(seen)))
+        whole = np.append(vector, bias + self.intercept).astype(np.float32)
+        return recommend(whole, self._items.side.rows, self._items.names, k, rows)
 
     def save(self, folder: Path) -> None:
         """Write the files of ``updates.learners.factors.files``."""
-        items = {**self.items.to_arrays(), **self._names.to_arrays()}
-        about = {INTERCEPT: self._intercept, SPACE: _letters(self._space)}
-        save_file({**items, **about}, folder / files.ITEMS)
-        save_file(self.users.to_arrays(), folder / files.USERS)
-        files.write_bound(folder, self._space)
+        self._whole()
+        items, space = self._items, self.space_id
+        files.write(folder / files.ITEMS, items.to_arrays(), space)
+        save_file({"squares": items.squares[: items.side.size]}, folder / files.ITEMS_LEARNING)
+        files.write(folder / files.USERS, self._users.to_arrays(), space)
+        files.write_count(folder, self._position)
 
     def load(self, folder: Path) -> None:
         """Replace the state by a saved one; all components are trained.
 
-        Raises ValueError if its vectors are of another dim, SpaceMismatch if its users belong to
-        other items.
+        Raises ValueError if it is of another ``dim``, SpaceMismatch if the users are of other
+        items.
         """
-        items, users = load_file(folder / files.ITEMS), load_file(folder / files.USERS)
-        space = items[SPACE].tobytes().decode()
-        files.check_bound(folder, space)
+        items, users = self._load(folder)
+        items.restore_squares(load_file(folder / files.ITEMS_LEARNING)["squares"])
+        self._items, self._users, self._serving = items, users, False
+        self._position = files.read_count(folder)
         self._trained = frozenset(self.components)
-        self._forget()
-        self.items.restore(items)
-        self.users.restore(users)
-        self._names, self._space = Names.from_arrays(items), space
-        self._intercept = items[INTERCEPT].copy()
+
+    def load_serving(self, folder: Path) -> None:
+        """Load vectors, biases and names. Raises as ``load``."""
+        self._items, self._users = self._load(folder)
+        self._serving = True
+
+    def _load(self, folder: Path) -> tuple[Items, Side]:
+        width = self.settings["dim"] + 1
+        items, users = Items(width, self.settings["seed"]), Side(width)
+        arrays, space = files.read(folder / files.ITEMS)
+        items.restore(arrays, space)
+        users.restore(files.read(folder / files.USERS, space)[0])
+        return items, users
 
     def snapshot(self) -> Self:
         """A copy of this instant."""
         learner = copy.copy(self)
-        learner.items, learner.users = self.items.copy(), self.users.copy()
-        learner._names, learner._intercept = self._names.copy(), self._intercept.copy()
+        learner._items, learner._users = self._items.copy(), self._users.copy()
         return learner
 
     def track(self) -> None:
         """Remember from now on which vectors learning changes."""
-        self.items.track()
-        self.users.track()
-        self._named = self.items.size
+        self._items.track()
+        self._users.track()
 
     def delta(self) -> bytes:
-        """Vectors and biases learned since the last call, names of new items, the intercept."""
-        item_keys, item_values = self.items.touched()
-        user_keys, user_values = self.users.touched()
-        first, self._named = self._named, self.items.size
-        return save(
-            {
-                "item_keys": item_keys,
-                "item_values": item_values,
-                "user_keys": user_keys,
-                "user_values": user_values,
-                INTERCEPT: self._intercept,
-                SPACE: _letters(self._space),
-                FIRST: np.array([first]),
-                **self._names_from(self._names, first).to_arrays(),
-            }
-        )
-
-    @staticmethod
-    def _names_from(names: Names, first: int) -> Names:
-        """Those from the one numbered so."""
-        later = Names()
-        later.append(*names.take(np.arange(first, len(names))))
-        return later
+        """Users and items learned since the last call."""
+        users = {f"{USERS}.{name}": array for name, array in self._users.touched().items()}
+        return save({**users, **self._items.touched()})
 
     def apply(self, delta: bytes) -> None:
-        """Bring the serving form, which is the whole state, to where ``delta`` was taken.
-
-        Raises SpaceMismatch if the delta is of another space.
-        """
+        """Bring the serving form to where ``delta`` was taken."""
+        if not self._serving:
+            raise ServingFormNeeded("deltas are for the serving form: load it by load_serving()")
         arrays = load(delta)
-        space = arrays[SPACE].tobytes().decode()
-        if space != self._space:
-            raise files.SpaceMismatch(space, self._space)
-        known = len(self._names) - int(arrays[FIRST][0])
-        new = self._names_from(Names.from_arrays(arrays), known)
-        self._names.append(*new.take(np.arange(len(new))))
-        self.items.put(arrays["item_keys"], arrays["item_values"])
-        self.users.put(arrays["user_keys"], arrays["user_values"])
-        self._intercept = arrays[INTERCEPT].copy()
+        self._users.vectors.put(arrays[f"{USERS}.keys"], arrays[f"{USERS}.vectors"])
+        self._items.apply(arrays)
 
     def sparsity(self) -> Sparsity:
-        """Users and items; a vector with its bias counts as one weight, other than 0."""
-        rows = self.items.size + self.users.size
-        row_bytes = 8 + 4 * (self.settings["dim"] + 1)
-        return Sparsity(
-            seen=rows, admitted=rows, non_zero=rows, deployed_bytes=rows * row_bytes, tiny_share=0.0
-        )
+        """Users and items that have a vector, each as one weight other than 0."""
+        size = self._users.size + self._items.side.size
+        bytes_each = 8 + 4 * (self.settings["dim"] + 1)
+        names = self._items.names.nbytes
+        return Sparsity(size, size, size, size * bytes_each + names, 0.0)
 
     def is_finite(self) -> bool:
-        """Whether every vector, every bias and the intercept is a finite number."""
-        sides = self.items.is_finite() and self.users.is_finite()
-        return sides and bool(np.isfinite(self._intercept).all())
-
-
-def _field(name: str | None, kind: str) -> str:
-    if name is None:
-        raise SchemaError(kind, f"factors needs a schema with the field that holds the {kind}'s id")
-    return name
-
-
-def _letters(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode(), np.uint8)
+        """Whether every parameter of both components is a finite number."""
+        items = self._items
+        arrays = (self._users.rows, items.side.rows, items.squares, items.shared)
+        return all(bool(np.isfinite(array).all()) for array in arrays)

@@ -1,53 +1,104 @@
-"""The best items for a user, exactly: all scores by one matrix product."""
+"""The items that score highest for one user: all scores by one matrix product, exactly."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
-from updates.learners.factors.learner import Factors
+from updates.samples.jit import inlined, kernel
+
+
+class Recommendations(NamedTuple):
+    """items : (m,) names, the best first. scores : (m,) float32 log-odds as far as the loss is
+    logistic, falling; equal ones in the order in which items came."""
+
+    items: list[str]
+    scores: np.ndarray
+
+
+def best(scores: np.ndarray, k: int) -> np.ndarray:
+    """(min(k, m),) int64 places of the highest of the m scores other than −inf, the highest first,
+    ties by place.
+
+    scores : (n,) float32.
+    """
+    heap = _highest(scores, max(min(k, len(scores)), 0))
+    chosen: np.ndarray = heap[np.lexsort((heap, -scores[heap]))]
+    return chosen
+
+
+@kernel
+def _highest(scores: np.ndarray, k: int) -> np.ndarray:
+    """Places of the k highest, in a heap whose root is the worst of them: nearly all scores are
+    looked at once, as most are below the root's."""
+    heap, size = np.empty(k, np.int64), 0
+    for place in range(scores.shape[0] if k else 0):
+        if scores[place] == -np.inf:
+            continue
+        if size < k:
+            heap[size] = place
+            size += 1
+            _rise(heap, size - 1, scores)
+        elif scores[place] > scores[heap[0]]:
+            heap[0] = place
+            _sink(heap, size, scores)
+    return heap[:size]
+
+
+@inlined
+def _worse(a: int, b: int, scores: np.ndarray) -> bool:
+    """Whether place a is to come after place b."""
+    return bool(scores[a] < scores[b] or (scores[a] == scores[b] and a > b))
+
+
+@inlined
+def _rise(heap: np.ndarray, at: int, scores: np.ndarray) -> None:
+    while at and _worse(heap[at], heap[(at - 1) // 2], scores):
+        parent = (at - 1) // 2
+        heap[at], heap[parent] = heap[parent], heap[at]
+        at = parent
+
+
+@inlined
+def _sink(heap: np.ndarray, size: int, scores: np.ndarray) -> None:
+    at = 0
+    while 2 * at + 1 < size:
+        child = 2 * at + 1
+        if child + 1 < size and _worse(heap[child + 1], heap[child], scores):
+            child += 1
+        if not _worse(heap[child], heap[at], scores):
+            return
+        heap[at], heap[child] = heap[child], heap[at]
+        at = child
 
 
 def recommend(
-    learner: Factors, user: str, k: int, seen: Collection[str] = ()
-) -> tuple[list[str], np.ndarray]:
-    """Ids and scores of the k items with the highest probability for a user, without those seen.
+    user: np.ndarray,
+    items: np.ndarray,
+    names: pa.LargeStringArray,
+    k: int,
+    seen: np.ndarray,
+) -> Recommendations:
+    """At most k items for a user.
 
-    A user who is not known is read as zeros, and gets the items with the highest bias.
-
-    Returns
-    -------
-    names, scores : m <= k ids, fewer where fewer items are known, and (m,) float64 logits, which
-        descend; equal scores in the order in which the items came.
-
-    Raises
-    ------
-    ValueError
-        k is less than 1.
+    Parameters
+    ----------
+    user, items : (dim + 1,) and (n, dim + 1) float32, biases last; the user's
+        is what is added to all scores.
+    seen : (s,) int64 rows of items that are left out; ABSENT (-1) is none.
     """
-    vector, bias = learner.user_vector(user)
-    return recommend_for(learner, vector, float(bias), k, seen)
+    weights = user.copy()
+    weights[-1] = 1.0
+    scores = items @ weights
+    scores[seen[seen >= 0]] = -np.inf
+    places = best(scores, k)
+    chosen: list[str] = names.take(pa.array(places)).to_pylist()
+    return Recommendations(chosen, scores[places] + user[-1])
 
 
-def recommend_for(
-    learner: Factors, vector: np.ndarray, bias: float, k: int, seen: Collection[str] = ()
-) -> tuple[list[str], np.ndarray]:
-    """As ``recommend``, for a user's (dim,) vector and bias, of the learner's space."""
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-    scores = learner.items.known @ np.append(vector, 1.0).astype(np.float32)
-    scores[learner.item_rows(seen)] = -np.inf
-    best = _best(scores, k)
-    return learner.item_names(best), scores[best].astype(np.float64) + learner.intercept + bias
-
-
-def _best(scores: np.ndarray, k: int) -> np.ndarray:
-    """Rows of the k highest finite scores, descending, equal ones in their order."""
-    candidates = np.flatnonzero(scores > -np.inf)
-    if len(candidates) > k:
-        lowest = np.partition(scores, len(scores) - k)[len(scores) - k]
-        candidates = np.flatnonzero(scores >= lowest)
-    order = np.argsort(-scores[candidates], kind="stable")
-    found: np.ndarray = candidates[order[:k]]
-    return found
+def as_names(seen: Collection[str]) -> pa.StringArray:
+    """Names as an Arrow array, of which keys can be made."""
+    return pa.array(list(seen), pa.string())

@@ -10,6 +10,7 @@ import numpy as np
 from updates.learners.sparse.algorithm import Rows
 from updates.learners.sparse.keeping import Keeping
 from updates.learners.sparse.slots import ABSENT, distinct
+from updates.learners.wide_deep.pretrained import Pretrained
 from updates.learners.wide_deep.rows import DeepRows
 from updates.learners.wide_deep.vectors import Vectors, grown
 from updates.samples.jit import kernel
@@ -84,19 +85,33 @@ class Embeddings:
         if expiry is not None:
             table.stamp(touched)
             self._remove(np.sort(expiry.advance(table)))
+        self._changed(touched)
+
+    def take_over(self, given: Pretrained) -> None:
+        """Have keys begin anew at vectors that were learned elsewhere, admitted or not."""
+        self._remove(given.keys)
+        self._enter(self.vectors.add(given.keys, given.vectors), given.fields)
+        if self.keeping.admission is not None:
+            self.keeping.admission.register(given.keys)
+        self._changed(given.keys)
+
+    def _changed(self, keys: np.ndarray) -> None:
+        """The vectors of these keys are others now, and with them the means."""
         self.vectors.defaults = (self._sums / self._counts[:, None]).astype(np.float32)
         if self._touched is not None:
-            self._touched.append(touched)
+            self._touched.append(keys)
 
     def _admit(self, rows: DeepRows) -> None:
         """Give the keys that get in a vector, in the order of their first occurrence."""
         firsts = self._admitted(rows)
         fields = (np.searchsorted(rows.indptr, firsts, side="right") - 1) % rows.fields
-        begin = self.vectors.defaults[fields]
-        numbers = self.vectors.add(rows.keys[firsts], begin)
+        self._enter(self.vectors.add(rows.keys[firsts], self.vectors.defaults[fields]), fields)
+
+    def _enter(self, numbers: np.ndarray, fields: np.ndarray) -> None:
+        """Vectors that have just been added are of these fields."""
         self._make_room()
         self._squares[numbers], self._fields[numbers] = FIRST_SQUARE, fields
-        np.add.at(self._sums, fields, begin)
+        np.add.at(self._sums, fields, self.vectors.values[numbers])
         np.add.at(self._counts, fields, 1.0)
 
     def _admitted(self, rows: DeepRows) -> np.ndarray:

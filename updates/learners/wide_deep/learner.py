@@ -24,8 +24,10 @@ from updates.learners.sparse.serving import ServingWeights, save_weights, touche
 from updates.learners.wide_deep import files
 from updates.learners.wide_deep.coverage import Coverage
 from updates.learners.wide_deep.embeddings import Embeddings
+from updates.learners.wide_deep.pretrained import checked
 from updates.learners.wide_deep.rows import DeepRows, Pending
-from updates.learners.wide_deep.settings import OPTIONS, hidden_units, resolved
+from updates.learners.wide_deep.settings import OPTIONS, PRETRAINED, hidden_units, resolved
+from updates.learners.wide_deep.store import FILES
 from updates.learners.wide_deep.upper import Upper
 from updates.learners.wide_deep.vectors import Vectors
 from updates.learners.wide_deep.wide import Weights, Wide, joint_probabilities, rows_of
@@ -61,7 +63,8 @@ class WideDeep(Learner):
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(schema, options)
         self._encoder = Encoder(schema)
-        self._fields = len(schema.single_valued) + len(schema.multivalued)
+        self._field_names = (*schema.single_valued, *schema.multivalued)
+        self._fields = len(self._field_names)
         self._serving: tuple[ServingWeights, Vectors] | None = None
         self._pending = self._new_pending()
         self._forget()
@@ -131,10 +134,33 @@ class WideDeep(Learner):
     def fit(
         self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
     ) -> LearnReport:
-        """One pass over the batches, in order; the components that are trained begin anew."""
+        """One pass over the batches, in order; the components that are trained begin anew.
+
+        Embeddings do so at the vectors that ``pretrained`` names. Raises VectorsMissing or
+        VectorsError if they cannot.
+        """
         self._serving = None
         self._forget()
+        if EMBEDDINGS in self._trained and (digest := self.settings[PRETRAINED.name]):
+            self._take_over(load(FILES.content(digest)))
         return self._learn(batches, None, progress)
+
+    def pretrain(self, given: Path | Mapping[str, np.ndarray]) -> None:
+        """Have embeddings begin at vectors that were learned elsewhere; others stay as they are.
+
+        The network, which knows another space, begins anew: ``train(["upper"])`` and ``fit`` teach
+        it this one. Rows that wait are left out.
+
+        given : a safetensors file or its arrays, see ``updates.learners.wide_deep.pretrained``.
+        Raises VectorsError.
+        """
+        self._take_over(load_file(given) if isinstance(given, Path) else given)
+        self._upper, self._pending = self._new_upper(), self._new_pending()
+
+    def _take_over(self, given: Mapping[str, np.ndarray]) -> None:
+        dim = self.settings["embedding_dim"]
+        self.embeddings.take_over(checked(given, self._field_names, dim))
+        self.coverage = Coverage()
 
     def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
         """Learn row by row; stopped by ``progress``, the rows before stay learned."""

@@ -72,11 +72,11 @@ class Vectors:
     def remove(self, keys: np.ndarray) -> np.ndarray:
         """Take the vectors of distinct keys away; returns the (m,) rows of those that had one."""
         rows = self.find(keys)
-        rows = rows[rows != ABSENT]
+        here: np.ndarray = rows[rows != ABSENT]
         self.table.remove(keys)
         self.table.settle()
-        self._free = np.concatenate([self._free, rows])
-        return rows
+        self._free = np.concatenate([self._free, here])
+        return here
 
     def _take(self, count: int) -> np.ndarray:
         """(count,) free rows."""

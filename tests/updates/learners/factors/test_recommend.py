@@ -1,76 +1,55 @@
-"""The best items, and nothing that was seen."""
-
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from tests.updates.learners.streams import SCHEMA, stream
+from tests.updates.learners.factors.rows import SCHEMA, rows, tastes
 from updates.learners.factors.learner import Factors
-from updates.learners.factors.recommend import recommend, recommend_for
+from updates.learners.factors.recommend import best
 
 
 @pytest.fixture(scope="module")
 def learner():
-    learner = Factors(SCHEMA, {"dim": 4})
-    learner.fit([stream(2000)])
+    learner = Factors(SCHEMA, {"dim": 4, "epochs": 3})
+    learner.fit([tastes(3_000)])
     return learner
 
 
-def ranked(learner, user):
-    """All items of the stream by their predicted probability, and these."""
-    items = [f"i{i}" for i in range(30)]
-    batch = pa.RecordBatch.from_pylist(
-        [{"label": 0, "event_time": 0, "weight": 1, "user": user, "item": i} for i in items],
-        schema=SCHEMA.arrow,
-    )
-    found = learner.predict(batch)
-    order = np.argsort(-found)
-    return [items[i] for i in order], found[order]
+def test_recommended_are_the_items_of_the_highest_probability(learner):
+    names = learner.item_names.to_pylist()
+    probabilities = learner.predict(rows(*(("u7", name, 0) for name in names)))
+    order = np.argsort(-probabilities)[:6]
+    found = learner.recommend("u7", 6)
+    assert found.items == [names[at] for at in order]
+    assert np.allclose(1 / (1 + np.exp(-found.scores)), probabilities[order], atol=1e-6)
 
 
-@pytest.mark.parametrize("user", ["u3", "nobody yet"])
-@pytest.mark.parametrize("k", [1, 7, 30])
-def test_the_best_are_those_with_the_highest_prediction(learner, user, k):
-    names, scores = recommend(learner, user, k)
-    best, probabilities = ranked(learner, user)
-    assert names == best[:k]
-    np.testing.assert_allclose(1 / (1 + np.exp(-scores)), probabilities[:k], rtol=1e-5)
+def test_seen_items_are_left_out_and_unknown_ones_do_not_matter(learner):
+    first, second, third = learner.recommend("u7", 3).items
+    assert learner.recommend("u7", 1, {first, third, "never heard of"}).items == [second]
 
 
-def test_seen_items_are_left_out_known_or_not(learner):
-    best, _ = ranked(learner, "u3")
-    names, _ = recommend(learner, "u3", 4, {best[0], best[2], "never heard of"})
-    assert names == [best[1], *best[3:6]]
+def test_no_more_is_recommended_than_there_is(learner):
+    names = learner.item_names.to_pylist()
+    assert sorted(learner.recommend("u7", 1_000).items) == sorted(names)
+    assert len(learner.recommend("u7", 1_000, names[:-2]).items) == 2
+    assert learner.recommend("u7", 5, names).items == []
+    assert learner.recommend("u7", 0).items == []
+    assert Factors(SCHEMA).recommend("u7", 5).items == []
 
 
-def test_fewer_than_k_items_are_all_there_are(learner):
-    best, _ = ranked(learner, "u3")
-    assert recommend(learner, "u3", 99)[0] == best
-    assert recommend(learner, "u3", 99, best[1:])[0] == best[:1]
-    assert recommend(learner, "u3", 99, best)[0] == []
-    assert recommend(Factors(SCHEMA), "u3", 5)[0] == []
+def test_a_vector_may_be_given_for_a_user(learner):
+    named, given = learner.recommend("u7", 9), learner.recommend(learner.user("u7"), 9)
+    assert given.items == named.items
+    assert np.array_equal(given.scores, named.scores)
 
 
-def test_equal_scores_come_in_the_order_of_the_items():
-    learner = Factors(SCHEMA, {"dim": 2})
-    items = [f"same {i}" for i in range(9)]
-    learner.learn(
-        pa.RecordBatch.from_pylist(
-            [{"label": 0, "event_time": 0, "weight": 0, "item": item} for item in items],
-            schema=SCHEMA.arrow,
-        )
-    )
-    assert recommend(learner, "anyone", 4)[0] == items[:4]
+def test_ties_come_in_the_order_of_the_items():
+    scores = np.array([1, 3, 2, 3, 2, 2, -np.inf], np.float32)
+    assert best(scores, 4).tolist() == [1, 3, 2, 4]
+    assert best(scores, 9).tolist() == [1, 3, 2, 4, 5, 0]
 
 
-def test_a_vector_of_the_moment_is_ranked_without_being_learned(learner):
-    vector, bias = learner.user_vector("u5")
-    names, scores = recommend_for(learner, vector, bias, 6)
-    expected = recommend(learner, "u5", 6)
-    assert names == expected[0]
-    assert np.array_equal(scores, expected[1])
-
-
-def test_k_is_at_least_one(learner):
-    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
-        recommend(learner, "u3", 0)
+@pytest.mark.parametrize("k", [1, 7, 100, 999, 1_000])
+def test_the_best_are_those_of_a_sort(k):
+    scores = np.random.default_rng(k).integers(0, 300, 1_000).astype(np.float32)
+    for given in (scores, np.sort(scores), np.sort(scores)[::-1].copy()):
+        assert best(given, k).tolist() == np.argsort(-given, kind="stable")[:k].tolist()

@@ -12,8 +12,8 @@ CHOSEN = st.sampled_from([("embeddings",), ("upper",), NAMES])
 
 def rows(first, count):
     keys = np.arange(first, first + count, dtype=np.uint64)
-    numbers, times = np.zeros((count, 2), np.float32), np.arange(count)
-    return DeepRows(1, np.arange(count + 1), keys, numbers, times)
+    none, times = np.zeros((count, 2), np.float32), np.arange(first, first + count)
+    return DeepRows(1, np.arange(count + 1), keys, none, times)
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), CHOSEN, CHOSEN, st.booleans())))
@@ -30,7 +30,7 @@ def test_each_component_learns_the_rows_that_came_for_it_once_and_in_order(steps
             pending.restore(arrays)
         together = takers if pending.same(*NAMES) else takers[:1]
         taken, slopes = pending.take(*together)
-        assert taken.keys.tolist() == slopes.tolist()
+        assert taken.keys.tolist() == taken.event_times.tolist() == slopes.tolist()
         for name in together:
             learned[name] += taken.keys.tolist()
     for name in NAMES:
