@@ -16,7 +16,14 @@ import numpy as np
 import pyarrow as pa
 from safetensors.numpy import load, load_file, save, save_file
 
-from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
+from updates.learners.base import (
+    Learner,
+    LearnReport,
+    Progress,
+    Recommended,
+    Sparsity,
+    no_progress,
+)
 from updates.learners.factors import files
 from updates.learners.factors.batches import Columns, keys_of
 from updates.learners.factors.items import Items
@@ -27,7 +34,7 @@ from updates.learners.factors.loops import (
     learn_all,
     predict_all,
 )
-from updates.learners.factors.recommend import Recommendations, as_names, recommend
+from updates.learners.factors.recommend import as_names, recommend
 from updates.learners.factors.settings import BPR, OPTIONS, Steps
 from updates.learners.factors.side import Side
 from updates.learners.gbdt import chunks
@@ -224,7 +231,7 @@ class Factors(Learner):
 
     def recommend(
         self, user: str | tuple[np.ndarray, float], k: int, seen: Collection[str] = ()
-    ) -> Recommendations:
+    ) -> Recommended:
         """At most k items that score highest for a user, exactly.
 
         user : a name, or a vector (dim,) float32 of this space and its bias. seen : names of items
