@@ -293,10 +293,16 @@ class Factors(Learner):
         return save({**users, **self._items.touched()})
 
     def apply(self, delta: bytes) -> None:
-        """Bring the serving form to where ``delta`` was taken."""
+        """Bring the serving form to where ``delta`` was taken.
+
+        Raises SpaceMismatch if it is of another space than the items that are here.
+        """
         if not self._serving:
             raise ServingFormNeeded("deltas are for the serving form: load it by load_serving()")
         arrays = load(delta)
+        space = files.as_text(arrays[files.SPACE])
+        if self._items.side.size and space != self.space_id:
+            raise files.SpaceMismatch(space, self.space_id)
         self._users.vectors.put(arrays[f"{USERS}.keys"], arrays[f"{USERS}.vectors"])
         self._items.apply(arrays)
 
