@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from monitoring.age_bar import AgeBar
 from monitoring.freshness import Freshness, LiveFacts, LogFacts, freshness
-from updates.models import ModelVersion, Recommender, UpdatePolicy
+from updates.models import ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 from updates.samples.log import Head
 
+RUNS = ("run", "begun_by")
 # Policies, each with the components that its updates change.
 Policies = Sequence[tuple[UpdatePolicy, Collection[str]]]
 
@@ -64,6 +66,17 @@ def components(
         return ComponentFreshness(name, fresh, fed_by, known["run"], known["space_id"])
 
     return [part(name, facts) for name, facts in _facts(live, served, policies).items()]
+
+
+def components_of(version: ModelVersion) -> list[dict[str, Any]]:
+    """Where each component of a version stands, with the runs (None where they are not known) that
+    moved it last and began it."""
+    rows = [
+        version.component(name) | {"name": name, "moment": part.watermark}
+        for name, part in version.parts(version.components).items()
+    ]
+    runs = UpdateRun.objects.in_bulk({row[key] for row in rows for key in RUNS if row[key]})
+    return [row | {key: runs.get(row[key]) for key in RUNS} for row in rows]
 
 
 def _facts(

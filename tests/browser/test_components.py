@@ -31,6 +31,14 @@ def leaves(stack):
     return SLUG
 
 
+@pytest.fixture(scope="module")
+def hourly(leaves, stack):
+    """A policy of the regression."""
+    with stack.admin() as api:
+        policy = {"name": "hourly", "strategy": "local", "components": ["lr"], "trigger": "manual"}
+        api.call("POST", f"{PATH}/policies", policy)
+
+
 def send(api, first, count):
     rows = [json.dumps(row, default=str) for row in learnable_rows(count, first)]
     body, headers = "\n".join(rows).encode(), {"Content-Type": "application/x-ndjson"}
@@ -62,10 +70,7 @@ def test_pages_with_components_fit_a_phone(leaves, visit):
         assert page.evaluate(WIDER_THAN_THE_WINDOW) <= 0, path
 
 
-def test_policies_that_get_in_one_another_s_way_are_refused_with_the_reason(leaves, stack, visit):
-    with stack.admin() as api:
-        policy = {"name": "hourly", "strategy": "local", "components": ["lr"], "trigger": "manual"}
-        api.call("POST", f"{PATH}/policies", policy)
+def test_policies_that_get_in_one_another_s_way_are_refused_with_the_reason(leaves, hourly, visit):
     page = visit()
     page.goto(f"/{PATH}/")
     page.get_by_role("link", name="Configure").click()
@@ -77,3 +82,17 @@ def test_policies_that_get_in_one_another_s_way_are_refused_with_the_reason(leav
     page.locator("#id_trigger").select_option("manual")
     page.locator("[name=_save]").first.click()
     expect(page.locator(".field-components .errorlist")).to_contain_text("Policy hourly")
+
+
+def test_an_objective_of_a_component_judges_it_on_the_page(leaves, hourly, visit):
+    page = visit("/admin/updates/recommender/")
+    page.get_by_role("link", name="leaves", exact=True).click()
+    page.get_by_label("trees", exact=True).fill("86400")
+    page.get_by_role("button", name="Save", exact=True).first.click()
+    page.goto("/recommenders/leaves/")
+    trees = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="trees"))
+    expect(trees).to_contain_text("1 d")
+    regression = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="lr"))
+    regression.get_by_role("link", name="hourly").click()
+    expect(page).to_have_url("/recommenders/leaves/#policy-hourly")
+    expect(page.get_by_role("img", name="Age by component over time")).to_be_visible()

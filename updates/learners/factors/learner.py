@@ -214,6 +214,15 @@ class Factors(Learner):
         """The bias of all."""
         return float(self._items.shared[INTERCEPT])
 
+    def pretrained(self) -> dict[str, np.ndarray]:
+        """The vectors of users and items, without their biases, by the encoder's keys: as
+        ``updates.learners.wide_deep.pretrained`` reads them."""
+        arrays = {}
+        for field, side in ((self._user_field, self._users), (self._item_field, self._items.side)):
+            arrays[f"{field}.keys"] = side.to_arrays()["keys"]
+            arrays[f"{field}.vectors"] = np.ascontiguousarray(side.rows[:, :-1])
+        return arrays
+
     @property
     def item_names(self) -> pa.LargeStringArray:
         """(n,) names of the items that are known, in the order in which they came."""
