@@ -143,7 +143,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 2**20
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "updates.api.tokens.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["updates.api.permissions.RolePermission"],

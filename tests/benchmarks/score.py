@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tests.api_client import ApiClient
 from tests.benchmarks.clicks import Clicks, simulate
 from tests.benchmarks.harness import Table, percentiles_ms
-from tests.benchmarks.served import fill, seconds_in_server, served, update
+from tests.benchmarks.served import cpu_seconds, fill, seconds_in_server, served, update
 
 CANDIDATES = 100
 LEARNERS = ("sparse_linear", "wide_deep")
@@ -28,7 +28,11 @@ def _scored(learner: str, clicks: Clicks, requests: int) -> Table:
     with served(("valkey", "web", "runs"), learner=learner) as (stack, api):
         fill(api, clicks.batches(10_000))
         update(api, "full")
-        at_client = [_seconds(api, body) for _ in range(WARM_UP + requests)][WARM_UP:]
+        for _ in range(WARM_UP):
+            _seconds(api, body)
+        began = cpu_seconds(stack, "web")
+        at_client = [_seconds(api, body) for _ in range(requests)]
+        cpu = (cpu_seconds(stack, "web") - began) / requests
         in_server = seconds_in_server(stack)[-requests:]
     rows = [
         {"measured": "in the server", "requests": requests, **percentiles_ms(in_server)},
@@ -36,7 +40,8 @@ def _scored(learner: str, clicks: Clicks, requests: int) -> Table:
     ]
     note = (
         "In the server: gunicorn's own request time, from the request's head to the end of the "
-        f"answer. At the client: loopback too. The first {WARM_UP} are not counted."
+        f"answer. At the client: loopback too. The first {WARM_UP} are not counted. CPU time of "
+        f"the web processes: {1000 * cpu:.2f} ms a request."
     )
     return Table(f"Score: {learner}, {CANDIDATES} candidates × 20 features", rows, note)
 

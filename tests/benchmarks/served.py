@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import time
@@ -51,6 +52,15 @@ def seconds_in_server(stack: Stack) -> list[float]:
     """From the first byte of each answered POST to the end of its answer, in order."""
     output = (stack.logs / "web.log").read_text()
     return [int(microseconds) / 1e6 for microseconds in re.findall(ACCESS, output)]
+
+
+def cpu_seconds(stack: Stack, name: str) -> float:
+    """CPU time so far of a process and those below it, of all threads (proc(5), stat)."""
+    ticks = 0
+    for pid in [stack.processes[name].pid, *stack.children(name)]:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(after_name[11]) + int(after_name[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def send(api: ApiClient, body: bytes, content_type: str) -> None:

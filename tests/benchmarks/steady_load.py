@@ -1,11 +1,12 @@
 """Steady load with faults: everything accepted is learned, once, and memory stays flat.
 
-    python -m tests.benchmarks.steady_load --minutes 10
+    python -m tests.benchmarks.steady_load --minutes 20
+    python -m tests.benchmarks.steady_load --minutes 5 --rate 500 --victims valkey --fault-seconds 8
 
 Clients append NDJSON at a set rate to a recommender that learns online, while the online worker,
-the web and Valkey are killed (SIGKILL) by turns and started again; a client sends a batch until it
-is answered, under the same batch id. Ends with status 1 where the samples that are served as
-learned are not those that were accepted.
+the web and Valkey (or `--victims` only) are killed (SIGKILL) by turns and started again; a client
+sends a batch until it is answered, under the same batch id. Ends with status 1 where the samples
+that are served as learned are not those that were accepted.
 """
 
 from __future__ import annotations
@@ -120,6 +121,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--rate", type=float, default=5_000.0, help="samples/s")
     parser.add_argument("--fault-seconds", type=float, default=30.0, help="between two kills")
+    parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=VICTIMS)
     chosen = parser.parse_args()
     clicks = simulate(BODIES * ROWS)
     probe = msgspec.json.encode({"rows": clicks.first(1).dicts()})
@@ -128,7 +130,9 @@ def main() -> None:
         sender = threading.Thread(target=load.run)
         sender.start()
         try:
-            kills = _kill_by_turns(stack, memory, chosen.minutes * 60, chosen.fault_seconds)
+            turns = itertools.cycle(chosen.victims)
+            seconds = chosen.minutes * 60
+            kills = _kill_by_turns(stack, turns, memory, seconds, chosen.fault_seconds)
         finally:
             load.stop.set()
             sender.join()
@@ -147,9 +151,11 @@ def main() -> None:
     raise SystemExit(learned != expected)
 
 
-def _kill_by_turns(stack: Stack, memory: Memory, seconds: float, pause: float) -> int:
+def _kill_by_turns(
+    stack: Stack, victims: Iterator[str], memory: Memory, seconds: float, pause: float
+) -> int:
     """Kill and start again until the time is over; returns how often."""
-    end, victims, kills = time.monotonic() + seconds, itertools.cycle(VICTIMS), 0
+    end, kills = time.monotonic() + seconds, 0
     following = time.monotonic() + pause
     while time.monotonic() < end:
         memory.sample()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
@@ -144,6 +145,12 @@ class TrueSchema(AutoSchema):
         if isinstance(serializer, Strict) and direction == "request":
             schema["additionalProperties"] = False
         return schema
+
+
+class TokenScheme(KnoxTokenScheme):
+    """As knox's own."""
+
+    target_class = "updates.api.tokens.TokenAuthentication"
 
 
 class LearnerOptionsSchema(OpenApiSerializerFieldExtension):

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -69,6 +69,20 @@ class DeltaUnsupported(NotImplementedError):
 
     def __init__(self, learner: str) -> None:
         super().__init__(f"{learner} does not send what it learns to serving step by step")
+
+
+class RecommendUnsupported(NotImplementedError):
+    """This learner scores rows, but has no items to choose from."""
+
+    def __init__(self, learner: str) -> None:
+        super().__init__(f"{learner} scores rows; it has no list of items to recommend from")
+
+
+class Recommended(NamedTuple):
+    """items : (m,) names, the best first. scores : (m,) log-odds, falling."""
+
+    items: list[str]
+    scores: np.ndarray
 
 
 class Learner(ABC):
@@ -161,6 +175,13 @@ class Learner(ABC):
     @abstractmethod
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) float64 probabilities of label 1, finite and within [0, 1]."""
+
+    def recommend(self, user: str, k: int, seen: Collection[str] = ()) -> Recommended:
+        """At most k of the items that the model knows, the best for the user first.
+
+        A user that is not known gets what is best for all. seen : items to be left out.
+        """
+        raise RecommendUnsupported(self.name)
 
     @property
     def deploys_rounded(self) -> bool:

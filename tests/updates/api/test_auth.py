@@ -4,7 +4,10 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from tests.updates.api.conftest import Caller
@@ -64,6 +67,27 @@ def test_logging_out_ends_only_that_token(viewer):
     assert first.delete("auth/token").status_code == 204
     assert first.get("recommenders").status_code == 401
     assert second.get("recommenders").status_code == 200
+
+
+def test_a_request_asks_for_tokens_once(viewer):
+    caller = Caller(viewer)
+    with CaptureQueriesContext(connection) as captured:
+        assert caller.get("recommenders").status_code == 200
+    assert sum("knox_authtoken" in query["sql"] for query in captured) == 1
+
+
+def test_an_expired_token_is_deleted_when_it_comes(viewer):
+    _, token = AuthToken.objects.create(user=viewer, expiry=timedelta(days=-1))
+    assert with_token(token).get("recommenders").status_code == 401
+    assert not AuthToken.objects.exists()
+
+
+def test_logging_in_deletes_the_users_expired_tokens(viewer, operator):
+    for user, days in ((viewer, -1), (viewer, 1), (operator, -1)):
+        AuthToken.objects.create(user=user, expiry=timedelta(days=days))
+    log_in()
+    left = AuthToken.objects.order_by("expiry").values_list("user__username", flat=True)
+    assert list(left) == ["operator", "viewer", "viewer"]
 
 
 @pytest.mark.parametrize("header", ["Token", "Token nonsense", "Token a b"])

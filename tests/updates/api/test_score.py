@@ -40,6 +40,13 @@ def test_a_bad_row_is_named(as_viewer, live):
     assert (error["row"], error["field"]) == (1, "price")
 
 
+def test_a_row_that_is_no_object_is_named(as_viewer, live):
+    response = as_viewer.post(SCORE, {"rows": [{"item": "i1"}, "i2"]})
+    assert response.status_code == 400
+    [error] = response.json()["errors"]
+    assert error["field"] == "rows.1"
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"rows": []}, {"rows": "i1"}, {"rows": ["i1"]}, {"rows": None}, {"row": [{}]}, []]
 )

@@ -2,8 +2,8 @@
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from knox.auth import TokenAuthentication
 from knox.models import get_token_model
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from updates.api.problems import Problem
 from updates.api.schema import refuses
 from updates.api.serializers.base import Strict
+from updates.api.tokens import TokenAuthentication
 from updates.api.views.base import body
 
 
@@ -48,12 +49,14 @@ class TokenView(GenericAPIView):
     @extend_schema(request=Credentials, responses=Token)
     @refuses(401, 429)
     def post(self, request: Request) -> Response:
-        """A token for name and password."""
+        """A token for name and password; expired ones of the same user are deleted."""
         given = body(self, Credentials)
         user = authenticate(request=request._request, **given)
         if user is None:
             raise Problem(401, "Name or password is wrong.", headers={"WWW-Authenticate": "Token"})
-        record, token = get_token_model().objects.create(user=user)
+        tokens = get_token_model().objects
+        tokens.filter(user=user, expiry__lt=timezone.now()).delete()
+        record, token = tokens.create(user=user)
         user_logged_in.send(sender=type(user), request=request._request, user=user)
         return Response(Token({"token": token, "expiry": record.expiry}).data)
 

@@ -17,8 +17,7 @@ class OfRecommender(GenericAPIView):
     def recommender(self) -> Recommender:
         """The recommender of the address; raises Http404."""
         if not hasattr(self, "_recommender"):
-            found = Recommender.objects.filter(slug=self.kwargs["slug"])
-            self._recommender = found.select_related("live_version").first()
+            self._recommender = Recommender.objects.filter(slug=self.kwargs["slug"]).first()
         if self._recommender is None:
             raise Http404
         return self._recommender

@@ -16,7 +16,14 @@ import numpy as np
 import pyarrow as pa
 from safetensors.numpy import load, load_file, save, save_file
 
-from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
+from updates.learners.base import (
+    Learner,
+    LearnReport,
+    Progress,
+    Recommended,
+    Sparsity,
+    no_progress,
+)
 from updates.learners.factors import files
 from updates.learners.factors.batches import Columns, keys_of
 from updates.learners.factors.items import Items
@@ -27,7 +34,7 @@ from updates.learners.factors.loops import (
     learn_all,
     predict_all,
 )
-from updates.learners.factors.recommend import Recommendations, as_names, recommend
+from updates.learners.factors.recommend import as_names, recommend
 from updates.learners.factors.settings import BPR, OPTIONS, Steps
 from updates.learners.factors.side import Side
 from updates.learners.gbdt import chunks
@@ -224,7 +231,7 @@ class Factors(Learner):
 
     def recommend(
         self, user: str | tuple[np.ndarray, float], k: int, seen: Collection[str] = ()
-    ) -> Recommendations:
+    ) -> Recommended:
         """At most k items that score highest for a user, exactly.
 
         user : a name, or a vector (dim,) float32 of this space and its bias. seen : names of items
@@ -286,10 +293,16 @@ class Factors(Learner):
         return save({**users, **self._items.touched()})
 
     def apply(self, delta: bytes) -> None:
-        """Bring the serving form to where ``delta`` was taken."""
+        """Bring the serving form to where ``delta`` was taken.
+
+        Raises SpaceMismatch if it is of another space than the items that are here.
+        """
         if not self._serving:
             raise ServingFormNeeded("deltas are for the serving form: load it by load_serving()")
         arrays = load(delta)
+        space = files.as_text(arrays[files.SPACE])
+        if self._items.side.size and space != self.space_id:
+            raise files.SpaceMismatch(space, self.space_id)
         self._users.vectors.put(arrays[f"{USERS}.keys"], arrays[f"{USERS}.vectors"])
         self._items.apply(arrays)
 

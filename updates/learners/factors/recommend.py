@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from updates.learners.base import Recommended
 from updates.samples.jit import inlined, kernel
-
-
-class Recommendations(NamedTuple):
-    """items : (m,) names, the best first. scores : (m,) float32 log-odds as far as the loss is
-    logistic, falling; equal ones in the order in which items came."""
-
-    items: list[str]
-    scores: np.ndarray
 
 
 def best(scores: np.ndarray, k: int) -> np.ndarray:
@@ -81,7 +73,7 @@ def recommend(
     names: pa.LargeStringArray,
     k: int,
     seen: np.ndarray,
-) -> Recommendations:
+) -> Recommended:
     """At most k items for a user.
 
     Parameters
@@ -96,7 +88,7 @@ def recommend(
     scores[seen[seen >= 0]] = -np.inf
     places = best(scores, k)
     chosen: list[str] = names.take(pa.array(places)).to_pylist()
-    return Recommendations(chosen, scores[places] + user[-1])
+    return Recommended(chosen, scores[places] + user[-1])
 
 
 def as_names(seen: Collection[str]) -> pa.StringArray:

@@ -21,7 +21,7 @@ OPTIONS = (
     Option("epochs", 1, "Passes of a full update over its samples.", 1, 1000),
     Option("optimiser", ADAGRAD, "How items learn.", choices=(ADAGRAD, SGD)),
     Option("item_rate", 0.2, "Learning rate of items.", 1e-6, 10.0),
-    Option("user_rate", 0.1, "Learning rate of users, on the server and on devices.", 1e-6, 10.0),
+    Option("user_rate", 0.2, "Learning rate of users, on the server and on devices.", 1e-6, 10.0),
     Option("l2", 0.01, "Pull of all vectors and biases towards 0.", 0.0, 10.0),
     Option("seed", 1, "Draws the first vectors of items, and negatives.", 0, 2**31 - 1),
 )
