@@ -84,15 +84,13 @@ def test_policies_that_get_in_one_another_s_way_are_refused_with_the_reason(leav
     expect(page.locator(".field-components .errorlist")).to_contain_text("Policy hourly")
 
 
-def test_an_objective_of_a_component_judges_it_on_the_page(leaves, hourly, visit):
-    page = visit("/admin/updates/recommender/")
-    page.get_by_role("link", name="leaves", exact=True).click()
-    page.get_by_label("trees", exact=True).fill("86400")
+def test_an_objective_of_a_component_set_in_the_admin_judges_it_on_the_page(leaves, visit):
+    page = visit(f"/{PATH}/")
+    expect(page.locator("#component-trees")).not_to_contain_text("2 d")
+    page.get_by_role("link", name="Configure").click()
+    page.get_by_label("trees", exact=True).fill("172800")
     page.get_by_role("button", name="Save", exact=True).first.click()
-    page.goto("/recommenders/leaves/")
-    trees = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="trees"))
-    expect(trees).to_contain_text("1 d")
-    regression = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="lr"))
-    regression.get_by_role("link", name="hourly").click()
-    expect(page).to_have_url("/recommenders/leaves/#policy-hourly")
+    page.goto(f"/{PATH}/")
+    expect(page.locator("#component-trees")).to_contain_text("2 d")
+    expect(page.locator("#component-lr")).not_to_contain_text("2 d")
     expect(page.get_by_role("img", name="Age by component over time")).to_be_visible()
