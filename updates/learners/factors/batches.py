@@ -8,19 +8,27 @@ import numpy as np
 import pyarrow as pa
 
 from updates.samples.hashing import field_seed, hash_strings
-from updates.samples.schema import LABEL, WEIGHT, SampleSchema
+from updates.samples.schema import EVENT_TIME, LABEL, WEIGHT, SampleSchema
 
 
 @dataclass(frozen=True)
 class Columns:
     """n samples. users, items : (n,) uint64 keys as the encoder gives them, 0 where there is none.
-    labels, weights : (n,) float64. names : (n,) the items' ids."""
+    labels, weights : (n,) float64. names : (n,) the items' ids.
+    times : (n,) int64, epoch milliseconds."""
 
     users: np.ndarray
     items: np.ndarray
     labels: np.ndarray
     weights: np.ndarray
     names: pa.StringArray
+    times: np.ndarray
+
+    @property
+    def first(self) -> bytes:
+        """The first sample."""
+        parts = (self.users, self.items, self.labels, self.weights, self.times)
+        return b"".join(part[:1].tobytes() for part in parts)
 
     @classmethod
     def of(cls, schema: SampleSchema, batch: pa.RecordBatch) -> Columns:
@@ -32,6 +40,7 @@ class Columns:
             np.array(batch.column(LABEL), np.float64),
             np.array(batch.column(WEIGHT), np.float64),
             names,
+            np.array(batch.column(EVENT_TIME).view(pa.int64()), np.int64),
         )
 
 

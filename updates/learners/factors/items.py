@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from hashlib import sha256
 
@@ -58,12 +58,12 @@ class Items:
         self.squares = grown(self.squares, len(self.side.vectors.values))
         self.squares[begun:] = FIRST_SQUARES
 
-    def begin(self, *first: object) -> None:
-        """Name a new space by what made it."""
-        self.space_id = sha256(repr(first).encode()).hexdigest()[:ID_LETTERS]
+    def name_by_beginning(self, settings: Sequence[tuple[str, object]], first: bytes) -> None:
+        """Name the space by how it is learned and its first sample."""
+        self.space_id = sha256(repr(settings).encode() + first).hexdigest()[:ID_LETTERS]
 
-    def end_fit(self) -> None:
-        """Name a new space by where its items lie."""
+    def name_by_vectors(self) -> None:
+        """Name the space by where its items lie."""
         digest = sha256(repr(self._width).encode())
         for array in self.side.to_arrays().values():
             digest.update(np.ascontiguousarray(array).data)

@@ -60,11 +60,11 @@ class Factors(Learner):
     the sample among those known by then; those of label 0 only bring items, and move the two
     numbers that make probabilities of scores.
 
-    ``space_id`` names the geometry that users' vectors have a meaning in. A ``fit`` that trains
-    items begins a new one, named by where its items lie at the end; a learner that never was fitted
-    begins one with its first sample. ``learn`` stays within it: each step moves an item by little
-    from where users know it, and a user's vector that is a few steps old is still a good one,
-    whereas between two fits axes may turn at will.
+    ``space_id`` names the geometry that users' vectors have a meaning in. Items that begin from
+    nothing begin a new one, named by settings and first sample: what is learned on stays within it,
+    as each step moves an item by little from where users know it, whereas axes of what began apart
+    may turn at will. One pass over more samples is learning on, so that it is the same space; a
+    ``fit`` of several passes is not, and names its own by where its items lie at the end.
     """
 
     name = "factors"
@@ -113,7 +113,7 @@ class Factors(Learner):
         self._forget()
         epochs, kept, found, done = self.settings["epochs"], [], [np.empty(0)], 0
         for chunk in chunks(batches, ROWS):
-            rows = self._inserted(Columns.of(self.schema, chunk))
+            rows = self._inserted(chunk)
             found.append(self._learn(rows))
             done += chunk.num_rows
             if epochs > 1:
@@ -123,8 +123,8 @@ class Factors(Learner):
             for rows in kept:
                 self._learn(rows)
                 progress("learning again", epoch, epochs)
-        if ITEMS in self._trained:
-            self._items.end_fit()
+        if epochs > 1 and ITEMS in self._trained:
+            self._items.name_by_vectors()
         return LearnReport(done, np.concatenate(found))
 
     def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
@@ -132,17 +132,16 @@ class Factors(Learner):
         self._whole()
         found, done = [np.empty(0)], 0
         for chunk in chunks([batch], ROWS):
-            columns = Columns.of(self.schema, chunk)
-            if not self.space_id and ITEMS in self._trained and chunk.num_rows:
-                first = (columns.users[0], columns.items[0], columns.labels[0])
-                self._items.begin(sorted(self.settings.items()), *map(float, first))
-            found.append(self._learn(self._inserted(columns)))
+            found.append(self._learn(self._inserted(chunk)))
             done += chunk.num_rows
             progress("learning", done, batch.num_rows)
         return LearnReport(done, np.concatenate(found))
 
-    def _inserted(self, columns: Columns) -> Interactions:
+    def _inserted(self, chunk: pa.RecordBatch) -> Interactions:
         """The samples, after all that are trained have got a vector."""
+        columns = Columns.of(self.schema, chunk)
+        if not self.space_id and ITEMS in self._trained and chunk.num_rows:
+            self._items.name_by_beginning(sorted(self.settings.items()), columns.first)
         new = np.zeros(len(columns.labels), bool)
         if ITEMS in self._trained:
             firsts = self._items.side.unknown(columns.items)

@@ -28,7 +28,21 @@ def served(folder):
     return serving
 
 
-def test_learning_on_stays_within_the_space_and_a_new_fit_begins_another(learner):
+def test_one_pass_over_more_samples_is_learning_on_in_the_same_space(tmp_path):
+    samples = tastes(600)
+    whole, stepwise = Factors(SCHEMA), Factors(SCHEMA)
+    whole.fit([samples])
+    stepwise.fit([samples.slice(0, 400)])
+    space = stepwise.space_id
+    stepwise.learn(samples.slice(400))
+    one, other = saved(whole, tmp_path / "whole"), saved(stepwise, tmp_path / "stepwise")
+    for path in one.iterdir():
+        assert path.read_bytes() == (other / path.name).read_bytes()
+    stepwise.fit([samples.slice(1)])
+    assert stepwise.space_id != space == whole.space_id
+
+
+def test_a_fit_of_several_passes_begins_a_space_that_learning_on_stays_in(learner):
     space = learner.space_id
     assert learner.space_ids() == {"items": space, "users": space}
     learner.learn(tastes(100))
