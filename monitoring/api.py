@@ -1,4 +1,4 @@
-"""The API's measurements: freshness, series, sparsity. Every number on a page is here."""
+"""The API's measurements over time, and sparsity. Every number on a page is in the API."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,16 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring import metrics, series
-from monitoring.fleet import fleet_freshness, live_facts, log_heads
+from monitoring.freshness_api import FreshnessView
 from monitoring.marks import CADENCE, PROMOTION, ROLLBACK, marks
 from monitoring.provisional import provisional_from
-from monitoring.served import served_facts, with_sync
 from updates.api.serializers.base import Strict
-from updates.api.serializers.recommenders import Freshness
 from updates.api.serializers.shapes import Sparsity
 from updates.api.views.base import OfRecommender, query
 from updates.models import Recommender, UpdatePolicy
-from updates.models.serving_report import SyncState
 
 DEFAULT_SPAN = timedelta(hours=24)
 SPARSITY_SERIES = (
@@ -30,51 +27,6 @@ SPARSITY_SERIES = (
     metrics.DEPLOYED_BYTES,
     metrics.TINY_SHARE,
 )
-
-
-class Serving(serializers.Serializer):
-    """What one serving process serves; ``error`` says why it is not the wanted version."""
-
-    process = serializers.CharField(help_text="host:pid")
-    wanted = serializers.IntegerField(source="wanted.number")
-    served = serializers.IntegerField(source="served.number", default=None, allow_null=True)
-    error = serializers.CharField(allow_blank=True)
-    sync = serializers.ChoiceField(
-        SyncState.choices, help_text="Whether it follows online learning."
-    )
-    followed_at = serializers.DateTimeField(
-        allow_null=True, help_text="Since when it follows online learning."
-    )
-    synced_at = serializers.DateTimeField(
-        allow_null=True, help_text="When it last had everything that had been sent to serving."
-    )
-    offset = serializers.IntegerField(
-        allow_null=True, help_text="Last offset that the weights it serves have learned."
-    )
-    sequence = serializers.IntegerField(
-        allow_null=True, help_text="Number of the newest delta applied; null where none was."
-    )
-    gaps_healed = serializers.IntegerField(
-        help_text="How often it missed deltas and caught up from a checkpoint."
-    )
-    reported_at = serializers.DateTimeField()
-
-
-class FreshnessNow(Freshness):
-    """Freshness at one instant, with the facts that it is computed from."""
-
-    at = serializers.DateTimeField()
-    live_version = serializers.IntegerField(allow_null=True)
-    watermark = serializers.DateTimeField(
-        allow_null=True, help_text="Event time up to which what is served has learned."
-    )
-    served_offset = serializers.IntegerField(
-        allow_null=True, help_text="Last offset that what is served has learned."
-    )
-    last_offset = serializers.IntegerField(allow_null=True)
-    newest_event_time = serializers.DateTimeField(allow_null=True)
-    newest_arrived_at = serializers.DateTimeField(allow_null=True)
-    serving = Serving(many=True)
 
 
 SpanQuery = type(
@@ -92,7 +44,7 @@ SpanQuery = type(
 
 
 class MetricQuery(SpanQuery):
-    """Which series; ``label`` names the policy where a metric is kept by policy.
+    """Which series; ``label`` names the policy or component where a metric is kept by one.
 
     The series is the policy's, whatever it was called when the points were recorded.
     """
@@ -144,30 +96,6 @@ class SparsityAnswer(serializers.Serializer):
     series = serializers.DictField(child=PointsField())
 
 
-class FreshnessView(OfRecommender):
-    @extend_schema(responses=FreshnessNow)
-    def get(self, request: Request, slug: str) -> Response:
-        """How fresh it is now, from which facts, and what each process serves."""
-        now = timezone.now()
-        recommender = self.recommender
-        heads = log_heads([recommender])
-        past_live = served_facts([recommender], now)
-        fresh = fleet_freshness([recommender], now, heads, past_live)[recommender.pk]
-        head, live = heads.get(recommender.pk), recommender.live_version
-        served = past_live.get(recommender.pk) or live_facts(live)
-        facts = {
-            "at": now,
-            "live_version": live and live.number,
-            "watermark": served and served.watermark,
-            "served_offset": served and served.next_offset - 1,
-            "last_offset": head and head.last_offset,
-            "newest_event_time": head and head.newest_event_time,
-            "newest_arrived_at": head and head.newest_arrived_at,
-            "serving": with_sync(recommender, now),
-        }
-        return Response(FreshnessNow(fresh.to_json() | facts).data)
-
-
 class MetricsView(OfRecommender):
     @extend_schema(parameters=[MetricQuery], responses=SeriesSerializer)
     def get(self, request: Request, slug: str) -> Response:
@@ -212,8 +140,20 @@ def _span(wanted: dict[str, Any]) -> tuple[datetime, datetime]:
 
 def _points(recommender: Recommender, name: str, wanted: dict[str, Any]) -> list[tuple[int, float]]:
     start, end = _span(wanted)
-    policy = _policy(recommender, wanted.get("label", ""))
-    return series.read(recommender, name, start, end, points=wanted["points"], policy=policy)
+    label, of = wanted.get("label", ""), {}
+    if name == metrics.COMPONENT_AGE_SECONDS:
+        of["component"] = _known_component(recommender, label)
+    else:
+        of["policy"] = _policy(recommender, label)
+    return series.read(recommender, name, start, end, points=wanted["points"], **of)
+
+
+def _known_component(recommender: Recommender, name: str) -> str:
+    known = recommender.learner_class.components
+    if name not in known:
+        problem = f"Must name a component: {', '.join(known)}."
+        raise serializers.ValidationError({"label": problem})
+    return name
 
 
 def _policy(recommender: Recommender, name: str) -> UpdatePolicy | None:

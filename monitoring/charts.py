@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from monitoring import metrics
@@ -21,6 +21,7 @@ class Chart:
 
     series : (measurement, name in the legend) of each line, all in one unit.
     policy : name of the policy whose measurements it draws, "" for the recommender's.
+    components : of which component each line is, where it draws them by component.
     judged_by : which reference lines it has: "objective", "one", "zero" or "".
     empty : what to say when there is no point in the range: why, and what brings one.
     """
@@ -31,11 +32,12 @@ class Chart:
     empty: str
     judged_by: str = ""
     policy: str = ""
+    components: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> list[Metric]:
         """What it draws, with units and definitions."""
-        return [metric(name) for name, _ in self.series]
+        return [metric(name) for name in dict.fromkeys(name for name, _ in self.series)]
 
     @property
     def unit(self) -> str:
@@ -51,6 +53,11 @@ class Chart:
     def labels(self) -> str:
         """Names in the legend, separated by bars."""
         return "|".join(label for _, label in self.series)
+
+    @property
+    def of(self) -> str:
+        """What each series is of, separated by bars: components, or one policy."""
+        return "|".join(self.components or [self.policy] * len(self.series))
 
     @property
     def sparse(self) -> bool:
@@ -119,13 +126,25 @@ ONLINE_CHARTS = (
 )
 
 
-def charts_of(policies: Iterable[UpdatePolicy]) -> list[Chart]:
+def charts_of(policies: Iterable[UpdatePolicy], components: Sequence[str] = ()) -> list[Chart]:
     """The charts of a recommender with these policies: more for one that learns online, one more
-    for each that fires."""
+    for each that fires, and one of the ages where there are several components."""
     policies = list(policies)
+    ages = [_ages_chart(tuple(components))] if len(components) > 1 else []
     online = ONLINE_CHARTS if any(p.strategy == Strategy.ONLINE for p in policies) else ()
     cadences = (_cadence_chart(p) for p in policies if p.trigger not in _NEVER_FIRE)
-    return [*CHARTS, *online, *cadences]
+    freshness, *others = CHARTS
+    return [freshness, *ages, *others, *online, *cadences]
+
+
+def _ages_chart(components: tuple[str, ...]) -> Chart:
+    return Chart(
+        "component-ages",
+        "Age by component",
+        tuple((metrics.COMPONENT_AGE_SECONDS, name) for name in components),
+        "No age was measured in this range.",
+        components=components,
+    )
 
 
 def _cadence_chart(policy: UpdatePolicy) -> Chart:

@@ -33,10 +33,25 @@ class TriggerForm(forms.Form):
         min_value=1,
         max_value=LONGEST_WINDOW_SECONDS,
         label="Window in seconds",
-        help_text="For full: train on the event times of the last so many seconds; empty means "
-        "the whole log.",
+        help_text="For full and local: train on the event times of the last so many seconds. Empty "
+        "means the whole log for full; for local, that its components learn on.",
+    )
+    components = forms.MultipleChoiceField(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="For local: what to update.",
     )
     reason = forms.CharField(required=False, max_length=500)
+
+    def __init__(self, recommender: Recommender, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = recommender.component_names
+        if len(names) > 1:
+            self.fields["components"].choices = [(name, name) for name in names]
+            return
+        del self.fields["components"]
+        others = [(name, label) for name, label in Strategy.choices if name != Strategy.LOCAL]
+        self.fields["strategy"].choices = others
 
 
 class RollBackForm(forms.Form):

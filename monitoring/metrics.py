@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 AGE_SECONDS = "age_seconds"
+COMPONENT_AGE_SECONDS = "component_age_seconds"
 LAG_SECONDS = "lag_seconds"
 BACKLOG_SAMPLES = "backlog_samples"
 NE = "ne"
@@ -63,6 +64,11 @@ METRICS: dict[str, Metric] = {
             AGE_SECONDS,
             "s",
             "Now − watermark of what is served, the event time up to which it has learned.",
+        ),
+        Metric(
+            COMPONENT_AGE_SECONDS,
+            "s",
+            "Now − watermark of one component of what is served; kept by component.",
         ),
         Metric(
             LAG_SECONDS,

@@ -19,11 +19,18 @@ class Series(models.Model):
         help_text="Of which policy, for measurements kept by policy.",
     )
 
+    component = models.CharField(
+        max_length=60,
+        blank=True,
+        default="",
+        help_text="Of which component, for measurements kept by component.",
+    )
+
     class Meta:
         verbose_name_plural = "series"
         constraints = [
             models.UniqueConstraint(
-                fields=["recommender", "name"],
+                fields=["recommender", "name", "component"],
                 condition=Q(policy=None),
                 name="one_series_a_measurement",
             ),
@@ -34,7 +41,7 @@ class Series(models.Model):
 
     def __str__(self) -> str:
         policy = f" of policy {self.policy_id}" if self.policy_id else ""
-        return f"{self.recommender_id}/{self.name}{policy}"
+        return f"{self.recommender_id}/{self.name}{policy} {self.component}".rstrip()
 
 
 class Point(models.Model):

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from monitoring import metrics
 from monitoring.age_bar import AgeBar
+from monitoring.components import components
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.models import Point
 from monitoring.served import online_positions, served_facts, with_sync
@@ -49,6 +50,9 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "deployment": deployment,
         "alerts": serving_alerts(recommender, deployment, now),
         "sync": sync(recommender, sent.get(recommender.pk), now),
+        "components": components(
+            recommender, now, heads.get(recommender.pk), served.get(recommender.pk)
+        ),
         "log_silent": not heads,
         "runs": recent_runs(recommender),
     }

@@ -18,8 +18,8 @@ from monitoring.metrics import metric
 from monitoring.models import Point, Series
 from updates.models import Recommender, UpdatePolicy
 
-# Of a series: its recommender, its name, and its policy where it is kept by policy.
-Key = tuple[int, str, int | None]
+# Of a series: its recommender, its name, and the policy or component by which it is kept, if any.
+Key = tuple[int, str, int | None, str]
 
 GRID_SECONDS = 10
 MOST_POINTS = 1000
@@ -34,11 +34,12 @@ class Measurement:
     value: float | None
     at: datetime
     policy_id: int | None = None
+    component: str = ""
 
     @property
     def key(self) -> Key:
         """Which series it belongs to."""
-        return (self.recommender_id, self.name, self.policy_id)
+        return (self.recommender_id, self.name, self.policy_id, self.component)
 
 
 def record(
@@ -81,6 +82,7 @@ def read(
     *,
     points: int = MOST_POINTS,
     policy: UpdatePolicy | None = None,
+    component: str = "",
 ) -> list[tuple[int, float]]:
     """Points (milliseconds since 1970 in UTC, value) from start to end inclusive, oldest first.
 
@@ -95,6 +97,7 @@ def read(
         series__recommender=recommender,
         series__name=name,
         series__policy=policy,
+        series__component=component,
         resolution=GRID_SECONDS,
     )
     first, last = math.ceil(start.timestamp()), math.floor(end.timestamp())
@@ -128,10 +131,13 @@ def _cell(at: datetime) -> int:
 
 
 def _series_ids(keys: set[Key]) -> dict[Key, int]:
-    for name in {name for _, name, _ in keys}:
+    for name in {name for _, name, *_ in keys}:
         metric(name)
     known = _known(keys)
-    missing = [Series(recommender_id=r, name=n, policy_id=p) for r, n, p in keys - known.keys()]
+    missing = [
+        Series(recommender_id=r, name=n, policy_id=p, component=c)
+        for r, n, p, c in keys - known.keys()
+    ]
     if missing:
         # Another process may create the same ones: the constraint keeps one, both then read it.
         Series.objects.bulk_create(missing, ignore_conflicts=True)
@@ -141,6 +147,6 @@ def _series_ids(keys: set[Key]) -> dict[Key, int]:
 
 def _known(keys: set[Key]) -> dict[Key, int]:
     rows = Series.objects.filter(
-        recommender__in={r for r, _, _ in keys}, name__in={n for _, n, _ in keys}
+        recommender__in={r for r, *_ in keys}, name__in={n for _, n, *_ in keys}
     )
-    return {(s.recommender_id, s.name, s.policy_id): s.pk for s in rows}
+    return {(s.recommender_id, s.name, s.policy_id, s.component): s.pk for s in rows}

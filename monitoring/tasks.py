@@ -1,14 +1,17 @@
 """What is measured by the clock."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 
 from celery import shared_task
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from monitoring import learning_lag, metrics
+from monitoring.components import components
 from monitoring.fleet import fleet_freshness, log_heads
-from monitoring.freshness import Freshness
+from monitoring.freshness import Freshness, LiveFacts
 from monitoring.live_quality import judge
 from monitoring.models import LiveScoring
 from monitoring.series import Measurement, record_all
@@ -29,6 +32,7 @@ def observe() -> None:
     online = online_positions(recommenders)
     served = served_facts(recommenders, now, online)
     _record_freshness(fleet_freshness(recommenders, now, heads, served), now)
+    _record_component_ages(recommenders, now, served)
     _record_learning_lag(recommenders, now)
     # Online sessions judge what they learn themselves, before they learn it.
     _judge_all([r for r in recommenders if r.pk not in online], heads, now)
@@ -51,6 +55,24 @@ def _record_freshness(fleet: dict[int, Freshness], now: datetime) -> None:
             (metrics.LAG_SECONDS, fresh.lag_seconds),
             (metrics.BACKLOG_SAMPLES, fresh.backlog_samples),
         )
+    )
+
+
+def _record_component_ages(
+    recommenders: list[Recommender], now: datetime, served: Mapping[int, LiveFacts]
+) -> None:
+    several = [r for r in recommenders if r.live_version and len(r.live_version.components) > 1]
+    prefetch_related_objects(several, "policies")
+    record_all(
+        Measurement(
+            recommender.pk,
+            metrics.COMPONENT_AGE_SECONDS,
+            part.fresh.age_seconds,
+            now,
+            component=part.name,
+        )
+        for recommender in several
+        for part in components(recommender, now, None, served.get(recommender.pk))
     )
 
 

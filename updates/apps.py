@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_delete
 
 
@@ -8,9 +9,11 @@ class UpdatesConfig(AppConfig):
     def ready(self) -> None:
         from updates import joiners
         from updates.flows.online import position
+        from updates.learners.wide_deep.store import FILES
         from updates.models import Recommender
         from updates.samples import log
 
+        FILES.folder = settings.RECADMIN_DATA / "vectors"
         for module in (log, joiners, position):
             post_delete.connect(
                 module.delete_with_recommender, sender=Recommender, dispatch_uid=module.__name__

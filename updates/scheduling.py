@@ -90,19 +90,30 @@ def _claim_samples(policy: UpdatePolicy, head: Head, now: datetime) -> None:
 
 def _claim_staleness(policy: UpdatePolicy, head: Head, now: datetime) -> None:
     live = policy.recommender.live_version
-    objective = timedelta(seconds=policy.recommender.freshness_objective_seconds)
+    objective = timedelta(seconds=_objective_seconds(policy))
     if head.newest_event_time is None or (policy.next_due_at and policy.next_due_at > now):
         return
-    if live is not None and live.watermark is not None:
-        if live.next_offset > head.last_offset:
+    stands = live.least(policy.effective_components) if live else None
+    if stands is not None and stands.watermark is not None:
+        if stands.next_offset > head.last_offset:
             return
-        if now - live.watermark < objective * (1 - STALENESS_MARGIN):
+        if now - stands.watermark < objective * (1 - STALENESS_MARGIN):
             return
     with transaction.atomic():
         rest_until = now + max(objective * STALENESS_MARGIN, timedelta(seconds=1))
         unchanged = UpdatePolicy.objects.filter(pk=policy.pk, next_due_at=policy.next_due_at)
         if unchanged.update(next_due_at=rest_until):
             _fire(policy, now, now, head)
+
+
+def _objective_seconds(policy: UpdatePolicy) -> int:
+    """The strictest of its components."""
+    recommender = policy.recommender
+    own = recommender.component_objectives
+    return min(
+        own.get(name, recommender.freshness_objective_seconds)
+        for name in policy.effective_components
+    )
 
 
 def go_on(policy: UpdatePolicy, now: datetime) -> None:
@@ -137,11 +148,11 @@ def _fire(
 
 
 def _nothing_new(policy: UpdatePolicy, head: Head) -> bool:
-    """Whether a fire has nothing to work on; an incremental update needs a version to build on."""
+    """Whether a fire has nothing to work on; what goes on needs a version to build on."""
     live = policy.recommender.live_version
-    if policy.strategy == Strategy.INCREMENTAL:
-        return live is None or live.next_offset > head.last_offset
-    return head.last_offset == 0
+    if policy.begins_anew or policy.strategy == Strategy.ONLINE:
+        return head.last_offset == 0
+    return live is None or live.least(policy.effective_components).next_offset > head.last_offset
 
 
 def take_up_abandoned(now: datetime) -> None:

@@ -28,11 +28,11 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
     policies = recommender_page.policies(found)
     context = recommender_page.headline(found, timezone.now()) | {
         "joining": recommender_page.joining(found, timezone.now()),
-        "charts": charts.charts_of(row["policy"] for row in policies),
+        "charts": charts.charts_of((row["policy"] for row in policies), _components(found)),
         "policies": policies,
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
         "deployments": _page_of(request, recommender_page.deployments(found), "deployments"),
-        "trigger_form": TriggerForm(auto_id="trigger-%s"),
+        "trigger_form": TriggerForm(found, auto_id="trigger-%s"),
         "roll_back_form": RollBackForm(found, auto_id="roll-back-%s"),
     }
     return page(request, "monitoring/recommender.html", context)
@@ -60,7 +60,7 @@ def joining(request: HttpRequest, slug: str) -> HttpResponse:
 def start_update(request: HttpRequest, slug: str) -> HttpResponse:
     """Trigger an update by hand."""
     found = _find(slug)
-    form = TriggerForm(request.POST)
+    form = TriggerForm(found, request.POST)
     if not form.is_valid():
         form_errors(request, form.errors)
         return redirect("recommender", slug)
@@ -85,6 +85,10 @@ def rollback(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _find(slug: str) -> Recommender:
     return get_object_or_404(Recommender.objects.select_related("live_version"), slug=slug)
+
+
+def _components(recommender: Recommender) -> list[str]:
+    return list(recommender.live_version.components) if recommender.live_version else []
 
 
 def _page_of(request: HttpRequest, rows: object, name: str) -> object:

@@ -12,6 +12,7 @@ from monitoring.views.refusals import told
 from recadmin.roles import OPERATOR, VIEWER
 from updates.flows.cancel import cancel
 from updates.flows.online.outlook import outlook
+from updates.flows.value import value_of
 from updates.models import UpdateRun
 
 
@@ -28,6 +29,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "recommender": found.recommender,
         "transitions": found.transitions.select_related("by"),
         "online": outlook(found, timezone.now()),
+        "value": value_of(found),
     }
     template = "monitoring/_run.html" if request.htmx else "monitoring/run.html"
     return page(request, template, context)

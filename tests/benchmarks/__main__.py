@@ -20,6 +20,8 @@ NAMES = (
     "score",
     "learning_lag",
     "wide_deep",
+    "recommend",
+    "swap",
     "startup",
     "gate",
 )

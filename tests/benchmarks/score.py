@@ -7,19 +7,25 @@ import time
 from collections.abc import Iterator
 
 from tests.api_client import ApiClient
-from tests.benchmarks.clicks import simulate
+from tests.benchmarks.clicks import Clicks, simulate
 from tests.benchmarks.harness import Table, percentiles_ms
 from tests.benchmarks.served import cpu_seconds, fill, seconds_in_server, served, update
 
 CANDIDATES = 100
+LEARNERS = ("sparse_linear", "wide_deep")
 WARM_UP = 50
 
 
 def tables(samples: int = 50_000, requests: int = 1_000) -> Iterator[Table]:
     """One client, so that what is measured is the answer and not the queue before it."""
     clicks = simulate(samples)
+    for learner in LEARNERS:
+        yield _scored(learner, clicks, requests)
+
+
+def _scored(learner: str, clicks: Clicks, requests: int) -> Table:
     body = json.dumps({"rows": clicks.first(CANDIDATES).dicts()}).encode()
-    with served(("valkey", "web", "runs")) as (stack, api):
+    with served(("valkey", "web", "runs"), learner=learner) as (stack, api):
         fill(api, clicks.batches(10_000))
         update(api, "full")
         for _ in range(WARM_UP):
@@ -37,7 +43,7 @@ def tables(samples: int = 50_000, requests: int = 1_000) -> Iterator[Table]:
         f"answer. At the client: loopback too. The first {WARM_UP} are not counted. CPU time of "
         f"the web processes: {1000 * cpu:.2f} ms a request."
     )
-    yield Table(f"Score: {CANDIDATES} candidates × 20 features", rows, note)
+    return Table(f"Score: {learner}, {CANDIDATES} candidates × 20 features", rows, note)
 
 
 def _seconds(api: ApiClient, body: bytes) -> float:

@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,12 @@ ACCESS = r"answered POST in (\d+) us"
 
 
 @contextmanager
-def served(names: Sequence[str] = NAMES) -> Iterator[tuple[Stack, ApiClient]]:
+def served(
+    names: Sequence[str] = NAMES,
+    *,
+    learner: str = "sparse_linear",
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[tuple[Stack, ApiClient]]:
     """A fresh stack and a client that may do everything; recommender ``clicks`` is there.
 
     The web writes a line for each answer to its output.
@@ -37,8 +42,9 @@ def served(names: Sequence[str] = NAMES) -> Iterator[tuple[Stack, ApiClient]]:
         Stack(Path(folder), names, environment) as stack,
         stack.admin() as api,
     ):
-        recommender = {"slug": "clicks", "name": "Clicks", "learner": "sparse_linear"}
-        api.call("POST", "recommenders", {**recommender, "schema": SCHEMA.to_json()})
+        recommender = {"slug": "clicks", "name": "Clicks", "learner": learner}
+        about = {"learner_options": options or {}, "schema": SCHEMA.to_json()}
+        api.call("POST", "recommenders", recommender | about)
         yield stack, api
 
 
@@ -74,7 +80,11 @@ def fill(api: ApiClient, batches: list[pa.RecordBatch]) -> None:
 
 def update(api: ApiClient, strategy: str) -> dict[str, Any]:
     """Run an update to its end; returns it."""
-    run = api.call("POST", "recommenders/clicks/updates", {"strategy": strategy})
+    return finished(api, api.call("POST", "recommenders/clicks/updates", {"strategy": strategy}))
+
+
+def finished(api: ApiClient, run: dict[str, Any]) -> dict[str, Any]:
+    """The run once it has ended; raises where it is not promoted."""
     deadline = time.monotonic() + RUN_SECONDS
     while run["finished_at"] is None:
         if time.monotonic() > deadline:

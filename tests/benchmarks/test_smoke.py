@@ -21,6 +21,8 @@ TINY = {
     "score": {"samples": 500, "requests": 5},
     "learning_lag": {"rates": (1_000,), "seconds": 1.0},
     "wide_deep": {"sizes": (600, 1_000), "repetitions": 1, "requests": 5},
+    "recommend": {"sizes": (300, 1_000), "dims": (4,), "requests": 5},
+    "swap": {"history": 1_000, "rate": 500.0, "swaps": 1, "trees": 2},
     "startup": {"starts": ("first",)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
@@ -30,6 +32,7 @@ REAL_PROCESSES = {
     "online_http",
     "score",
     "learning_lag",
+    "swap",
     "startup",
 }
 STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]

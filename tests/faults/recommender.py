@@ -41,13 +41,14 @@ class Driven:
         assert answer.status == 202, answer.body
         self.samples += count
 
-    def start(self, strategy: str = "full") -> int:
+    def start(self, strategy: str = "full", **fields: Any) -> int:
         """Trigger an update; returns the number of its run."""
-        return self.api.call("POST", f"{self.path}/updates", {"strategy": strategy})["id"]
+        about = {"strategy": strategy} | fields
+        return self.api.call("POST", f"{self.path}/updates", about)["id"]
 
-    def update(self, strategy: str = "full") -> dict[str, Any]:
+    def update(self, strategy: str = "full", **fields: Any) -> dict[str, Any]:
         """Trigger an update and see it promoted; returns the version that it made."""
-        return self.promoted(self.start(strategy))
+        return self.promoted(self.start(strategy, **fields))
 
     def promoted(self, run: int, seconds: float = 60) -> dict[str, Any]:
         """Wait until the run is promoted; returns its version."""

@@ -65,17 +65,44 @@ CASES = {
 }
 
 
+LEAVES = {
+    "learner": "waiting_gbdt_lr",
+    "learner_options": {"num_trees": 20, "num_threads": 1},
+}
+DEEP = {"learner": "waiting_wide_deep", "learner_options": {"hidden": "8,4"}}
+LOCAL_CASES = {
+    "new-trees": (killed_in("fit"), ["trees"], LEAVES),
+    "publishing-trees": (killed_between_files_and_database, ["trees"], LEAVES),
+    "learning-leaves": (killed_in("learn"), ["lr"], LEAVES),
+    "learning-wide": (killed_in("learn"), ["wide"], DEEP),
+    "learning-embeddings": (killed_in("learn"), ["embeddings"], DEEP),
+    "learning-upper": (killed_in("learn"), ["upper"], DEEP),
+    "evaluating-upper": (killed_in("evaluate"), ["upper"], DEEP),
+    "publishing-both": (killed_between_files_and_database, ["embeddings", "upper"], DEEP),
+}
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_killed_run_is_finished_by_another_worker_as_if_nothing_had_been(stack, api, case):
     kill, strategy, about = CASES[case]
+    finished_by_another_worker(stack, api, case, kill, about, strategy)
+
+
+@pytest.mark.parametrize("case", LOCAL_CASES)
+def test_a_killed_local_update_is_finished_by_another_worker_too(stack, api, case):
+    kill, components, about = LOCAL_CASES[case]
+    finished_by_another_worker(stack, api, case, kill, about, "local", components=components)
+
+
+def finished_by_another_worker(stack, api, case, kill, about, strategy, **fields):
     killed = with_a_live_version(api, case, about)
-    run = killed.start(strategy)
+    run = killed.start(strategy, **fields)
     kill(stack, run)
     mend(stack)
     assert not is_in(run, "promoted")
     assert killed.score()["version"] == 1
 
-    undisturbed = with_a_live_version(api, f"{case}-undisturbed", about).update(strategy)
+    undisturbed = with_a_live_version(api, f"{case}-undisturbed", about).update(strategy, **fields)
     version = killed.promoted(run, seconds=LEASE_SECONDS + 15)
 
     assert version["digest"] == undisturbed["digest"]

@@ -1,31 +1,36 @@
-"""A learner that waits where it is told to, so that its worker can be killed at that very point.
+"""Learners that wait where they are told to, so that their worker can be killed at that very point.
 
-It comes to the processes as any other package's learner does: by an entry point.
+They come to the processes as any other package's learners do: by an entry point.
 """
 
 import os
 import time
 from pathlib import Path
 
+from updates.learners.gbdt_lr.learner import GBDTLR
 from updates.learners.sparse.linear import SparseLinear
+from updates.learners.wide_deep.learner import WideDeep
 
 FOLDER = "WAITING_LEARNERS"
-ENTRY_POINT = "[recadmin.learners]\nwaiting = tests.faults.waiting:Waiting\n"
+ENTRY_POINTS = """\
+[recadmin.learners]
+waiting = tests.faults.waiting:Waiting
+waiting_gbdt_lr = tests.faults.waiting:WaitingGBDTLR
+waiting_wide_deep = tests.faults.waiting:WaitingWideDeep
+"""
 
 
 def install(folder: Path) -> dict[str, str]:
-    """Make the learner known to processes with the environment that is returned."""
+    """Make the learners known to processes with the environment that is returned."""
     about = folder / "waiting_learner-1.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: waiting-learner\nVersion: 1\n")
-    (about / "entry_points.txt").write_text(ENTRY_POINT)
+    (about / "entry_points.txt").write_text(ENTRY_POINTS)
     return {"PYTHONPATH": str(folder), FOLDER: str(folder)}
 
 
-class Waiting(SparseLinear):
-    """``sparse_linear`` that waits in the run's phases, and nowhere else, while it is told to."""
-
-    name = "waiting"
+class Waits:
+    """Waits in the run's phases, and nowhere else, while it is told to."""
 
     def fit(self, *args, **kwargs):
         _wait_at("fit")
@@ -42,6 +47,18 @@ class Waiting(SparseLinear):
     def save(self, folder):
         super().save(folder)
         _wait_at("save")
+
+
+class Waiting(Waits, SparseLinear):
+    name = "waiting"
+
+
+class WaitingGBDTLR(Waits, GBDTLR):
+    name = "waiting_gbdt_lr"
+
+
+class WaitingWideDeep(Waits, WideDeep):
+    name = "waiting_wide_deep"
 
 
 def _wait_at(point: str) -> None:

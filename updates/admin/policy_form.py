@@ -21,7 +21,7 @@ GOES_WITH = {
     "cron": {"trigger": Trigger.CRON},
     "timezone": {"trigger": Trigger.CRON},
     "every_samples": {"trigger": Trigger.SAMPLES},
-    "window_seconds": {"strategy": Strategy.FULL},
+    "window_seconds": {"strategy": [Strategy.FULL, Strategy.LOCAL]},
     "replay_fraction": {"strategy": Strategy.INCREMENTAL},
     "sync_interval_ms": {"strategy": Strategy.ONLINE},
     "checkpoint_seconds": {"strategy": Strategy.ONLINE},
@@ -50,7 +50,7 @@ class PolicyForm(HelpfulForm):
     components = forms.MultipleChoiceField(
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="Parts of the model to update; none ticked means all.",
+        help_text="Parts of the model to update; none ticked means all. Strategy local needs some.",
     )
 
     class Meta:

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from updates.admin.catalogue import options_help
 from updates.admin.forms import HelpfulForm
 from updates.admin.json_field import JSONObjectField
+from updates.admin.objectives_field import ObjectivesField
 from updates.learners import registry
 from updates.models import Recommender
 
@@ -18,6 +19,10 @@ SCHEMA_HELP = (
     "&quot;numeric&quot;: [&quot;price&quot;], &quot;multivalued&quot;: [&quot;genres&quot;], "
     "&quot;crosses&quot;: [[&quot;user&quot;, &quot;genres&quot;]]}</code>. "
     "<code>label</code>, <code>event_time</code> and <code>weight</code> belong to every sample."
+)
+OBJECTIVES_HELP = (
+    "In seconds, of a component that is to be fresher than the whole, or may be older; left empty, "
+    "the objective above counts for it. The grace is the same for all."
 )
 
 
@@ -39,6 +44,13 @@ class RecommenderForm(HelpfulForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Those who may only look have no fields.
+        if "component_objectives" in self.fields:
+            self.fields["component_objectives"] = ObjectivesField(
+                self.instance.learner_class.components,
+                required=False,
+                label="Objectives of components",
+                help_text=OBJECTIVES_HELP,
+            )
         if "learner_options" in self.fields:
             self.fields["learner_options"].help_text = options_help()
         if self.instance.pk:

@@ -11,6 +11,7 @@ from updates.flows.delete_recommender import StillUpdating
 from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
 from updates.flows.trigger import TriggerError, WriterBusy
+from updates.learners.base import RecommendUnsupported
 from updates.models.proof import ProofUnderWay
 from updates.models.run import IllegalRunMove
 from updates.models.version import IllegalVersionMove
@@ -70,6 +71,11 @@ def _not_provable(error: NotProvable) -> Problem:
 @describe.register
 def _nothing_live(error: NoLiveVersion) -> Problem:
     return Problem(409, str(error), "no-live-version")
+
+
+@describe.register
+def _has_no_items(error: RecommendUnsupported) -> Problem:
+    return Problem(409, f"{error}.", "recommends-nothing")
 
 
 @describe.register

@@ -33,6 +33,7 @@ TITLES = {
     "proof-under-way": "The version is being proved already",
     "not-provable": "The version cannot be learned again",
     "no-live-version": "Nothing is live",
+    "recommends-nothing": "This learner recommends nothing",
     "batch-conflict": "The Batch-Id names another batch",
     "log-unavailable": "The sample log does not answer",
     "joiner-full": "Too many impressions are remembered",

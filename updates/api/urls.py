@@ -49,6 +49,7 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
         path(f"{ONE}/feedback", joiner.Feedback.as_view(), name="feedback"),
         path(f"{ONE}/joiner", joiner.JoinerView.as_view(), name="joiner"),
         path(f"{ONE}/score", samples.Score.as_view(), name="score"),
+        path(f"{ONE}/recommendations", samples.Recommendations.as_view(), name="recommendations"),
     ]
 
 

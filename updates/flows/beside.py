@@ -10,13 +10,14 @@ the next session goes on from the new version.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 import numpy as np
 from django.utils import timezone
 
 from updates.flows.attempt import Attempt
 from updates.flows.evaluate import Evaluation, evaluate_judged, evaluate_pair, reference_for
-from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
+from updates.models import ComponentLease, ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 from updates.models.run import ACTIVE
 from updates.samples.log import SampleLog
@@ -33,12 +34,17 @@ def goes_beside(run: UpdateRun) -> bool:
     """Whether it is a full update of what is learned online."""
     if run.strategy != Strategy.FULL:
         return False
-    recommender, components = run.recommender, set(run.components)
+    return bool(learned_online(run.recommender) & set(run.components))
+
+
+def learned_online(recommender: Recommender) -> set[str]:
+    """Components that sessions move, or would if there were samples."""
     sessions = recommender.runs.filter(strategy=Strategy.ONLINE, state__in=ACTIVE)
     policies = recommender.policies.filter(strategy=Strategy.ONLINE, enabled=True, hold_reason="")
-    return any(components & set(session.components) for session in sessions) or any(
-        components & set(policy.effective_components) for policy in policies
-    )
+    return {
+        *(name for session in sessions for name in session.components),
+        *(name for policy in policies for name in policy.effective_components),
+    }
 
 
 def judge(
@@ -54,7 +60,7 @@ def judge(
     them again: its predictions are to the bit those that the sessions made.
     """
     version = reference_for(live, candidate.next_offset) or live
-    reference = _candidate(version) if version else None
+    reference = _reference(version) if version else None
     stop, keep = log.head().last_offset + 1, policy.holdout_samples
     if reference is None or not reference.learner.sequential:
         judged = _followed(candidate, log, stop, keep, attempt)
@@ -84,18 +90,19 @@ def _followed(
     return learning.judged() or Judged(nothing, np.empty(0), candidate.next_offset)
 
 
-def take_components(run: UpdateRun, attempt: Attempt) -> None:
+def take(run: UpdateRun, attempt: Attempt, components: Collection[str]) -> None:
     """Ask for them, and wait until their writer has let go. Raises Stopped."""
     while True:
         attempt.progress("taking over", 0, None)
-        fences = ComponentLease.acquire(run, run.components, timezone.now())
+        fences = ComponentLease.acquire(run, components, timezone.now())
         if fences is not None:
             attempt.hold(fences)
             return
-        ComponentLease.want(run)
+        ComponentLease.want(run, components)
         time.sleep(ASK_SECONDS)
 
 
-def _candidate(version: ModelVersion) -> Candidate:
+def _reference(version: ModelVersion) -> Candidate:
     learner = load(version, serving=False)
-    return Candidate(learner, next_offset=version.next_offset, watermark=version.watermark)
+    learning = learner.moved(learned_online(version.recommender))
+    return Candidate(learner, parts=version.parts(learner.components), learning=learning)

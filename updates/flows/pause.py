@@ -8,7 +8,9 @@ from django.db import transaction
 from updates.flows.begin_schedule import FIELDS as SCHEDULE
 from updates.flows.begin_schedule import begin_schedule
 from updates.flows.roll_back import lift_hold
+from updates.flows.trigger import TriggerError
 from updates.models import Recommender, UpdatePolicy
+from updates.models.component_rules import conflicts
 
 PAUSED, RESUMED = "paused", "resumed"
 PAUSED_WITH_ALL = "paused with its recommender"
@@ -25,13 +27,16 @@ def pause(policy: UpdatePolicy, *, by: Any = None, why: str = PAUSED) -> None:
 def resume(policy: UpdatePolicy, *, by: Any = None) -> None:
     """It fires again from its next time on; what it missed is not made up for.
 
-    Raises LogUnavailable as ``begin_schedule`` does.
+    Raises LogUnavailable as ``begin_schedule`` does, and TriggerError where it does not go together
+    with a policy that is on.
     """
     with transaction.atomic():
         policy = UpdatePolicy.objects.select_for_update().get(pk=policy.pk)
         if policy.enabled:
             return
         policy.enabled = True
+        for field, problem in conflicts(policy).items():
+            raise TriggerError(field, problem)
         begin_schedule(policy)
         _save(policy, by, RESUMED)
 
@@ -48,7 +53,7 @@ def pause_all(recommender: Recommender, *, by: Any = None) -> list[UpdatePolicy]
 def resume_all(recommender: Recommender, *, by: Any = None) -> list[UpdatePolicy]:
     """Resume what ``pause_all`` paused, and lift holds; returns the policies concerned.
 
-    A policy that somebody had paused by itself stays so. Raises LogUnavailable as ``resume`` does.
+    A policy that somebody had paused by itself stays so. Raises as ``resume`` does.
     """
     concerned = []
     with transaction.atomic():

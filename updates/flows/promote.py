@@ -43,20 +43,27 @@ def promote_result(
     ComponentLease.verify(run, fences)
     run.recommender.refresh_from_db(fields=["live_version"])
     live = run.recommender.live_version
-    if live is not None and live.next_offset > version.next_offset:
-        raise WouldGoBack(
-            f"The live version {live.number} has learned up to offset {live.next_offset - 1}, "
-            f"the candidate up to {version.next_offset - 1}."
-        )
-    if run.base_version is not None and run.base_version != live:
+    if live is not None:
+        _ensure_no_older(version, live)
+    if run.base_version is not None and version.parent != live:
         raise BaseMoved(
-            f"It was built on version {run.base_version.number}, but "
+            f"It was built on version {version.parent.number}, but "
             f"{f'version {live.number}' if live else 'nothing'} is live now."
         )
     deployment = deploy(version, kind=DeploymentKind.PROMOTION, reason=reason, run=run)
     run.move(RunState.PROMOTED, why=reason, as_attempt=run.attempt, result_version=version)
     _announce(deployment)
     return deployment
+
+
+def _ensure_no_older(version: ModelVersion, live: ModelVersion) -> None:
+    for name in version.components:
+        theirs, ours = live.component(name)["next_offset"], version.component(name)["next_offset"]
+        if theirs > ours:
+            raise WouldGoBack(
+                f"The live version {live.number} has learned {name} up to offset {theirs - 1}, "
+                f"the candidate up to {ours - 1}."
+            )
 
 
 def _announce(deployment: Deployment) -> None:

@@ -28,6 +28,9 @@ def publish(
     """
     learner = candidate.learner
     artifact = artifacts().publish(learner.save, about(candidate))
+    metrics = evaluation.to_json()
+    if (coverage := candidate.coverage.share) is not None:
+        metrics["coverage"] = coverage
     fields: dict[str, Any] = {
         "parent": live,
         "learner": learner.name,
@@ -37,12 +40,12 @@ def publish(
         "watermark": candidate.watermark,
         "learned_ranges": candidate.ranges,
         "next_offset": candidate.next_offset,
-        "components": {name: _component(run, candidate) for name in run.components},
-        "metrics": evaluation.to_json(),
+        "components": _components(run, candidate),
+        "metrics": metrics,
         "sparsity": learner.sparsity().to_json(),
     }
     UpdateRun.objects.filter(pk=run.pk, attempt=attempt.number).update(
-        ranges=candidate.steps, metrics=evaluation.to_json(), samples=candidate.samples
+        ranges=candidate.steps, metrics=metrics, samples=candidate.samples
     )
     with transaction.atomic():
         ComponentLease.verify(run, attempt.fences)
@@ -68,9 +71,20 @@ def _settle(
     run.move(RunState.REJECTED, why=why, as_attempt=attempt.number, result_version=version)
 
 
-def _component(run: UpdateRun, candidate: Candidate) -> dict[str, Any]:
-    watermark = candidate.watermark.isoformat() if candidate.watermark else None
-    return {"watermark": watermark, "run": run.pk}
+def _components(run: UpdateRun, candidate: Candidate) -> dict[str, dict[str, Any]]:
+    """Where each stands; what the run has not moved is as its base had it."""
+    base, spaces = run.base_version, candidate.learner.space_ids()
+    components = {}
+    for name, part in candidate.parts.items():
+        before = base.component(name) if base else {}
+        moved = not base or name in candidate.renewed or before["next_offset"] != part.next_offset
+        components[name] = {
+            **part.to_json(),
+            "run": run.pk if moved else before["run"],
+            "begun_by": before["begun_by"] if base and name not in candidate.renewed else run.pk,
+            "space_id": spaces.get(name),
+        }
+    return components
 
 
 def about(candidate: Candidate) -> dict[str, Any]:
@@ -84,4 +98,12 @@ def about(candidate: Candidate) -> dict[str, Any]:
         "steps": candidate.steps,
         "next_offset": candidate.next_offset,
         "watermark": candidate.watermark.isoformat() if candidate.watermark else None,
+        **_parts(candidate),
     }
+
+
+def _parts(candidate: Candidate) -> dict[str, Any]:
+    """Of a single component, the above says all."""
+    if len(candidate.parts) == 1:
+        return {}
+    return {"components": {name: part.to_json() for name, part in candidate.parts.items()}}

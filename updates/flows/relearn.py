@@ -19,7 +19,7 @@ from updates.models import ModelVersion, Recommender
 from updates.samples.log import LogGap, SampleLog
 from updates.samples.schema import SampleSchema
 from updates.store import artifacts
-from updates.strategies.base import Candidate
+from updates.strategies.base import Candidate, Part
 
 
 class NotProvable(RuntimeError):
@@ -125,7 +125,9 @@ def relearned(makings: list[Making], recommender: Recommender, watch: Watch) -> 
         for making in makings:
             candidate = _begin(making, known, folder)
             log = SampleLog(recommender).with_schema(making.manifest["schema"])
-            _follow_steps(candidate, making, _Counted(log, watch), watch)
+            counted = _Counted(log, watch)
+            for step in making.steps:
+                candidate.redo(counted, step, progress=watch.progress)
             draft = drafts.enter_context(
                 artifacts().draft(candidate.learner.save, about(candidate))
             )
@@ -143,31 +145,17 @@ def _begin(making: Making, base: Making | None, folder: Path | None) -> Candidat
     if base is None or folder is None:
         return Candidate(learner)
     learner.load(folder)
-    watermark = base.manifest["watermark"]
-    return Candidate(
-        learner,
-        next_offset=base.manifest["next_offset"],
-        watermark=datetime.fromisoformat(watermark) if watermark else None,
-        base_digest=base.digest,
-    )
+    known = base.manifest.get("components", {})
+    # A manifest that does not tell them apart is of components that had learned the same.
+    whole = Part.from_json(base.manifest)
+    parts = dict.fromkeys(learner.components, whole)
+    parts |= {name: Part.from_json(part) for name, part in known.items()}
+    return Candidate(learner, parts=parts, base_digest=base.digest)
 
 
 def _new_learner(making: Making) -> Learner:
     schema = SampleSchema.from_json(making.manifest["schema"])
     return registry.get(making.manifest["learner"])(schema, making.manifest["options"])
-
-
-def _follow_steps(candidate: Candidate, making: Making, log: _Counted, watch: Watch) -> None:
-    for step in making.steps:
-        start, stop = step["first_offset"], step["last_offset"] + 1
-        if step["op"] == "fit":
-            since = step.get("event_time_from")
-            moment = datetime.fromisoformat(since) if since else None
-            candidate.fit(log, start, stop, since=moment, progress=watch.progress)
-        elif step["op"] == "replay":
-            candidate.replay(log, start, stop, progress=watch.progress)
-        else:
-            candidate.learn(log, stop, progress=watch.progress)
 
 
 class _Counted:

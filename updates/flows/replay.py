@@ -61,14 +61,9 @@ class Replay:
         while self.next_row < end:
             self._send(min(self.next_row + HISTORY_BATCH_ROWS, end), to_present)
 
-    def play(self) -> None:
-        """Append the rest in real time, the next sample happening now; returns at the end."""
-        if self.finished:
-            return
-        to_present = TimeMap(int(self._times[self.next_row]), self.now_ms(), self.speed)
-        while not self.finished:
-            self.play_due(to_present)
-            time.sleep(TICK_SECONDS)
+    def from_now(self) -> TimeMap:
+        """Recorded times as if the next sample happened now."""
+        return TimeMap(int(self._times[self.next_row]), self.now_ms(), self.speed)
 
     def play_due(self, to_present: TimeMap) -> None:
         """Append what has happened by now."""
@@ -107,3 +102,13 @@ class Replay:
         draft = self._state.with_suffix(".draft")
         draft.write_text(json.dumps({"source": self.source, "next_row": self.next_row}))
         draft.replace(self._state)
+
+
+def play(*replays: Replay) -> None:
+    """Append the rest of each in real time, its next sample happening now; returns at the end."""
+    playing = {replay: replay.from_now() for replay in replays if not replay.finished}
+    while playing:
+        for replay, to_present in playing.items():
+            replay.play_due(to_present)
+        playing = {replay: at for replay, at in playing.items() if not replay.finished}
+        time.sleep(TICK_SECONDS)

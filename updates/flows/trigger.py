@@ -10,6 +10,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from updates.models import Recommender, UpdatePolicy, UpdateRun
+from updates.models.component_rules import component_errors
 from updates.models.policy import Strategy
 from updates.models.run import ACTIVE, RunState
 
@@ -99,12 +100,12 @@ def _plan(
         }
     if strategy not in Strategy.values:
         raise TriggerError("strategy", f"Must be one of {', '.join(Strategy.values)}.")
-    known = recommender.learner_class.components
-    if unknown := sorted(set(components or ()) - set(known)):
-        raise TriggerError("components", f"Unknown: {unknown}; this learner has {list(known)}.")
+    once = UpdatePolicy(recommender=recommender, strategy=strategy, components=components or [])
+    for field, problem in component_errors(once).items():
+        raise TriggerError(field, problem)
     return {
         "strategy": strategy,
-        "components": components or list(known),
+        "components": once.effective_components,
         "window_seconds": window_seconds,
     }
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
@@ -71,6 +71,20 @@ class DeltaUnsupported(NotImplementedError):
         super().__init__(f"{learner} does not send what it learns to serving step by step")
 
 
+class RecommendUnsupported(NotImplementedError):
+    """This learner scores rows, but has no items to choose from."""
+
+    def __init__(self, learner: str) -> None:
+        super().__init__(f"{learner} scores rows; it has no list of items to recommend from")
+
+
+class Recommended(NamedTuple):
+    """items : (m,) names, the best first. scores : (m,) log-odds, falling."""
+
+    items: list[str]
+    scores: np.ndarray
+
+
 class Learner(ABC):
     """A model that learns from batches of samples.
 
@@ -79,6 +93,9 @@ class Learner(ABC):
     the same saved bytes.
 
     components : names of the parts that can be updated at their own cadence.
+    lives_in : by component, the one in whose space its parameters have their meaning.
+    only_anew : components that samples do not move: they are trained anew over a window, and what
+        lives in them with them.
     sequential : learns sample by sample, so that the saved bytes do not depend on how the samples
         were cut into batches; others learn a batch as a whole.
     replayable : a sample may be learned more than once; others count their samples, and would
@@ -90,6 +107,8 @@ class Learner(ABC):
 
     name: ClassVar[str]
     components: ClassVar[tuple[str, ...]]
+    lives_in: ClassVar[Mapping[str, str]] = {}
+    only_anew: ClassVar[frozenset[str]] = frozenset()
     sequential: ClassVar[bool]
     replayable: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
@@ -99,6 +118,7 @@ class Learner(ABC):
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         self.schema = schema
         self.settings = self.resolve(options or {})
+        self._trained = frozenset(self.components)
 
     @classmethod
     def resolve(cls, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,11 +128,42 @@ class Learner(ABC):
         """
         return resolve(cls.options, given)
 
+    @classmethod
+    def written(cls, components: Collection[str]) -> tuple[str, ...]:
+        """What an update of these components changes: of those that are only trained anew, also
+        what lives in them."""
+        return tuple(
+            name
+            for name in cls.components
+            if name in components or cls.lives_in.get(name) in cls.only_anew & set(components)
+        )
+
+    @classmethod
+    def moved(cls, components: Collection[str] | None = None) -> tuple[str, ...]:
+        """Those of the components (None: of all) that samples move."""
+        return tuple(
+            name
+            for name in cls.components
+            if name not in cls.only_anew and (components is None or name in components)
+        )
+
+    def train(self, components: Collection[str]) -> None:
+        """From now on ``learn`` and ``fit`` change these components, and let the others be, bit for
+        bit. Raises ValueError for a name that is no component, and for none at all."""
+        if not components or not set(components) <= set(self.components):
+            known = ", ".join(self.components)
+            raise ValueError(f"components must be among {known}, got {sorted(components)}")
+        self._trained = frozenset(self.written(components))
+
+    def space_ids(self) -> dict[str, str]:
+        """By component, the space that it makes or lives in; empty where there is none."""
+        return {}
+
     @abstractmethod
     def fit(
         self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
     ) -> LearnReport:
-        """Forget everything and learn the batches."""
+        """Forget the components that are trained, and learn the batches."""
 
     @abstractmethod
     def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
@@ -124,6 +175,13 @@ class Learner(ABC):
     @abstractmethod
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) float64 probabilities of label 1, finite and within [0, 1]."""
+
+    def recommend(self, user: str, k: int, seen: Collection[str] = ()) -> Recommended:
+        """At most k of the items that the model knows, the best for the user first.
+
+        A user that is not known gets what is best for all. seen : items to be left out.
+        """
+        raise RecommendUnsupported(self.name)
 
     @property
     def deploys_rounded(self) -> bool:

@@ -10,10 +10,13 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from updates.learners import registry
 from updates.learners.base import Learner
+from updates.learners.factors.client import user_step, user_step_pairs
+from updates.learners.factors.recommend import best
 from updates.samples.parse import parse_ndjson
 from updates.samples.schema import SampleSchema
 
@@ -54,6 +57,7 @@ def compile_kernels() -> None:
     for kind in map(registry.get, registry.names()):
         for options in kind.variants:
             _use(kind(SCHEMA, options), kind(SCHEMA, options))
+    _use_factors()
 
 
 def _use(learner: Learner, serving: Learner) -> None:
@@ -69,6 +73,14 @@ def _use(learner: Learner, serving: Learner) -> None:
         learner.track()
         learner.learn(batch)
         serving.apply(learner.delta())
+
+
+def _use_factors() -> None:
+    """What recommends, and what checks a device's vector."""
+    user, items, ones = np.zeros(2, np.float32), np.ones((1, 2), np.float32), np.ones(1)
+    user_step(user, 0.0, items, ones, ones, ones, 0.1, 0.0)
+    user_step_pairs(user, (items, ones), (items, ones), ones, 0.1, 0.0)
+    best(np.ones(1, np.float32), 1)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class Checkpoint(models.Model):
     next_offset = models.PositiveBigIntegerField()
     watermark = models.DateTimeField(null=True)
     learned_ranges = models.JSONField()
+    components = models.JSONField(default=dict, help_text="Of each: {watermark, next_offset}.")
     steps = models.JSONField(help_text="What was learned since the base, in order.")
     samples = models.PositiveBigIntegerField(help_text="Samples learned since the base.")
     written_at = models.DateTimeField()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from updates.models.recommender import Recommender
 from updates.models.run import WRITING, UpdateRun
@@ -66,9 +66,9 @@ class ComponentLease(models.Model):
             return fences
 
     @classmethod
-    def want(cls, run: UpdateRun) -> None:
-        """Ask whoever holds components of the run to make way."""
-        cls.objects.filter(recommender_id=run.recommender_id, component__in=run.components).update(
+    def want(cls, run: UpdateRun, components: Iterable[str]) -> None:
+        """Ask whoever holds these components to make way for the run."""
+        cls.objects.filter(recommender_id=run.recommender_id, component__in=components).update(
             wanted_by=run
         )
 
@@ -89,6 +89,14 @@ class ComponentLease(models.Model):
         expires_at = now + timedelta(seconds=LEASE_SECONDS)
         if cls._held(run, fences).update(expires_at=expires_at) != len(fences):
             raise LeaseLost(f"Run {run.pk} lost its lease on {', '.join(fences)}.")
+
+    @classmethod
+    def changes_of_hands(cls, recommender: Recommender) -> int:
+        """Of all components together: grows whenever a writer takes one."""
+        components = recommender.learner_class.components
+        leases = cls.objects.filter(recommender=recommender, component__in=components)
+        total: int = leases.aggregate(total=Sum("fence"))["total"] or 0
+        return total
 
     @classmethod
     def verify(cls, run: UpdateRun, fences: dict[str, int]) -> None:

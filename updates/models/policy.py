@@ -13,13 +13,16 @@ from simple_history.models import HistoricalRecords
 from updates.cadence import Cadence, CadenceError, Trigger
 from updates.learners.base import Learner
 from updates.models.bounds import Bounds
+from updates.models.component_rules import component_errors, conflicts
 from updates.models.recommender import YEAR_SECONDS, Recommender
+from updates.strategies.local import begins_anew
 
 
 class Strategy(models.TextChoices):
     FULL = "full", "full: train anew over a window"
     INCREMENTAL = "incremental", "incremental: learn the new samples on top of the live version"
     ONLINE = "online", "online: learn each sample as it arrives"
+    LOCAL = "local", "local: update some components, let the others be"
 
 
 TRIGGER_LABELS = [
@@ -53,7 +56,9 @@ class UpdatePolicy(models.Model):
     name = models.SlugField(max_length=60)
     strategy = models.CharField(max_length=20, choices=Strategy)
     components = models.JSONField(
-        default=list, blank=True, help_text="Parts of the model to update; empty means all."
+        default=list,
+        blank=True,
+        help_text="Parts of the model to update; empty means all. Strategy local names some.",
     )
     trigger = models.CharField(max_length=20, choices=TRIGGER_LABELS, default=Trigger.INTERVAL)
     interval_seconds = models.PositiveIntegerField(
@@ -80,8 +85,8 @@ class UpdatePolicy(models.Model):
         null=True,
         blank=True,
         validators=BOUNDS["window_seconds"].validators,
-        help_text="For strategy full: train on the event times of the last so many seconds; "
-        "empty means the whole log.",
+        help_text="For strategies full and local: train on the event times of the last so many "
+        "seconds. Empty means the whole log for full; for local, that its components learn on.",
     )
     replay_fraction = models.FloatField(
         default=0.0,
@@ -197,11 +202,22 @@ class UpdatePolicy(models.Model):
 
     @property
     def effective_components(self) -> list[str]:
-        """Its components, all of the learner's where none are named."""
-        return list(self.components or self._learner.components)
+        """What it names, or all of the learner's; of those that samples do not move only what a
+        full or local update trains anew."""
+        named = self.components or self.learner.components
+        if self.strategy in (Strategy.FULL, Strategy.LOCAL):
+            return list(named)
+        return list(self.learner.moved(named))
 
     @property
-    def _learner(self) -> type[Learner]:
+    def begins_anew(self) -> bool:
+        """Whether its components are trained from nothing, rather than going on."""
+        if self.strategy == Strategy.LOCAL:
+            return begins_anew(self.learner, self.components, self.window_seconds)
+        return self.strategy == Strategy.FULL
+
+    @property
+    def learner(self) -> type[Learner]:
         return self.recommender.learner_class
 
     def clean(self) -> None:
@@ -212,13 +228,9 @@ class UpdatePolicy(models.Model):
             self.cadence.validate()
         except CadenceError as error:
             errors[error.field] = str(error)
-        if self.recommender_id and not isinstance(self.components, list):
-            errors["components"] = "Must be a list of component names."
-        elif self.recommender_id:
-            known = self._learner.components
-            if unknown := sorted(set(self.components) - set(known)):
-                errors["components"] = f"Unknown: {unknown}; this learner has {list(known)}."
-        if self.recommender_id and self.replay_fraction and not self._learner.replayable:
+        if self.recommender_id:
+            errors |= component_errors(self) or conflicts(self)
+        if self.recommender_id and self.replay_fraction and not self.learner.replayable:
             errors["replay_fraction"] = (
                 f"Must be 0: {self.recommender.learner} would count replayed samples twice."
             )
@@ -245,7 +257,7 @@ class UpdatePolicy(models.Model):
                 "An online policy is continuous, or manual: it learns whenever samples arrive."
             )
         if self.recommender_id:
-            if not self._learner.supports_delta:
+            if not self.learner.supports_delta:
                 errors["strategy"] = (
                     f"{self.recommender.learner} cannot learn online: it does not learn sample by "
                     "sample, or cannot send what changed to serving."

@@ -62,6 +62,12 @@ class Recommender(models.Model):
         validators=[MaxValueValidator(YEAR_SECONDS)],
         help_text="So much older, in seconds, it is aging; beyond that, stale.",
     )
+    component_objectives = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Objectives of components that have their own, in seconds, as a JSON object like "
+        '{"trees": 86400}; the others have the one above.',
+    )
     keep_versions = models.PositiveIntegerField(
         default=50,
         validators=[MinValueValidator(2)],
@@ -135,6 +141,14 @@ class Recommender(models.Model):
         """The registered learner; raises UnknownLearner."""
         return registry.get(self.learner)
 
+    @property
+    def component_names(self) -> tuple[str, ...]:
+        """Those of its learner; none where that cannot be loaded."""
+        try:
+            return self.learner_class.components
+        except (registry.UnknownLearner, ImportError, AttributeError):
+            return ()
+
     def new_learner(self) -> Learner:
         """An untrained learner with this recommender's schema and options."""
         return self.learner_class(self.sample_schema, self._options)
@@ -169,6 +183,8 @@ class Recommender(models.Model):
             errors["feedback_horizon_seconds"] = (
                 f"Must be at least join_window_seconds ({self.join_window_seconds})."
             )
+        if self.learner in registry.names() and (wrong := self._objective_error()):
+            errors["component_objectives"] = wrong
         try:
             SampleSchema.from_json(self.schema)
         except SchemaError as error:
@@ -183,6 +199,17 @@ class Recommender(models.Model):
                 errors["learner_options"] = str(error)
         if errors:
             raise ValidationError(errors)
+
+    def _objective_error(self) -> str:
+        objectives, known = self.component_objectives, self.learner_class.components
+        if not isinstance(objectives, dict):
+            return "Must be a JSON object: seconds by component."
+        if unknown := sorted(set(objectives) - set(known)):
+            return f"Unknown: {unknown}; this learner has {list(known)}."
+        for name, seconds in objectives.items():
+            if type(seconds) is not int or not 1 <= seconds <= YEAR_SECONDS:
+                return f"{name}: must be whole seconds from 1 to {YEAR_SECONDS} (a year)."
+        return ""
 
     def _joining_errors(self, learner: Learner) -> dict[str, str]:
         """The learner must take the samples for what the joiner makes them."""

@@ -1,11 +1,13 @@
 """An immutable model: what it learned from, how good and how sparse it is, where its bytes lie."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models, transaction
 from django.db.models import Max, Q
 
 from updates.models.recommender import Recommender
+from updates.strategies.base import Part
 
 
 class VersionState(models.TextChoices):
@@ -50,7 +52,11 @@ class ModelVersion(models.Model):
         help_text="Offsets learned, in order, as {first_offset, last_offset, event_time_from?}."
     )
     next_offset = models.PositiveBigIntegerField(help_text="The first offset not yet learned.")
-    components = models.JSONField(default=dict, help_text="Watermark and run of each component.")
+    components = models.JSONField(
+        default=dict,
+        help_text="Of each: {watermark, next_offset, run that moved it last, begun_by: run that "
+        "began it anew, space_id}.",
+    )
     metrics = models.JSONField(default=dict)
     sparsity = models.JSONField(default=dict)
     state = models.CharField(
@@ -92,6 +98,34 @@ class ModelVersion(models.Model):
             Recommender.objects.select_for_update().get(pk=recommender.pk)
             last = cls.objects.filter(recommender=recommender).aggregate(n=Max("number"))["n"]
             return cls.objects.create(recommender=recommender, number=(last or 0) + 1, **fields)
+
+    def component(self, name: str) -> dict[str, Any]:
+        """Where a component stands; of versions that did not write it down, as the whole."""
+        watermark = self.watermark.isoformat() if self.watermark else None
+        whole = {"watermark": watermark, "next_offset": self.next_offset}
+        known = self.components.get(name, {})
+        return {**whole, "run": None, "begun_by": None, "space_id": None, **known}
+
+    def parts(self, names: Iterable[str]) -> dict[str, Part]:
+        """How far each component has learned."""
+        return {name: Part.from_json(self.component(name)) for name in names}
+
+    def least(self, names: Iterable[str]) -> Part:
+        """How far all of these components have learned."""
+        parts = self.parts(names).values()
+        times = [part.watermark for part in parts]
+        watermark = None if None in times else min(times)
+        return Part(min(part.next_offset for part in parts), watermark)
+
+    def comes_from(self, other: "ModelVersion") -> bool:
+        """Whether it is the other, or what updates have made of it."""
+        between = ModelVersion.objects.filter(
+            recommender_id=self.recommender_id, number__range=(other.number, self.number)
+        )
+        parents, at = dict(between.values_list("pk", "parent")), self.pk
+        while at is not None and at != other.pk:
+            at = parents.get(at)
+        return at == other.pk
 
     def move(self, to: VersionState, reason: str = "") -> None:
         """The one door for its state: a conditional update. Raises IllegalVersionMove."""

@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
@@ -34,8 +35,8 @@ from updates.samples.parse import feature_batch
 from updates.serving import follow
 from updates.serving.following import Following
 from updates.serving.loader import checkpoint_weights, load, same_kind, version_weights
-from updates.serving.served import Scored, Served
-from updates.serving.weights import Weights
+from updates.serving.served import RecommendedItems, Scored, Served
+from updates.serving.weights import Learned, Weights
 
 logger = logging.getLogger(__name__)
 
@@ -66,14 +67,25 @@ class Scorer:
     def score(self, recommender: Recommender, rows: list[Any]) -> Scored:
         """Probabilities for the rows, in order. Raises NoLiveVersion and ParseError."""
         served = self._served.get(recommender.pk) or self._first_load(recommender)
-        predicted = served.weights.predict(feature_batch(served.weights.learner.schema, rows))
+        batch = feature_batch(served.weights.learner.schema, rows)
+        scores, learned = served.weights.predict(batch)
+        self._count(served, len(rows))
+        return Scored(scores.tolist(), served.number, learned.offset, _age_seconds(learned))
+
+    def recommend(
+        self, recommender: Recommender, user: str, k: int, seen: Collection[str]
+    ) -> RecommendedItems:
+        """At most k items for a user. Raises NoLiveVersion and RecommendUnsupported."""
+        served = self._served.get(recommender.pk) or self._first_load(recommender)
+        found, learned = served.weights.recommend(user, k, seen)
+        self._count(served, len(found.items))
+        about = served.number, learned.offset, _age_seconds(learned)
+        return RecommendedItems(found.scores.tolist(), *about, found.items)
+
+    def _count(self, served: Served, rows: int) -> None:
         with self._lock:
             self._counts[served.deployment_id, "scored_requests"] += 1
-            self._counts[served.deployment_id, "scored_rows"] += len(rows)
-        age = None
-        if predicted.watermark is not None:
-            age = (timezone.now() - predicted.watermark).total_seconds()
-        return Scored(predicted.scores.tolist(), served.number, predicted.offset, age)
+            self._counts[served.deployment_id, "scored_rows"] += rows
 
     def served(self) -> list[Served]:
         """What is served now."""
@@ -208,6 +220,12 @@ def _go_on(present: Served | None, deployment: Deployment, epoch: int) -> Served
     )
 
 
+def _age_seconds(learned: Learned) -> float | None:
+    if learned.watermark is None:
+        return None
+    return (timezone.now() - learned.watermark).total_seconds()
+
+
 def watch(scorer: Scorer) -> None:
     """Keep a scorer up to date, for as long as the process lives."""
     every = {
@@ -257,3 +275,10 @@ def predict(version: ModelVersion, batch: pa.RecordBatch | pa.Table) -> np.ndarr
 @lru_cache(maxsize=8)
 def _learner(digest: str, version_id: int) -> Learner:
     return load(ModelVersion.objects.get(pk=version_id), serving=True)
+
+
+def recommend(
+    recommender: Recommender, user: str, k: int, seen: Collection[str]
+) -> RecommendedItems:
+    """Recommend with this process's scorer."""
+    return process_scorer().recommend(recommender, user, k, seen)

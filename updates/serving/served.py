@@ -41,3 +41,10 @@ class Scored:
     version: int
     offset: int
     age_seconds: float | None
+
+
+@dataclass(frozen=True)
+class RecommendedItems(Scored):
+    """Items, the best first, each with its score as log-odds."""
+
+    items: list[str]

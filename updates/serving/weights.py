@@ -9,7 +9,7 @@ were learned in one ``sync_interval_ms``, whose taking over is a fraction of tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from updates.learners.base import Learner
+from updates.learners.base import Learner, Recommended
 from updates.samples.batches import from_ms
 from updates.serving.deltas import Sent
 
@@ -69,11 +69,9 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """(n,) predictions, and of the weights that made them the last offset and newest event time
-    learned."""
+class Learned:
+    """The last offset and the newest event time that some weights have learned."""
 
-    scores: np.ndarray
     offset: int
     watermark: datetime | None
 
@@ -92,10 +90,18 @@ class Weights:
         self.sequence: int | None = None
         self._gate = Gate()
 
-    def predict(self, batch: pa.RecordBatch) -> Predicted:
-        """What one state of the weights predicts."""
+    def predict(self, batch: pa.RecordBatch) -> tuple[np.ndarray, Learned]:
+        """(n,) predictions of one state of the weights, and what that has learned."""
         with self._gate.shared():
-            return Predicted(self.learner.predict(batch), self.offset, self.watermark)
+            return self.learner.predict(batch), Learned(self.offset, self.watermark)
+
+    def recommend(self, user: str, k: int, seen: Collection[str]) -> tuple[Recommended, Learned]:
+        """What one state of the weights recommends, and what that has learned.
+
+        Raises RecommendUnsupported.
+        """
+        with self._gate.shared():
+            return self.learner.recommend(user, k, seen), Learned(self.offset, self.watermark)
 
     def apply(self, sent: Sent) -> None:
         """Come to where the delta ends. Raises ValueError where it leaves out what is missing here,

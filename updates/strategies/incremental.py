@@ -20,7 +20,7 @@ def train(
     have the last word; which ones is drawn with a seed made of the offsets: the same update
     replays the same samples. Raises NothingToLearn where the base has learned all there is.
     """
-    start = base.next_offset
+    start = base.position
     if start >= stop:
         raise NothingToLearn(f"Everything up to offset {start - 1} is learned already.")
     for first, last in replay_blocks(start, stop, replay_fraction):

@@ -11,7 +11,7 @@ import pyarrow as pa
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK, WAIT
 from updates.progressive import Progressive
 from updates.samples.schema import ARRIVED_AT, LABEL, WEIGHT
-from updates.strategies.base import Candidate
+from updates.strategies.base import Candidate, Coverage
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,18 @@ class OnlineLearning:
         """The candidate as of this instant, to be saved while this one learns on."""
         now = self.candidate
         return replace(
-            now, learner=now.learner.snapshot(), ranges=list(now.ranges), steps=list(now.steps)
+            now,
+            learner=now.learner.snapshot(),
+            parts=dict(now.parts),
+            ranges=list(now.ranges),
+            steps=list(now.steps),
         )
 
     def begin_next(self, base_digest: str) -> None:
         """What was learned so far became a version: what follows is learned on top of that."""
         self.candidate.base_digest = base_digest
         self.candidate.steps, self.candidate.samples = [], 0
+        self.candidate.renewed, self.candidate.coverage = set(), Coverage()
         self._newest.clear()
         self._kept = 0
 

@@ -52,7 +52,7 @@
     const [from, to] = span();
     const mine = ++asked;
     try {
-      const answers = await Promise.all(plots.map((plot) => Promise.all(plot.names.map((name) => ask(name, plot.policy, from, to)))));
+      const answers = await Promise.all(plots.map((plot) => Promise.all(plot.names.map((name, i) => ask(name, plot.of[i], from, to)))));
       if (mine !== asked) return; // the reader has moved on meanwhile
       plots.forEach((plot, i) => plot.draw(answers[i], from, to));
       listMarks(answers[0][0].marks);

@@ -1,4 +1,8 @@
-"""The demo: ML-100k, half of it as history, the rest played live at 360 times its pace."""
+"""The demo: ML-100k, half of it as history, the rest played live at 360 times its pace.
+
+Two recommenders get the same samples: a sparse linear model with full and incremental updates, and
+trees with a regression on their leaves, which are renewed daily while it learns online.
+"""
 
 import contextlib
 import signal
@@ -9,12 +13,12 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
 from updates.flows.create_policy import create_policy
+from updates.flows.replay import play
 from updates.flows.trigger import WriterBusy, trigger
 from updates.management.commands.simulate import start_replay
 from updates.models import Recommender, UpdatePolicy
 from updates.samples.sources.ml_100k import ML_100K
 
-SLUG = "ml-100k"
 # A recorded day passes in four minutes, an hour in ten seconds.
 SPEED = 360
 DAY_SECONDS = 86_400 // SPEED
@@ -22,70 +26,80 @@ HOUR_SECONDS = 3_600 // SPEED
 # What follows is a busy evening, and seven hours of play in all.
 HISTORY = 0.56
 
+RECOMMENDERS: dict[str, dict[str, Any]] = {
+    "ml-100k": {
+        "name": f"MovieLens 100K, {SPEED} × as fast",
+        "learner": "sparse_linear",
+        "learner_options": {"alpha": 0.3},
+        "freshness_objective_seconds": 2 * HOUR_SECONDS,
+        "grace_seconds": HOUR_SECONDS,
+    },
+    "ml-100k-trees": {
+        "name": f"MovieLens 100K, {SPEED} × as fast: trees, and a regression on their leaves",
+        "learner": "gbdt_lr",
+        "learner_options": {"num_threads": 1},
+        "freshness_objective_seconds": HOUR_SECONDS,
+        # Their newest 1,000 samples, some two days, judge them and are learned by the regression.
+        "component_objectives": {"trees": 4 * DAY_SECONDS},
+        "grace_seconds": HOUR_SECONDS,
+    },
+}
+DAILY = {
+    "trigger": "interval",
+    "interval_seconds": DAY_SECONDS,
+    "window_seconds": 90 * DAY_SECONDS,
+}
+POLICIES: dict[str, list[dict[str, Any]]] = {
+    "ml-100k": [
+        {
+            "name": "hourly-incremental",
+            "strategy": "incremental",
+            "trigger": "interval",
+            "interval_seconds": HOUR_SECONDS,
+        },
+        {"name": "daily-full", "strategy": "full", **DAILY},
+    ],
+    "ml-100k-trees": [
+        {"name": "online-regression", "strategy": "online", "version_every_minutes": 1.0},
+        {"name": "daily-trees", "strategy": "local", "components": ["trees"], **DAILY},
+    ],
+}
+
 
 class Command(BaseCommand):
-    help = "Set the demo up (recommender ml-100k with two policies) and play it."
+    help = f"Set the demo up (recommenders {' and '.join(RECOMMENDERS)}) and play it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--setup-only", action="store_true", help="create, play nothing")
 
     def handle(self, *args: Any, setup_only: bool, **options: Any) -> None:
-        recommender = set_up()
+        recommenders = [set_up(slug) for slug in RECOMMENDERS]
         if setup_only:
             return
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        replay = start_replay(SLUG, "ml-100k", SPEED)
-        replay.load_history(HISTORY)
-        if recommender.live_version is None:
-            _first_update(recommender)
-        replay.play()
+        replays = [start_replay(slug, "ml-100k", SPEED) for slug in RECOMMENDERS]
+        for recommender, replay in zip(recommenders, replays, strict=True):
+            replay.load_history(HISTORY)
+            if recommender.live_version is None:
+                _first_update(recommender)
+        play(*replays)
 
 
 @transaction.atomic
-def set_up() -> Recommender:
+def set_up(slug: str) -> Recommender:
     """The recommender with its policies, created together, else left as it is."""
     recommender, created = Recommender.objects.get_or_create(
-        slug=SLUG,
-        defaults={
-            "name": f"MovieLens 100K, {SPEED} × as fast",
-            "learner": "sparse_linear",
-            "learner_options": {"alpha": 0.3},
-            "schema": ML_100K.to_json(),
-            "freshness_objective_seconds": 2 * HOUR_SECONDS,
-            "grace_seconds": HOUR_SECONDS,
-            # Half an hour of hourly updates, to go back to and to judge full updates against.
-            "keep_versions": 200,
-        },
+        slug=slug,
+        # Half an hour of hourly updates is kept, to go back to and to judge full updates against.
+        defaults=RECOMMENDERS[slug] | {"schema": ML_100K.to_json(), "keep_versions": 200},
     )
     if created:
-        for policy in policies_of(recommender):
-            create_policy(policy)
+        for about in POLICIES[slug]:
+            create_policy(UpdatePolicy(recommender=recommender, **about))
     return recommender
 
 
-def policies_of(recommender: Recommender) -> list[UpdatePolicy]:
-    """What keeps the demo fresh, not saved."""
-    hourly = UpdatePolicy(
-        recommender=recommender,
-        name="hourly-incremental",
-        strategy="incremental",
-        trigger="interval",
-        interval_seconds=HOUR_SECONDS,
-    )
-    daily = UpdatePolicy(
-        recommender=recommender,
-        name="daily-full",
-        strategy="full",
-        trigger="interval",
-        interval_seconds=DAY_SECONDS,
-        window_seconds=90 * DAY_SECONDS,
-    )
-    return [hourly, daily]
-
-
 def _first_update(recommender: Recommender) -> None:
-    policy = recommender.policies.filter(strategy="full").first()
-    if policy is not None:
-        # Started again in the middle of the first update: it is under way.
-        with contextlib.suppress(WriterBusy):
-            trigger(recommender, policy=policy, reason="the demo's first version")
+    # Started again in the middle of the first update: it is under way.
+    with contextlib.suppress(WriterBusy):
+        trigger(recommender, strategy="full", reason="the demo's first version")

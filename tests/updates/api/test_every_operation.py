@@ -85,6 +85,10 @@ CALLS = {
     "recommenders_feedback_create": Call("post", f"{NEWS}/feedback", "operator", 202, [CLICKED]),
     "recommenders_joiner_retrieve": Call("get", f"{NEWS}/joiner"),
     "recommenders_score_create": Call("post", f"{NEWS}/score", body={"rows": [{"item": "i1"}]}),
+    # Its learner has no items; what those that have answer is in test_recommendations.
+    "recommenders_recommendations_retrieve": Call(
+        "get", f"{NEWS}/recommendations?user=u1", status=409
+    ),
     "recommenders_freshness_retrieve": Call("get", f"{NEWS}/freshness"),
     "recommenders_metrics_retrieve": Call("get", f"{NEWS}/metrics?name=age_seconds"),
     "recommenders_sparsity_retrieve": Call("get", f"{NEWS}/sparsity"),

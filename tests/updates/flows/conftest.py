@@ -1,9 +1,11 @@
 """A recommender whose samples can be learned: each item has its own click probability."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from django.db import connection
 
 from updates.flows.append_samples import append_samples
 from updates.flows.execute import execute
@@ -80,3 +82,23 @@ def live(recommender, update):
     recommender.refresh_from_db()
     assert recommender.live_version == run.result_version, run.error
     return recommender.live_version
+
+
+@pytest.fixture
+def in_thread():
+    """``in_thread(run)``: a worker of its own executes it; at the end all have ended."""
+    stop, threads = threading.Event(), []
+
+    def begin(run):
+        def work():
+            execute(run.pk, "test", stop.is_set)
+            connection.close()
+
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+        return threads[-1]
+
+    yield begin
+    stop.set()
+    for thread in threads:
+        thread.join(20)

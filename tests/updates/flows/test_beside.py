@@ -4,11 +4,9 @@ import threading
 
 import numpy as np
 import pytest
-from django.db import connection
 
 from tests.conftest import SCHEMA
 from tests.updates.flows.online import make_policy, sent_through
-from updates.flows.execute import execute
 from updates.flows.online import position
 from updates.flows.prove import prove, request_proof
 from updates.flows.trigger import WriterBusy, trigger
@@ -23,26 +21,6 @@ from updates.strategies import full
 def policy(live):
     """An online policy that makes no versions of its own during a test."""
     return make_policy(live.recommender)
-
-
-@pytest.fixture
-def in_thread():
-    """``in_thread(run)``: a worker of its own executes it; at the end all have ended."""
-    stop, threads = threading.Event(), []
-
-    def begin(run):
-        def work():
-            execute(run.pk, "test", stop.is_set)
-            connection.close()
-
-        threads.append(threading.Thread(target=work))
-        threads[-1].start()
-        return threads[-1]
-
-    yield begin
-    stop.set()
-    for thread in threads:
-        thread.join(10)
 
 
 @pytest.fixture
@@ -96,7 +74,7 @@ def test_online_learning_goes_on_while_it_trains_and_hands_over_at_promotion(
     assert version.next_offset == 1501
     policy.recommender.refresh_from_db()
     assert policy.recommender.live_version == version
-    standing = position.stand(policy.recommender, sent_by=0, keep=0)
+    standing = position.stand(policy.recommender, ["weights"], sent_by=0, keep=0)
     assert (standing.base, standing.learned) == (version, 1500)
 
 
@@ -178,7 +156,7 @@ def test_a_session_begins_while_a_full_update_trains(policy, held_up, in_thread,
 def test_who_wanted_the_components_and_died_holds_up_nobody(policy, session, in_thread):
     online, thread, _ = session
     gone = trigger(policy.recommender, strategy="full")
-    ComponentLease.want(gone)
+    ComponentLease.want(gone, gone.components)
     assert ComponentLease.wanter(online) is None
     gone.claim("gone:1", {}, gone.queued_at)
     assert ComponentLease.wanter(online) == gone

@@ -70,7 +70,7 @@ def test_playing_ends_with_the_source(start, clock, monkeypatch):
     monkeypatch.setattr(replay_module.time, "sleep", pass_time)
     replay = start()
     replay.load_history(0.2)
-    replay.play()
+    replay_module.play(replay)
     assert played(replay)[0] == [f"i{i}" for i in range(100)]
 
 

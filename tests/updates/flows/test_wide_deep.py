@@ -1,7 +1,10 @@
 """A recommender that learns by wide_deep: updated by every strategy, served as it was learned."""
 
+import shutil
+
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save
 
 from tests.updates.flows.conftest import learnable_rows
 from tests.updates.flows.online import (
@@ -13,6 +16,10 @@ from tests.updates.flows.online import (
     sent_through,
 )
 from updates.flows.online import position
+from updates.flows.prove import prove, request_proof
+from updates.learners.wide_deep.files import EMBEDDINGS
+from updates.learners.wide_deep.pretrained import arrays_of
+from updates.learners.wide_deep.store import FILES
 from updates.models import Checkpoint
 from updates.serving.deltas import DeltaStream
 from updates.store import artifacts
@@ -25,6 +32,34 @@ def recommender(transactional_db, make_recommender, append):
     recommender = make_recommender(learner="wide_deep", learner_options=options)
     append(recommender, 1000)
     return recommender
+
+
+@pytest.fixture
+def pretrained(recommender, tmp_path, monkeypatch):
+    """Its option says that embeddings begin at a file of two vectors, ``never`` and ``i1``."""
+    monkeypatch.setattr(FILES, "folder", tmp_path / "vectors")
+    vectors = arrays_of({"item": (["never", "i1"], np.ones((2, 8)))})
+    recommender.learner_options |= {"pretrained": FILES.put(save(vectors))}
+    recommender.save()
+    return recommender
+
+
+def test_versions_begin_at_pretrained_vectors_and_can_be_learned_again(pretrained, update):
+    run = update(pretrained, "full")
+    assert run.state == "promoted", run.error
+    saved = load_file(artifacts().folder(run.result_version.digest) / EMBEDDINGS)
+    assert saved["vectors"][0].tolist() == [1.0] * 8 != saved["vectors"][1].tolist()
+    proof = request_proof(run.result_version)
+    prove(proof.pk)
+    proof.refresh_from_db()
+    assert proof.state == "equal", proof.outcome
+
+
+def test_an_update_without_its_file_of_vectors_says_which_is_missing(pretrained, update):
+    shutil.rmtree(FILES.folder)
+    run = update(pretrained, "full")
+    assert run.state == "failed"
+    assert f"there are no vectors {pretrained.learner_options['pretrained']}" in run.error
 
 
 def test_full_then_incremental_equals_one_full_update(recommender, live, append, update):

@@ -15,9 +15,10 @@ def test_a_learner_that_corrects_fake_negatives_may_have_them(make_recommender):
     make_recommender(delayed_feedback=WEIGHTED).full_clean()
 
 
-def test_a_learner_that_does_not_has_to_wait(make_recommender):
-    recommender = make_recommender(learner="gbdt", delayed_feedback=WEIGHTED)
-    with pytest.raises(ValidationError, match="Must be wait: gbdt does not correct"):
+@pytest.mark.parametrize("learner", ["gbdt", "gbdt_lr", "wide_deep"])
+def test_a_learner_that_does_not_has_to_wait(make_recommender, learner):
+    recommender = make_recommender(learner=learner, delayed_feedback=WEIGHTED)
+    with pytest.raises(ValidationError, match=f"Must be wait: {learner} does not correct"):
         recommender.full_clean()
 
 

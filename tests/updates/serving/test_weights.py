@@ -52,9 +52,8 @@ def test_no_prediction_sees_half_a_delta():
     for thread in threads:
         thread.join()
     assert len(seen) > 10
-    for predicted in seen:
-        first, second = predicted.scores
-        assert first == second == predicted.offset
+    for (first, second), learned in seen:
+        assert first == second == learned.offset
 
 
 def test_a_delta_that_begins_before_where_the_weights_are_brings_them_to_its_end():

@@ -69,6 +69,11 @@ class RecommenderSerializer(Clean):
     learner = serializers.CharField(help_text="The kind of model.")
     learner_options = LearnerOptions(required=False)
     schema = Schema()
+    component_objectives = serializers.DictField(
+        child=serializers.IntegerField(min_value=1),
+        required=False,
+        help_text="Freshness objectives of components that have their own, in seconds.",
+    )
     live_version = serializers.IntegerField(
         source="live_version.number", default=None, read_only=True, allow_null=True
     )
@@ -85,6 +90,7 @@ class RecommenderSerializer(Clean):
             "schema",
             "freshness_objective_seconds",
             "grace_seconds",
+            "component_objectives",
             "keep_versions",
             "delayed_feedback",
             "negative_sampling_rate",

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from updates.api.serializers.base import Address, Strict
 from updates.api.serializers.shapes import Evaluation, Step
 from updates.flows.online.outlook import outlook
+from updates.flows.value import value_of
 from updates.models import Recommender, RunTransition, UpdateRun
 from updates.models.policy import LONGEST_WINDOW_SECONDS, Strategy
 from updates.models.run import RunState
@@ -55,6 +56,37 @@ class Cost(serializers.Serializer):
     peak_memory_bytes = serializers.IntegerField()
     samples = serializers.IntegerField()
     samples_per_second = serializers.FloatField(allow_null=True)
+
+
+class Value(serializers.Serializer):
+    """What an update cost and brought, beside the last full update before it."""
+
+    full_run = serializers.IntegerField(
+        source="full.pk", default=None, allow_null=True, help_text="Null where there was none."
+    )
+    full_cpu_seconds = serializers.FloatField(
+        source="full.cpu_seconds", default=None, allow_null=True
+    )
+    full_wall_seconds = serializers.FloatField(
+        source="full.wall_seconds", default=None, allow_null=True
+    )
+    full_samples = serializers.IntegerField(source="full.samples", default=None, allow_null=True)
+    cpu_share = serializers.FloatField(
+        allow_null=True, help_text="CPU time of this run ÷ that of the full one."
+    )
+    ne_gain = serializers.FloatField(
+        allow_null=True,
+        help_text="NE of the version before − its own, on newest samples that neither had learned.",
+    )
+    ne_gain_interval = serializers.ListField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="Lowest and highest gain with 95 % confidence.",
+    )
+    ne_gain_per_cpu_second = serializers.FloatField(allow_null=True)
+    full_ne_gain = serializers.FloatField(
+        allow_null=True, help_text="That of the full update, on its own newest samples."
+    )
 
 
 class RunSerializer(serializers.ModelSerializer):
@@ -126,14 +158,23 @@ class RunDetailSerializer(RunSerializer):
     transitions = TransitionSerializer(many=True, read_only=True)
     online = serializers.SerializerMethodField(help_text="Of an online session that learns.")
 
+    value = serializers.SerializerMethodField(
+        help_text="Of an update that made a version; null of full ones, the measure of the others."
+    )
+
     class Meta(RunSerializer.Meta):
-        fields = [*RunSerializer.Meta.fields, "transitions", "online"]
+        fields = [*RunSerializer.Meta.fields, "transitions", "online", "value"]
         read_only_fields = fields
 
     @extend_schema_field(OnlineOutlook(allow_null=True))
     def get_online(self, run: UpdateRun) -> dict[str, Any] | None:
         stands = outlook(run, timezone.now())
         return OnlineOutlook(stands).data if stands else None
+
+    @extend_schema_field(Value(allow_null=True))
+    def get_value(self, run: UpdateRun) -> dict[str, Any] | None:
+        value = value_of(run)
+        return Value(value).data if value else None
 
 
 class RunQuery(Strict):

@@ -20,6 +20,11 @@ class Step(Range):
     """What an update did with a range: fit (anew), learn (on top) or replay."""
 
     op = serializers.CharField()
+    components = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Which learned; left out: all that samples move, or for fit all.",
+    )
 
 
 class Quality(serializers.Serializer):
@@ -47,6 +52,12 @@ class Evaluation(serializers.Serializer):
         allow_null=True,
         default=None,
         help_text="Log loss that serving's coarser weights add; null where they are no coarser.",
+    )
+    coverage = serializers.FloatField(
+        allow_null=True,
+        default=None,
+        help_text="Share of the values looked up in embeddings that had a vector of their own, "
+        "over the samples learned; null of learners without embeddings.",
     )
     verdict = serializers.CharField()
 
@@ -97,6 +108,34 @@ class Rows(Strict):
     """Rows to score: as samples, without label and event time."""
 
     rows = RowList(min_length=1, max_length=MAX_ROWS)
+
+
+class RecommendationsQuery(Strict):
+    """Items for whom, how many, and which are left out."""
+
+    user = serializers.CharField(max_length=1000)
+    k = serializers.IntegerField(default=10, min_value=1, max_value=1000)
+    seen = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=100_000,
+        help_text="Items to leave out, separated by commas.",
+    )
+
+    def validate_seen(self, names: str) -> list[str]:
+        return [name for name in names.split(",") if name]
+
+
+class RecommendedItems(serializers.Serializer):
+    """Items, the best first, and what gave them."""
+
+    items = serializers.ListField(child=serializers.CharField())
+    scores = serializers.ListField(
+        child=serializers.FloatField(), help_text="Log-odds of each item, falling."
+    )
+    version = serializers.IntegerField()
+    offset = serializers.IntegerField(help_text="Last offset that the weights have learned.")
+    age_seconds = serializers.FloatField(allow_null=True, help_text="Now − watermark.")
 
 
 class Scored(serializers.Serializer):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from updates.api.serializers.base import Address, Strict
@@ -11,10 +12,19 @@ from updates.models import Deployment, ModelVersion
 
 
 class Component(serializers.Serializer):
-    """Of one component: event time up to which it has learned, and the run that last updated it."""
+    """How far one component has learned, and who made it so."""
 
-    watermark = serializers.DateTimeField(allow_null=True)
-    run = serializers.IntegerField()
+    watermark = serializers.DateTimeField(
+        allow_null=True, help_text="Event time up to which it has learned."
+    )
+    next_offset = serializers.IntegerField(help_text="The first offset that it has not learned.")
+    run = serializers.IntegerField(allow_null=True, help_text="The run that moved it last.")
+    begun_by = serializers.IntegerField(
+        allow_null=True, help_text="The run that began it anew; null where that is not known."
+    )
+    space_id = serializers.CharField(
+        allow_null=True, help_text="Space that it makes or lives in; null where there is none."
+    )
 
 
 class VersionSerializer(serializers.ModelSerializer):
@@ -24,7 +34,7 @@ class VersionSerializer(serializers.ModelSerializer):
     parent = serializers.SlugRelatedField(slug_field="number", read_only=True, allow_null=True)
     learner_options = LearnerOptions()
     learned_ranges = Range(many=True)
-    components = serializers.DictField(child=Component())
+    components = serializers.SerializerMethodField()
     metrics = Evaluation(allow_null=True)
     sparsity = Sparsity()
     run = serializers.IntegerField(source="run.pk", default=None, allow_null=True, read_only=True)
@@ -52,6 +62,10 @@ class VersionSerializer(serializers.ModelSerializer):
             "pruned_at",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.DictField(child=Component()))
+    def get_components(self, version: ModelVersion) -> dict[str, Any]:
+        return {name: Component(version.component(name)).data for name in version.components}
 
 
 class DeploymentSerializer(serializers.ModelSerializer):

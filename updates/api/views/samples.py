@@ -1,4 +1,4 @@
-"""Samples in, scores out."""
+"""Samples in, scores and recommendations out."""
 
 from dataclasses import asdict
 from uuid import uuid4
@@ -18,8 +18,14 @@ from updates.api.parsers import (
     SampleBody,
 )
 from updates.api.schema import refuses
-from updates.api.serializers.shapes import Appended, Rows, Scored
-from updates.api.views.base import OfRecommender, body
+from updates.api.serializers.shapes import (
+    Appended,
+    RecommendationsQuery,
+    RecommendedItems,
+    Rows,
+    Scored,
+)
+from updates.api.views.base import OfRecommender, body, query
 from updates.flows.append_samples import append_samples
 from updates.serving import scorer
 
@@ -67,6 +73,15 @@ class Score(OfRecommender):
         """Score rows with the live version."""
         rows = body(self, Rows)["rows"]
         return Response(Scored(scorer.score(self.recommender, rows)).data)
+
+
+class Recommendations(OfRecommender):
+    @extend_schema(parameters=[RecommendationsQuery], responses=RecommendedItems)
+    @refuses(409)
+    def get(self, request: Request, slug: str) -> Response:
+        """The items that score highest for a user; one that is not known gets what all like."""
+        found = scorer.recommend(self.recommender, **query(request, RecommendationsQuery))
+        return Response(RecommendedItems(found).data)
 
 
 def batch_id_of(request: Request) -> str:

@@ -95,6 +95,7 @@ def write(run: UpdateRun, fences: dict[str, int], standing: Standing, candidate:
         next_offset=candidate.next_offset,
         watermark=candidate.watermark,
         learned_ranges=candidate.ranges,
+        components={name: part.to_json() for name, part in candidate.parts.items()},
         steps=candidate.steps,
         samples=candidate.samples,
         written_at=timezone.now(),

@@ -16,13 +16,14 @@ from django.db.models import Q
 
 from recadmin.valkey import connection
 from updates.artifacts import CorruptArtifact
-from updates.learners.base import Learner
+from updates.learners.base import Learner, no_progress
 from updates.models import Checkpoint, Deployment, ModelVersion, Recommender
 from updates.models.policy import Strategy
 from updates.samples.durable import LogUnavailable
+from updates.samples.log import SampleLog
 from updates.serving.deltas import Position, forget, positions
 from updates.store import artifacts
-from updates.strategies.base import Candidate
+from updates.strategies.base import Candidate, Part
 from updates.strategies.online import OnlineLearning
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,9 @@ def sent_to_serving(recommenders: Sequence[Recommender]) -> dict[int, Position]:
     }
 
 
-def stand(recommender: Recommender, *, sent_by: int, keep: int) -> Standing:
+def stand(
+    recommender: Recommender, components: Sequence[str], *, sent_by: int, keep: int
+) -> Standing:
     """Where to go on from. Raises CorruptArtifact where not even the live version can be read, and
     CannotGoOn where its state is not one of the recommender's learner as it is now.
 
@@ -111,10 +114,14 @@ def stand(recommender: Recommender, *, sent_by: int, keep: int) -> Standing:
     epoch, live = epoch_of(recommender), recommender.live_version
     with _lock:
         left = LEFT.pop(recommender.pk, None)
-    if left is not None and _fits(left, epoch, live, sent_by, recommender):
+    fits = left is not None and _fits(left, epoch, live, sent_by, recommender)
+    if fits and set(left.learning.candidate.learning) == set(components):
         left.learning.keep = keep
         return left
     candidate = _from_checkpoint(recommender, epoch, live) or _from_version(recommender, live)
+    candidate.learning = components
+    # Components that another update had learn farther are caught up with.
+    candidate.learn(SampleLog(recommender), candidate.next_offset, progress=no_progress)
     candidate.learner.track()
     learning = OnlineLearning(candidate, keep)
     return Standing(epoch, live, learning, candidate.next_offset - 1, sent_by)
@@ -144,6 +151,8 @@ def _from_checkpoint(
     learner = recommender.new_learner()
     if checkpoint is None or checkpoint.learner != learner.name:
         return None
+    if set(checkpoint.components) != set(learner.components):
+        return None
     # Options that there were not when it was written had what is now their default.
     if learner.resolve(checkpoint.learner_options) != learner.settings:
         return None
@@ -156,8 +165,7 @@ def _from_checkpoint(
         return None
     return Candidate(
         learner,
-        next_offset=checkpoint.next_offset,
-        watermark=checkpoint.watermark,
+        parts={name: Part.from_json(part) for name, part in checkpoint.components.items()},
         base_digest=live.digest if live else None,
         ranges=checkpoint.learned_ranges,
         steps=checkpoint.steps,
@@ -178,8 +186,7 @@ def _from_version(recommender: Recommender, live: ModelVersion | None) -> Candid
         raise CannotGoOn(_other_kind(live, "other options", str(error.args[0]))) from error
     return Candidate(
         learner,
-        next_offset=live.next_offset,
-        watermark=live.watermark,
+        parts=live.parts(learner.components),
         base_digest=live.digest,
         ranges=list(live.learned_ranges),
     )

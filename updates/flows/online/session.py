@@ -73,11 +73,14 @@ class Session:
             recommender=run.recommender, strategy=Strategy.ONLINE
         )
         self.log = SampleLog(self.recommender)
-        # The sum grows by their number from one holder of all components to the next, and by more
-        # where somebody held one of them in between.
-        self.fence = sum(run.fences.values())
+        # Grows by their number from one session to the next, and by more where somebody held a
+        # component in between.
+        self.fence = ComponentLease.changes_of_hands(self.recommender)
         self.standing = position.stand(
-            self.recommender, sent_by=self.fence - len(run.fences), keep=self.policy.holdout_samples
+            self.recommender,
+            run.components,
+            sent_by=self.fence - len(run.fences),
+            keep=self.policy.holdout_samples,
         )
         self.standing.fence = self.fence
         self._based_on(self.standing.base)

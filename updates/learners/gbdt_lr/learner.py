@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +43,7 @@ from updates.samples.encoder import Encoder
 from updates.samples.schema import LABEL, WEIGHT, SampleSchema
 
 LR_FILE, SPACE_FILE = "lr.safetensors", "space.json"
+TREES, LR = "trees", "lr"
 NOT_WHOLE = "only the serving form is loaded: use load() to learn or save"
 ROWS = 1 << 14  # between two calls of progress: some 0.1 s
 
@@ -62,7 +63,9 @@ class GBDTLR(Learner):
     """
 
     name = "gbdt_lr"
-    components = ("trees", "lr")
+    components = (TREES, LR)
+    lives_in: ClassVar = {LR: TREES}
+    only_anew = frozenset({TREES})
     sequential = True
     replayable = False
     supports_delta = True
@@ -91,6 +94,10 @@ class GBDTLR(Learner):
         """Which trees: the LR's weights mean nothing on the leaves of others."""
         return self.space.space_id
 
+    def space_ids(self) -> dict[str, str]:
+        """Trees make the space that the LR lives in."""
+        return {TREES: self.space_id, LR: self.space_id}
+
     @property
     def trees(self) -> int:
         """Number of trees."""
@@ -106,11 +113,14 @@ class GBDTLR(Learner):
     def fit(
         self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
     ) -> LearnReport:
-        """Grow trees on the batches, then learn the LR of the same rows' leaves from nothing.
+        """Grow trees on the batches, then learn the LR of the same rows' leaves from nothing; where
+        only the LR is trained, ``fit_lr``.
 
         Gives the same bytes as ``fit_trees`` and then ``fit_lr``, counting rates only once. Of the
         LR's predictions none is told: the trees had seen the labels.
         """
+        if TREES not in self._trained:
+            return self.fit_lr(batches, progress)
         kept: list[pa.RecordBatch] = []
         features = self.fit_trees(self._kept(batches, kept), progress)
         for done, chunk in _numbered(kept):

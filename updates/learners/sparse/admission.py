@@ -106,6 +106,10 @@ class Admission:
         there = rows._replace(indptr=indptr, keys=kept[: indptr[-1]], values=values[: indptr[-1]])
         return there, inserted[:count]
 
+    def register(self, keys: np.ndarray) -> None:
+        """Have (n,) keys that are admitted without being asked for counted among those seen."""
+        _register_all(self._sketch.registers, keys)
+
     def copy(self) -> Admission:
         """One that goes its own way from here."""
         admission = Admission(0, self.probability)
@@ -189,6 +193,12 @@ def register(registers: np.ndarray, digest: np.uint64) -> None:
         rest >>= np.uint64(1)
         rank += 1
     registers[at] = max(registers[at], rank)
+
+
+@kernel
+def _register_all(registers: np.ndarray, keys: np.ndarray) -> None:
+    for key in keys:
+        register(registers, mixed(key))
 
 
 @kernel

@@ -48,23 +48,20 @@ class Expiry:
             return start + 1
         return int(np.searchsorted(hours, hours[start], side="right"))
 
-    def advance(self, table: KeyTable) -> tuple[np.ndarray, np.ndarray]:
-        """Remove what has expired by the hour; returns (m,) removed keys and their (m,) numbers."""
+    def advance(self, table: KeyTable) -> np.ndarray:
+        """(m,) keys that have expired by the hour, in any order: the caller removes them."""
         hour, before = table.hour, self._hour
-        keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+        keys = [np.empty(0, np.uint64)]
         if hour == before:
-            return keys[0], numbers[0]
+            return keys[0]
         if not before:
             table.stamp_all(hour)
         elif (oldest := hour - self.days * HOURS) > 0:
             for part in range(max(before + 1, hour - HOURS + 1), hour + 1):
-                old = table.older(*_hashes(part % HOURS), oldest)
-                if len(old):
-                    keys.append(old)
-                    numbers.append(table.remove(old))
+                keys.append(table.older(*_hashes(part % HOURS), oldest))
         self._hour = hour
         self.removed += sum(map(len, keys))
-        return np.concatenate(keys), np.concatenate(numbers)
+        return np.concatenate(keys)
 
     def copy(self) -> Expiry:
         """One that goes its own way from here."""

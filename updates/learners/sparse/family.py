@@ -9,11 +9,10 @@ from typing import Any
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK
 from updates.learners.negative_sampling import NEGATIVE_SAMPLING
 from updates.learners.options import Option, OptionError, resolve
-from updates.learners.sparse.admission import Admission
 from updates.learners.sparse.algorithm import WEIGHTS, Algorithm
-from updates.learners.sparse.expiry import Expiry
 from updates.learners.sparse.fobos import FOBOS, FOBOS_PER_COORDINATE
 from updates.learners.sparse.ftrl import FTRL
+from updates.learners.sparse.keeping import Keeping
 from updates.learners.sparse.model import SparseModel
 from updates.learners.sparse.precision import FLOAT64, PRECISIONS
 from updates.learners.sparse.rda import RDA, RDA_PER_COORDINATE
@@ -102,14 +101,7 @@ def resolved(given: Mapping[str, Any]) -> dict[str, Any]:
 def model_of(settings: Mapping[str, Any]) -> SparseModel:
     """An empty model by resolved settings."""
     algorithm = form_of(settings)
-    after, probability = settings["admit_after"], settings["admit_probability"]
-    days = settings["expire_after"]
-    return SparseModel(
-        algorithm,
-        algorithm.configure(settings),
-        admission=Admission(after, probability) if after or probability < 1.0 else None,
-        expiry=Expiry(days) if days else None,
-    )
+    return SparseModel(algorithm, algorithm.configure(settings), keeping=Keeping.of(settings))
 
 
 def listed() -> tuple[Option, ...]:

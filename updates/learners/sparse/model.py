@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from updates.learners.sparse.admission import Admission
 from updates.learners.sparse.algorithm import WEIGHTS, Algorithm, Rows
-from updates.learners.sparse.expiry import Expiry
+from updates.learners.sparse.keeping import Keeping
 from updates.learners.sparse.slots import ABSENT, STATE, distinct, scratch_for
 from updates.learners.sparse.table import FIRST_CAPACITY, KeyTable
 
@@ -29,8 +28,7 @@ class SparseModel:
         *,
         fit_intercept: bool = True,
         capacity: int = FIRST_CAPACITY,
-        admission: Admission | None = None,
-        expiry: Expiry | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         self.algorithm = algorithm
         self.parameters = parameters
@@ -38,8 +36,7 @@ class SparseModel:
         self.table = KeyTable(algorithm.columns, capacity)
         self._intercept = np.zeros((1, STATE + len(algorithm.columns)))
         self.clock = np.zeros(algorithm.clock)
-        self.admission = admission
-        self.expiry = expiry
+        self.keeping = keeping or Keeping()
         self._touched: list[np.ndarray] | None = None
         self._removed: list[np.ndarray] = []
 
@@ -49,8 +46,7 @@ class SparseModel:
         model.table = self.table.copy()
         model._intercept = self._intercept.copy()
         model.clock = self.clock.copy()
-        model.admission = self.admission and self.admission.copy()
-        model.expiry = self.expiry and self.expiry.copy()
+        model.keeping = self.keeping.copy()
         return model
 
     def track(self) -> None:
@@ -72,27 +68,27 @@ class SparseModel:
         """
         predictions = np.empty(len(rows.labels))
         inserted = [np.empty(0, np.int64)]
-        hours = None
-        if self.expiry is not None:
+        hours, expiry = None, self.keeping.expiry
+        if expiry is not None:
             if event_times is None:
                 raise ValueError("where keys expire, rows need their event times")
-            hours = self.expiry.hours(event_times)
+            hours = expiry.hours(event_times)
         start = 0
         while start < len(predictions):
             stop = self._part(rows.indptr, hours, start)
             learned, positions = self._learn_part(_cut(rows, start, stop), predictions[start:stop])
-            if self.expiry is not None and learned:
-                self._forget(*self.expiry.advance(self.table))
+            if expiry is not None and learned:
+                self._forget(expiry.advance(self.table))
             inserted.append(positions)
             start += learned
         return predictions, np.concatenate(inserted)
 
     def _part(self, indptr: np.ndarray, hours: np.ndarray | None, start: int) -> int:
         """One past the last row that can be learned at once from ``start`` on."""
-        stop = len(indptr) - 1
-        if self.expiry is not None and hours is not None:
-            stop = self.expiry.enter(self.table, hours, start)
-        if self.admission is not None or self.table.growing:
+        stop, keeping = len(indptr) - 1, self.keeping
+        if keeping.expiry is not None and hours is not None:
+            stop = keeping.expiry.enter(self.table, hours, start)
+        if keeping.admission is not None or self.table.growing:
             fits = np.searchsorted(indptr, indptr[start] + PART_KEYS, side="right") - 1
             stop = min(stop, max(start + 1, int(fits)))
         return stop
@@ -101,9 +97,9 @@ class SparseModel:
         """Learn rows until the table must grow; returns how many, and the positions of new keys."""
         keys = rows.keys[rows.indptr[0] : rows.indptr[-1]]
         self.table.step(keys)
-        inserted = np.empty(len(keys), np.int64)
-        if self.admission is not None:
-            rows, inserted = self.admission.filter(self.table, rows)
+        inserted, admission = np.empty(len(keys), np.int64), self.keeping.admission
+        if admission is not None:
+            rows, inserted = admission.filter(self.table, rows)
             keys = rows.keys
         if self._touched is not None:
             self._touched.append(keys)
@@ -114,7 +110,7 @@ class SparseModel:
             self.table.size,
             predictions,
             inserted,
-            0 if self.admission is None else len(inserted),
+            0 if admission is None else len(inserted),
             self._intercept,
             self.constant,
             self.clock,
@@ -125,10 +121,10 @@ class SparseModel:
             self.table.start_growth()
         return learned, inserted[:count]
 
-    def _forget(self, keys: np.ndarray, numbers: np.ndarray) -> None:
-        """Note what has expired."""
-        if len(numbers):
-            self._removed.append(numbers)
+    def _forget(self, keys: np.ndarray) -> None:
+        """Remove what has expired."""
+        if len(keys):
+            self._removed.append(self.table.remove(keys))
         if self._touched is not None:
             self._touched.append(keys)
 
@@ -141,9 +137,7 @@ class SparseModel:
     def seen(self) -> int:
         """Distinct keys met; estimated where not all are admitted, and one that expired and came
         again counts twice where all are."""
-        expired = self.expiry.removed if self.expiry else 0
-        met = self.admission.seen if self.admission else self.table.size + expired
-        return max(self.table.size, met)
+        return self.keeping.seen(self.table)
 
     @property
     def intercept(self) -> float:
@@ -186,8 +180,7 @@ class SparseModel:
             **self.table.to_arrays(),
             "intercept": self._intercept[0, STATE:],
             **({"clock": self.clock} if len(self.clock) else {}),
-            **(self.admission.to_arrays() if self.admission else {}),
-            **(self.expiry.to_arrays(self.table) if self.expiry else {}),
+            **self.keeping.to_arrays(self.table),
         }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -196,14 +189,11 @@ class SparseModel:
         expected = len(self.algorithm.columns), self.algorithm.clock
         if (len(intercept), len(clock)) != expected:
             raise KeyError(f"the state is not one of {self.algorithm.name}")
-        hours = arrays.get("hours") if self.expiry else None
+        hours = self.keeping.hours(arrays)
         self.table = KeyTable.from_arrays(self.algorithm.columns, arrays, hours)
         self._intercept[0, STATE:] = intercept
         self.clock[:] = clock
-        if self.admission:
-            self.admission.restore(arrays)
-        if self.expiry:
-            self.expiry.restore(arrays, self.table)
+        self.keeping.restore(arrays, self.table)
 
 
 def _cut(rows: Rows, start: int, stop: int) -> Rows:

@@ -103,8 +103,8 @@ class Names:
         """``field_ids`` (n,) int32, and the distinct fields and the (n,) values as bytes and
         offsets: ``fields``, ``field_offsets``, ``values``, ``value_offsets``."""
         chunk = self._merged()
-        field_offsets, fields = _bytes_of(pa.array(self._fields, pa.large_string()))
-        value_offsets, values = _bytes_of(chunk.column("value"))
+        field_offsets, fields = bytes_of(pa.array(self._fields, pa.large_string()))
+        value_offsets, values = bytes_of(chunk.column("value"))
         return {
             "field_ids": chunk.column("field").to_numpy(),
             "fields": fields,
@@ -117,9 +117,9 @@ class Names:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Names:
         """The names that ``to_arrays`` described. Raises KeyError if an array is missing."""
         names = cls()
-        for field in _strings_of(arrays["field_offsets"], arrays["fields"]).to_pylist():
+        for field in strings_of(arrays["field_offsets"], arrays["fields"]).to_pylist():
             names._number_of(field)
-        values = _strings_of(arrays["value_offsets"], arrays["values"])
+        values = strings_of(arrays["value_offsets"], arrays["values"])
         for start in range(0, len(values), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
             names._add(arrays["field_ids"][part], values[part])
@@ -147,8 +147,8 @@ def _joined(chunks: Sequence[_Chunk]) -> _Chunk:
     return _Chunk(chunks[0].first, pairs, numbers, NONE)
 
 
-def _bytes_of(strings: pa.LargeStringArray) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets (n + 1,) int64 from 0, and the bytes (m,) uint8 between them."""
+def bytes_of(strings: pa.LargeStringArray) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets (n + 1,) int64 from 0 of (n,) strings, and the bytes (m,) uint8 between them."""
     _, offset_buffer, byte_buffer = strings.buffers()
     offsets = np.frombuffer(offset_buffer or bytes(8), np.int64)
     offsets = offsets[strings.offset : strings.offset + len(strings) + 1]
@@ -156,7 +156,8 @@ def _bytes_of(strings: pa.LargeStringArray) -> tuple[np.ndarray, np.ndarray]:
     return offsets - offsets[0], characters
 
 
-def _strings_of(offsets: np.ndarray, characters: np.ndarray) -> pa.LargeStringArray:
+def strings_of(offsets: np.ndarray, characters: np.ndarray) -> pa.LargeStringArray:
+    """What ``bytes_of`` described."""
     return pa.LargeStringArray.from_buffers(
         len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(characters)
     )

@@ -195,9 +195,16 @@ class KeyTable:
     def stamp_all(self, hour: int) -> None:
         """Take all keys for learned at this hour."""
         self.settle()
-        taken = self._cells[:, KEY] != 0
-        numbers = self._cells[taken, NUMBER] & NUMBER_MASK
-        self._cells[taken, NUMBER] = numbers | np.uint64(hour) << HOUR_SHIFT
+        self._stamp(np.flatnonzero(self._cells[:, KEY]), hour)
+
+    def stamp(self, keys: np.ndarray) -> None:
+        """Take these keys, all of which are here, for learned at the table's hour."""
+        self.settle()
+        self._stamp(self.find(keys), self.hour)
+
+    def _stamp(self, slots: np.ndarray, hour: int) -> None:
+        numbers = self._cells[slots, NUMBER] & NUMBER_MASK
+        self._cells[slots, NUMBER] = numbers | np.uint64(hour) << HOUR_SHIFT
 
     def copy(self) -> KeyTable:
         """One that goes its own way from here."""

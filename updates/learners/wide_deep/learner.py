@@ -7,9 +7,9 @@ of both parts', the wide part learns by FTRL with L1, and both see the gradient 
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -18,13 +18,16 @@ from safetensors.numpy import load, load_file, save, save_file
 from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
 from updates.learners.gbdt import chunks
 from updates.learners.sparse.ftrl import FTRL
+from updates.learners.sparse.keeping import Keeping
 from updates.learners.sparse.linear import TINY, ServingFormNeeded, ServingOnlyError
 from updates.learners.sparse.serving import ServingWeights, save_weights, touched_weights
 from updates.learners.wide_deep import files
 from updates.learners.wide_deep.coverage import Coverage
 from updates.learners.wide_deep.embeddings import Embeddings
+from updates.learners.wide_deep.pretrained import checked
 from updates.learners.wide_deep.rows import DeepRows, Pending
-from updates.learners.wide_deep.settings import OPTIONS, hidden_units, resolved
+from updates.learners.wide_deep.settings import OPTIONS, PRETRAINED, hidden_units, resolved
+from updates.learners.wide_deep.store import FILES
 from updates.learners.wide_deep.upper import Upper
 from updates.learners.wide_deep.vectors import Vectors
 from updates.learners.wide_deep.wide import Weights, Wide, joint_probabilities, rows_of
@@ -33,6 +36,7 @@ from updates.samples.schema import SampleSchema
 
 ROWS = 1 << 13  # between two calls of progress: some 0.1 s
 WIDE, EMBEDDINGS, UPPER = "wide", "embeddings", "upper"
+DEEP = frozenset({EMBEDDINGS, UPPER})
 
 
 class WideDeep(Learner):
@@ -44,12 +48,14 @@ class WideDeep(Learner):
     by all that was learned before it. The slope of a row's joint loss is taken when the wide part
     learns it.
 
-    ``train`` chooses the components that learn; the others stay as they are, bit for bit.
+    ``train`` chooses the components that learn; the others stay as they are, bit for bit. Rows that
+    wait are learned by those that were trained when they came.
     """
 
     name = "wide_deep"
     components = (WIDE, EMBEDDINGS, UPPER)
     sequential = True
+    lives_in: ClassVar = {UPPER: EMBEDDINGS}
     supports_delta = True
     options = OPTIONS
     variants = ({}, {"admit_after": 1, "admit_probability": 0.9, "expire_after": 1})
@@ -57,27 +63,16 @@ class WideDeep(Learner):
     def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(schema, options)
         self._encoder = Encoder(schema)
-        self._fields = len(schema.single_valued) + len(schema.multivalued)
-        self._trained = frozenset(self.components)
+        self._field_names = (*schema.single_valued, *schema.multivalued)
+        self._fields = len(self._field_names)
         self._serving: tuple[ServingWeights, Vectors] | None = None
+        self._pending = self._new_pending()
         self._forget()
 
     @classmethod
     def resolve(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         """All settings. Raises OptionError."""
         return resolved(given)
-
-    def train(self, components: Collection[str]) -> None:
-        """From now on learn these components together, and let the others be.
-
-        Rows that wait are learned by what is trained when their mini-batch is full. Raises
-        ValueError for a name that is no component, and for none at all.
-        """
-        chosen = frozenset(components)
-        if not chosen or not chosen <= set(self.components):
-            known = ", ".join(self.components)
-            raise ValueError(f"components must be among {known}, got {sorted(chosen)}")
-        self._trained = chosen
 
     def _forget(self) -> None:
         """Begin anew with the components that are trained."""
@@ -88,18 +83,20 @@ class WideDeep(Learner):
             self.coverage = Coverage()
         if UPPER in self._trained:
             self._upper = self._new_upper()
-        self._pending = self._new_pending()
+        for name in self._trained & DEEP:
+            self._pending.take(name)
 
     def _new_embeddings(self) -> Embeddings:
         dim, seed = self.settings["embedding_dim"], self.settings["seed"]
-        return Embeddings(self._fields, dim, seed, self.settings["embedding_rate"])
+        rate, keeping = self.settings["embedding_rate"], Keeping.of(self.settings)
+        return Embeddings(self._fields, dim, seed, rate, keeping)
 
     def _new_upper(self) -> Upper:
         inputs = self._fields * self.settings["embedding_dim"] + len(self.schema.numeric)
         return Upper(inputs, hidden_units(self.settings), self.settings["seed"])
 
     def _new_pending(self) -> Pending:
-        return Pending(self._fields, len(self.schema.numeric))
+        return Pending(self._fields, len(self.schema.numeric), sorted(DEEP))
 
     @property
     def wide(self) -> Wide:
@@ -130,13 +127,40 @@ class WideDeep(Learner):
         """Which geometry of the embeddings: what upper networks and user vectors belong to."""
         return self.vectors.space_id
 
+    def space_ids(self) -> dict[str, str]:
+        """Embeddings make the space that the network lives in."""
+        return {EMBEDDINGS: self.space_id, UPPER: self.space_id}
+
     def fit(
         self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
     ) -> LearnReport:
-        """One pass over the batches, in order; the components that are trained begin anew."""
+        """One pass over the batches, in order; the components that are trained begin anew.
+
+        Embeddings do so at the vectors that ``pretrained`` names. Raises VectorsMissing or
+        VectorsError if they cannot.
+        """
         self._serving = None
         self._forget()
+        if EMBEDDINGS in self._trained and (digest := self.settings[PRETRAINED.name]):
+            self._take_over(load(FILES.content(digest)))
         return self._learn(batches, None, progress)
+
+    def pretrain(self, given: Path | Mapping[str, np.ndarray]) -> None:
+        """Have embeddings begin at vectors that were learned elsewhere; others stay as they are.
+
+        The network, which knows another space, begins anew: ``train(["upper"])`` and ``fit`` teach
+        it this one. Rows that wait are left out.
+
+        given : a safetensors file or its arrays, see ``updates.learners.wide_deep.pretrained``.
+        Raises VectorsError.
+        """
+        self._take_over(load_file(given) if isinstance(given, Path) else given)
+        self._upper, self._pending = self._new_upper(), self._new_pending()
+
+    def _take_over(self, given: Mapping[str, np.ndarray]) -> None:
+        dim = self.settings["embedding_dim"]
+        self.embeddings.take_over(checked(given, self._field_names, dim))
+        self.coverage = Coverage()
 
     def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
         """Learn row by row; stopped by ``progress``, the rows before stay learned."""
@@ -159,17 +183,17 @@ class WideDeep(Learner):
         start = 0
         while start < len(deep):
             # At least a row: a state of longer mini-batches may have more than enough waiting.
-            wanted = max(1, self.settings["mini_batch"] - len(self._pending))
+            wanted = max(1, self.settings["mini_batch"] - self._waiting)
             stop = min(len(deep), start + wanted)
             part = deep.slice(start, stop)
             offsets = self._offsets(part, seen, self.coverage)
             found, inserted = self._learn_wide(encoded, start, stop, offsets)
             predictions.append(found)
             new.append(inserted)
-            if self._trained != {WIDE}:
+            if deep_learns := self._trained & DEEP:
                 errors = found - encoded.labels[start:stop]
-                self._pending.add(part, errors * encoded.weights[start:stop])
-                if len(self._pending) >= self.settings["mini_batch"]:
+                self._pending.add(part, errors * encoded.weights[start:stop], deep_learns)
+                if self._waiting >= self.settings["mini_batch"]:
                     self._learn_deep()
             start = stop
         self.wide.name(encoded, np.concatenate(new))
@@ -184,18 +208,31 @@ class WideDeep(Learner):
         rows = rows_of(encoded, start, stop, offsets)
         return joint_probabilities(self.wide.model, rows), np.empty(0, np.int64)
 
+    @property
+    def _waiting(self) -> int:
+        """Rows that wait for the component, of those trained, that has most."""
+        return max((self._pending.waiting(name) for name in self._trained & DEEP), default=0)
+
     def _learn_deep(self) -> None:
-        """Learn the rows that waited."""
+        """Learn the rows that waited: together, where both components have the same."""
+        learning = sorted(self._trained & DEEP)
+        if len(learning) == 1 or self._pending.same(*learning):
+            self._learn_mini_batch(learning)
+            return
+        for name in learning:
+            if self._pending.waiting(name) >= self.settings["mini_batch"]:
+                self._learn_mini_batch([name])
+
+    def _learn_mini_batch(self, components: Sequence[str]) -> None:
         from updates.learners.wide_deep.training import step  # JAX: 130 MB, 0.4 s
 
-        rows, slopes = self._pending.all()
+        rows, slopes = self._pending.take(*components)
         inputs = self.vectors.inputs(rows, self.vectors.find(rows.keys))
-        rate, upper_learns = self.settings["upper_rate"], UPPER in self._trained
+        rate, upper_learns = self.settings["upper_rate"], UPPER in components
         gradients = step(self._upper, inputs, slopes, rate, upper_learns=upper_learns)
-        if EMBEDDINGS in self._trained:
+        if EMBEDDINGS in components:
             self.embeddings.learn(rows, gradients)
             self.coverage = Coverage()
-        self._pending = self._new_pending()
 
     def _offsets(self, rows: DeepRows, *counters: Coverage) -> np.ndarray:
         """(n,) logits of the deep part."""
@@ -233,11 +270,12 @@ class WideDeep(Learner):
         Raises ValueError if it is of other options or another schema, SpaceMismatch if its network
         belongs to other embeddings.
         """
-        vectors, upper, coverage = self._load_deep(folder)
-        upper.restore_optimiser(load_file(folder / files.UPPER_LEARNING))
         wide, embeddings, pending = Wide(self.settings), self._new_embeddings(), self._new_pending()
+        learning = load_file(folder / files.EMBEDDINGS_LEARNING)
+        vectors, upper, coverage = self._load_deep(folder, embeddings.keeping.hours(learning))
+        upper.restore_optimiser(load_file(folder / files.UPPER_LEARNING))
         wide.restore(load_file(folder / files.WIDE))
-        embeddings.restore(vectors, load_file(folder / files.EMBEDDINGS_LEARNING))
+        embeddings.restore(vectors, learning)
         pending.restore(load_file(folder / files.PENDING))
         self._wide, self._embeddings, self._upper = wide, embeddings, upper
         self._pending, self.coverage, self._serving = pending, coverage, None
@@ -250,9 +288,11 @@ class WideDeep(Learner):
         self._wide = self._embeddings = None
         self._upper, self.coverage, self._serving = upper, coverage, (weights, vectors)
 
-    def _load_deep(self, folder: Path) -> tuple[Vectors, Upper, Coverage]:
+    def _load_deep(
+        self, folder: Path, hours: np.ndarray | None = None
+    ) -> tuple[Vectors, Upper, Coverage]:
         shape = self._fields, self.settings["embedding_dim"]
-        vectors = Vectors.from_arrays(load_file(folder / files.EMBEDDINGS), shape)
+        vectors = Vectors.from_arrays(load_file(folder / files.EMBEDDINGS), shape, hours)
         upper = self._new_upper()
         upper.restore(load_file(folder / files.UPPER))
         return vectors, upper, Coverage(*files.read_bound(folder, vectors.space_id))
@@ -282,6 +322,7 @@ class WideDeep(Learner):
         weights, vectors = self._serving
         arrays = load(delta)
         weights.apply(arrays["wide"].tobytes())
+        vectors.remove(arrays["removed"])
         vectors.put(arrays["keys"], arrays["vectors"])
         vectors.defaults, self._upper.weights = arrays["defaults"], arrays["upper"]
 
@@ -296,7 +337,7 @@ class WideDeep(Learner):
         tiny = np.count_nonzero(np.abs(weights) < TINY) - (len(weights) - heavy)
         vector_bytes = 8 + 4 * self.settings["embedding_dim"]
         return Sparsity(
-            seen=rows + self.wide.model.seen,
+            seen=self.embeddings.seen + self.wide.model.seen,
             admitted=rows + len(weights),
             non_zero=rows + heavy,
             deployed_bytes=heavy * FTRL.deployed_bytes()

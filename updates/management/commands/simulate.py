@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from updates.flows.replay import Replay
+from updates.flows.replay import Replay, play
 from updates.management.source_options import add_source_arguments, source_options
 from updates.models import Recommender
 from updates.samples.errors import ParseError
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: sys.exit(0))
         replay.load_history(history)
         self.stdout.write(f"{slug}: playing {replay.source} from sample {replay.next_row} on")
-        replay.play()
+        play(replay)
         self.stdout.write(f"{slug}: all of {replay.source} has been played")
 
 

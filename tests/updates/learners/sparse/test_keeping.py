@@ -16,6 +16,7 @@ from tests.updates.learners.streams import SCHEMA, stream
 from updates.learners.checks import check_learner
 from updates.learners.sparse.admission import Admission, chance
 from updates.learners.sparse.expiry import HOUR_MS, HOURS, Expiry
+from updates.learners.sparse.keeping import Keeping
 from updates.learners.sparse.linear import SparseLinear
 from updates.learners.sparse.slots import GOLDEN_RATIO
 
@@ -64,7 +65,7 @@ def learn_in_parts(model, rows, cuts, times=None):
 
 @given(rows, cuts, st.integers(0, 3), st.sampled_from([1.0, 0.5]))
 def test_a_key_is_admitted_after_so_many_occurrences_and_by_chance(rows, cuts, after, probability):
-    model = ftrl(fit_intercept=False, capacity=2, admission=Admission(after, probability))
+    model = ftrl(fit_intercept=False, capacity=2, keeping=Keeping(Admission(after, probability)))
     _, inserted = learn_in_parts(model, rows, [cut for cut in cuts if cut < len(rows)])
     met, admitted, positions, at = Counter(), [], [], 0
     for i, row in enumerate(rows):
@@ -81,7 +82,7 @@ def test_a_key_is_admitted_after_so_many_occurrences_and_by_chance(rows, cuts, a
 
 @given(rows)
 def test_a_key_that_is_not_admitted_is_as_if_it_were_not_in_its_row(rows):
-    chosen, plain = ftrl(admission=Admission(1, 1.0)), ftrl()
+    chosen, plain = ftrl(keeping=Keeping(Admission(1, 1.0))), ftrl()
     predictions, _ = learn_in_parts(chosen, rows, [])
     met = Counter()
     left = []
@@ -95,7 +96,7 @@ def test_a_key_that_is_not_admitted_is_as_if_it_were_not_in_its_row(rows):
 @given(rows, cuts, st.lists(st.integers(0, 30), min_size=60, max_size=60), st.integers(1, 3))
 def test_keys_unused_for_days_are_removed_at_the_hour_of_their_part(rows, cuts, gaps, after):
     hours = 500_000 + np.cumsum(gaps[: len(rows)])
-    model = ftrl(fit_intercept=False, capacity=2, expiry=Expiry(after))
+    model = ftrl(fit_intercept=False, capacity=2, keeping=Keeping(expiry=Expiry(after)))
     cuts = [cut for cut in cuts if cut < len(rows)]
     learn_in_parts(model, rows, cuts, hours * HOUR_MS)
     last, now = {}, None
@@ -110,11 +111,11 @@ def test_keys_unused_for_days_are_removed_at_the_hour_of_their_part(rows, cuts, 
         now = hour
     assert keys_of(model) == list(last)
     assert model.to_arrays()["hours"].tolist() == list(last.values())
-    assert model.seen - len(last) == model.expiry.removed == len(model.removed())
+    assert model.seen - len(last) == model.keeping.expiry.removed == len(model.removed())
 
 
 def test_a_key_is_gone_a_day_after_its_days_at_the_latest():
-    model = ftrl(expiry=Expiry(2))
+    model = ftrl(keeping=Keeping(expiry=Expiry(2)))
     learn_in_parts(
         model, [list(range(1, 500))] + [[999]] * 73, [], np.arange(74) * HOUR_MS + DAY_MS
     )
@@ -122,7 +123,7 @@ def test_a_key_is_gone_a_day_after_its_days_at_the_latest():
 
 
 def test_memory_of_expired_keys_is_used_again():
-    model, key, sizes = ftrl(expiry=Expiry(1)), 1, []
+    model, key, sizes = ftrl(keeping=Keeping(expiry=Expiry(1))), 1, []
     for day in range(12):
         fresh = [list(range(key + 100 * hour, key + 100 * hour + 100)) for hour in range(24)]
         learn_in_parts(model, fresh, [], (day * 24 + np.arange(24)) * HOUR_MS + DAY_MS)
@@ -135,7 +136,7 @@ def test_memory_of_expired_keys_is_used_again():
 
 
 def test_a_skewed_row_does_not_turn_time_back():
-    model = ftrl(expiry=Expiry(1))
+    model = ftrl(keeping=Keeping(expiry=Expiry(1)))
     learn_in_parts(model, [[1], [2], [3]], [1], np.array([100, 40, 101]) * HOUR_MS)
     assert model.to_arrays()["hours"].tolist() == [100, 100, 101]
 
@@ -143,7 +144,7 @@ def test_a_skewed_row_does_not_turn_time_back():
 def test_sketches_are_renewed_and_the_last_one_is_still_asked():
     admission = Admission(1, 1.0)
     admission._sketch.totals[1] = (1 << 20) - 2
-    model = ftrl(admission=admission)
+    model = ftrl(keeping=Keeping(admission))
     learn_in_parts(model, [[1], [2], [3]], [])
     assert admission._sketch.totals[2] == 1 and admission._sketch.totals[1] == 1
     learn_in_parts(model, [[1], [2], [3]], [])
@@ -152,7 +153,7 @@ def test_sketches_are_renewed_and_the_last_one_is_still_asked():
 
 def test_distinct_keys_are_estimated_within_a_few_percent():
     for count in (100, 10_000, 200_000):
-        model = ftrl(admission=Admission(3, 1.0))
+        model = ftrl(keeping=Keeping(Admission(3, 1.0)))
         keys = np.random.default_rng(count).integers(1, 2**63, count).tolist()
         learn_in_parts(model, [keys[i : i + 1000] for i in range(0, count, 1000)], [])
         assert model.seen == pytest.approx(count, rel=0.06)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.updates.learners.streams import SCHEMA, stream
+from updates.learners.options import OptionError
 from updates.learners.wide_deep import files
 from updates.learners.wide_deep.learner import WideDeep
 
@@ -103,6 +104,11 @@ def test_a_network_with_embeddings_of_another_version_is_refused(tmp_path):
     for load in (taught(0).load, taught(0).load_serving):
         with pytest.raises(files.SpaceMismatch, match="belongs to embedding space"):
             load(mixed)
+
+
+def test_it_has_no_correction_of_fake_negatives_to_be_asked_for():
+    with pytest.raises(OptionError, match="delayed_feedback: must be one of the options"):
+        WideDeep(SCHEMA, {"delayed_feedback": "fake_negative_weighted"})
 
 
 @pytest.mark.parametrize("option", [{"embedding_dim": 4}, {"hidden": "5"}])

@@ -18,6 +18,7 @@ ROWS = DeepRows(
     np.array([0, 1, 2, 3, 4, 6, 6]),
     np.array([11, 21, 11, 22, 12, 11], np.uint64),
     np.zeros((3, 0), np.float32),
+    np.zeros(3, np.int64),
 )
 
 
@@ -108,7 +109,7 @@ def test_inputs_are_means_of_vectors_defaults_for_the_unknown_zeros_for_nothing(
     embeddings.learn(ROWS.slice(0, 2), gradients(1)[:2])
     vectors = embeddings.vectors
     inputs = vectors.inputs(ROWS, vectors.find(ROWS.keys))
-    of = {int(key): vectors.values[i] for i, key in enumerate(vectors.keys)}
+    of = {key: vectors.values[vectors.find(np.array([key], np.uint64))[0]] for key in (11, 21)}
     np.testing.assert_array_equal(inputs[0], np.concatenate([of[11], of[21]]))
     unknown = vectors.defaults[0]
     np.testing.assert_allclose(inputs[2, :DIM], (unknown + of[11]) / 2, rtol=1e-6)

@@ -140,5 +140,5 @@ def test_what_served_before_and_after_a_delta_is_one_compiled_form(tmp_path):
     learner.learn(stream(100, seed=1))
     serving.apply(learner.delta())
     serving.predict(stream(10))
-    for kernel in (upper._logits, vectors._pooled, vectors._numbers):
+    for kernel in (upper._logits, vectors._pooled, vectors._rows):
         assert len(kernel.signatures) == 1

@@ -36,7 +36,7 @@
       const row = form.querySelector(`.form-row.field-${field}`);
       const chosen = form.elements[select];
       if (!row || !chosen) continue;
-      const unread = chosen.value !== value;
+      const unread = ![value].flat().includes(chosen.value);
       row.classList.toggle("unread", unread);
       let note = row.querySelector(".unread-note");
       if (!note) {

@@ -1,0 +1,104 @@
+"""The API's freshness: now, of each component, and of each process that serves."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from monitoring.components import ComponentFreshness, components
+from monitoring.fleet import fleet_freshness, live_facts, log_heads
+from monitoring.served import served_facts, with_sync
+from updates.api.serializers.recommenders import Freshness
+from updates.api.views.base import OfRecommender
+from updates.models.serving_report import SyncState
+
+
+class Serving(serializers.Serializer):
+    """What one serving process serves; ``error`` says why it is not the wanted version."""
+
+    process = serializers.CharField(help_text="host:pid")
+    wanted = serializers.IntegerField(source="wanted.number")
+    served = serializers.IntegerField(source="served.number", default=None, allow_null=True)
+    error = serializers.CharField(allow_blank=True)
+    sync = serializers.ChoiceField(
+        SyncState.choices, help_text="Whether it follows online learning."
+    )
+    followed_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since when it follows online learning."
+    )
+    synced_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it last had everything that had been sent to serving."
+    )
+    offset = serializers.IntegerField(
+        allow_null=True, help_text="Last offset that the weights it serves have learned."
+    )
+    sequence = serializers.IntegerField(
+        allow_null=True, help_text="Number of the newest delta applied; null where none was."
+    )
+    gaps_healed = serializers.IntegerField(
+        help_text="How often it missed deltas and caught up from a checkpoint."
+    )
+    reported_at = serializers.DateTimeField()
+
+
+class ComponentNow(Freshness):
+    """Freshness of one component, by its own objective, and what feeds it."""
+
+    name = serializers.CharField()
+    fed_by = serializers.ListField(
+        child=serializers.CharField(), help_text="Policies that are on and update it."
+    )
+    run = serializers.IntegerField(allow_null=True, help_text="The run that moved it last.")
+    space_id = serializers.CharField(allow_null=True)
+
+
+class FreshnessNow(Freshness):
+    """Freshness at one instant, with the facts that it is computed from."""
+
+    at = serializers.DateTimeField()
+    live_version = serializers.IntegerField(allow_null=True)
+    watermark = serializers.DateTimeField(
+        allow_null=True, help_text="Event time up to which what is served has learned."
+    )
+    served_offset = serializers.IntegerField(
+        allow_null=True, help_text="Last offset that what is served has learned."
+    )
+    last_offset = serializers.IntegerField(allow_null=True)
+    newest_event_time = serializers.DateTimeField(allow_null=True)
+    newest_arrived_at = serializers.DateTimeField(allow_null=True)
+    components = ComponentNow(many=True)
+    serving = Serving(many=True)
+
+
+class FreshnessView(OfRecommender):
+    @extend_schema(responses=FreshnessNow)
+    def get(self, request: Request, slug: str) -> Response:
+        """How fresh it is now, from which facts, and what each process serves."""
+        now = timezone.now()
+        recommender = self.recommender
+        heads = log_heads([recommender])
+        past_live = served_facts([recommender], now)
+        fresh = fleet_freshness([recommender], now, heads, past_live)[recommender.pk]
+        head, live = heads.get(recommender.pk), recommender.live_version
+        served = past_live.get(recommender.pk) or live_facts(live)
+        parts = components(recommender, now, head, past_live.get(recommender.pk))
+        facts = {
+            "at": now,
+            "live_version": live and live.number,
+            "watermark": served and served.watermark,
+            "served_offset": served and served.next_offset - 1,
+            "last_offset": head and head.last_offset,
+            "newest_event_time": head and head.newest_event_time,
+            "newest_arrived_at": head and head.newest_arrived_at,
+            "components": [_component(part) for part in parts],
+            "serving": with_sync(recommender, now),
+        }
+        return Response(FreshnessNow(fresh.to_json() | facts).data)
+
+
+def _component(part: ComponentFreshness) -> dict[str, Any]:
+    about = {"name": part.name, "run": part.run, "space_id": part.space_id}
+    return part.fresh.to_json() | about | {"fed_by": [policy.name for policy in part.fed_by]}

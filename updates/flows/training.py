@@ -1,0 +1,104 @@
+"""What updates that learn from the log have in common: where to begin, where to stop, on what to
+judge."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+import pyarrow as pa
+
+from updates import joiners
+from updates.metrics import MIN_SAMPLES
+from updates.models import ModelVersion, Recommender, UpdatePolicy, UpdateRun
+from updates.samples.log import SampleLog
+from updates.samples.schema import ARRIVED_AT
+from updates.store import artifacts
+from updates.strategies import full
+from updates.strategies.base import Candidate, NothingToLearn
+
+# At most this share of the new samples is held out to judge the candidate.
+HOLDOUT_SHARE = 5
+
+
+class Refused(RuntimeError):
+    """The update cannot be made or promoted, for a reason that is no defect."""
+
+
+def base_of(run: UpdateRun, live: ModelVersion | None) -> Candidate:
+    """The live version, to be built on; written down with the run. Raises Refused."""
+    if live is None:
+        raise Refused("There is no live version to build on; run a full update first.")
+    if live.learner != run.recommender.learner:
+        raise Refused(
+            f"The live version is of learner {live.learner}, the recommender now says "
+            f"{run.recommender.learner}; run a full update first."
+        )
+    UpdateRun.objects.filter(pk=run.pk).update(base_version=live)
+    run.base_version = live
+    learner = run.recommender.new_learner()
+    learner.load(artifacts().open(live.digest))
+    return Candidate(
+        learner,
+        parts=live.parts(learner.components),
+        base_digest=live.digest,
+        ranges=list(live.learned_ranges),
+    )
+
+
+def training_stop(run: UpdateRun, policy: UpdatePolicy, log: SampleLog, start: int) -> int:
+    """Offset before which an update that begins at ``start`` trains; the samples from there on
+    judge it. Raises NothingToLearn and Refused."""
+    end = log.head().last_offset + 1
+    new = end - start
+    if not new:
+        raise NothingToLearn(f"Everything up to offset {end - 1} is learned already.")
+    if new < policy.min_samples:
+        raise Refused(
+            f"There are {new} samples to learn; min_samples asks for {policy.min_samples}."
+        )
+    judged_end = _judged_end(run.recommender, log, start, end)
+    return judged_end - min(policy.holdout_samples, (judged_end - start) // HOLDOUT_SHARE)
+
+
+def _judged_end(recommender: Recommender, log: SampleLog, start: int, end: int) -> int:
+    """One past the last offset that may judge: the holdout should hold samples that do.
+
+    Where labels come later than samples that is where they are still coming; with too few before
+    that, all is learned but the usual holdout.
+    """
+    through = joiners.mature_through(recommender) if recommender.fake_negatives else None
+    if through is None:
+        return end
+    first_immature = bisect_right(range(start, end), through, key=partial(_arrival, log))
+    enough = first_immature // HOLDOUT_SHARE >= MIN_SAMPLES
+    return start + first_immature if enough else end
+
+
+def _arrival(log: SampleLog, offset: int) -> datetime:
+    return next(log.read(offset, offset + 1)).column(ARRIVED_AT)[0].as_py()
+
+
+def newest_event_time(log: SampleLog) -> datetime:
+    """Newest event time in the log; raises NothingToLearn where it is empty."""
+    newest = log.head().newest_event_time
+    if newest is None:
+        raise NothingToLearn("The sample log is empty.")
+    return newest
+
+
+def first_of_window(log: SampleLog, window_seconds: int | None) -> int:
+    """First offset in the window that ends now; that after the last where it holds none."""
+    since = full.window_start(newest_event_time(log), window_seconds)
+    end = log.head().last_offset + 1
+    first = next(iter(log.read(1, end, since)), None)
+    return end if first is None else first.column("offset")[0].as_py()
+
+
+def table(log: SampleLog, start: int, stop: int, names: Sequence[str]) -> pa.Table:
+    """Samples with offsets [start, stop) in one piece, without their positions."""
+    batches = [batch.select(names) for batch in log.read(start, stop)]
+    schema = log.recommender.sample_schema.arrow
+    return pa.Table.from_batches(batches, schema=schema).combine_chunks()

@@ -1,0 +1,1 @@
+"""User and item vectors with biases, whose product says what a user will like."""

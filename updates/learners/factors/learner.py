@@ -1,0 +1,328 @@
+"""The learner ``factors``: a user and an item agree as far as their vectors' product says.
+
+Koren, Bell & Volinsky 2009, "Matrix factorization techniques for recommender systems" (IEEE
+Computer 42(8)), with the logistic loss; or Rendle et al. 2009, "BPR: Bayesian personalized ranking
+from implicit feedback" (UAI), §4.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pyarrow as pa
+from safetensors.numpy import load, load_file, save, save_file
+
+from updates.learners.base import (
+    Learner,
+    LearnReport,
+    Progress,
+    Recommended,
+    Sparsity,
+    no_progress,
+)
+from updates.learners.factors import files
+from updates.learners.factors.batches import Columns, keys_of
+from updates.learners.factors.items import Items
+from updates.learners.factors.loops import (
+    INTERCEPT,
+    Interactions,
+    Parameters,
+    learn_all,
+    predict_all,
+)
+from updates.learners.factors.recommend import as_names, recommend
+from updates.learners.factors.settings import BPR, OPTIONS, Steps
+from updates.learners.factors.side import Side
+from updates.learners.gbdt import chunks
+from updates.learners.sparse.linear import ServingFormNeeded, ServingOnlyError
+from updates.samples.schema import SampleSchema
+
+ROWS = 1 << 15  # between two calls of progress: some 0.05 s
+ITEMS, USERS = "items", "users"
+
+
+class Factors(Learner):
+    """Vectors and biases of users and items, learned sample by sample; other fields are ignored.
+
+    A user that is not known is the zero vector with bias 0, which is also where it begins to learn:
+    it gets what is liked by all. An item that is not known is read as that too; its vector begins
+    at one drawn by its key, as two zero vectors would never leave 0. A sample without a user or an
+    item moves what it has.
+
+    Users learn by SGD and items, unless told otherwise, by Adagrad: so a device needs nothing but
+    its user's vector to learn on. A sample of weight w pulls and pushes w times as hard.
+
+    With ``loss`` bpr samples of label 1 are learned against an item drawn by seed and position of
+    the sample among those known by then; those of label 0 only bring items, and move the two
+    numbers that make probabilities of scores.
+
+    ``space_id`` names the geometry that users' vectors have a meaning in. Items that begin from
+    nothing begin a new one, named by settings and first sample: what is learned on stays within it,
+    as each step moves an item by little from where users know it, whereas axes of what began apart
+    may turn at will. One pass over more samples is learning on, so that it is the same space; a
+    ``fit`` of several passes is not, and names its own by where its items lie at the end.
+    """
+
+    name = "factors"
+    components = (ITEMS, USERS)
+    lives_in: ClassVar = {USERS: ITEMS}
+    sequential = True
+    supports_delta = True
+    options = OPTIONS
+    variants = ({}, {"loss": BPR, "epochs": 2})
+
+    def __init__(self, schema: SampleSchema, options: Mapping[str, Any] | None = None) -> None:
+        """Raises OptionError, and TypeError unless the schema has a user and an item."""
+        super().__init__(schema, options)
+        if schema.user is None or schema.item is None:
+            raise TypeError("factors needs a schema with a user and an item")
+        self._user_field, self._item_field = schema.user, schema.item
+        self._serving = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin anew with the components that are trained."""
+        width = self.settings["dim"] + 1
+        if ITEMS in self._trained:
+            self._items = Items(width, self.settings["seed"])
+        if USERS in self._trained:
+            self._users = Side(width)
+        self._position = 0
+
+    @property
+    def space_id(self) -> str:
+        """Which geometry of items; "" before anything is learned."""
+        return self._items.space_id
+
+    def space_ids(self) -> dict[str, str]:
+        """Items make the space that users live in."""
+        return dict.fromkeys(self.components, self.space_id) if self.space_id else {}
+
+    def fit(
+        self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
+    ) -> LearnReport:
+        """Learn the batches from nothing, ``epochs`` times; predictions are those of the first.
+
+        What later passes need is kept meanwhile: 33 bytes a sample.
+        """
+        self._whole()
+        self._forget()
+        epochs, kept, found, done = self.settings["epochs"], [], [np.empty(0)], 0
+        for chunk in chunks(batches, ROWS):
+            rows = self._inserted(chunk)
+            found.append(self._learn(rows))
+            done += chunk.num_rows
+            if epochs > 1:
+                kept.append(rows._replace(new=np.zeros(len(rows.new), bool)))
+            progress("learning", done, None)
+        for epoch in range(1, epochs):
+            for rows in kept:
+                self._learn(rows)
+                progress("learning again", epoch, epochs)
+        if epochs > 1 and ITEMS in self._trained:
+            self._items.name_by_vectors()
+        return LearnReport(done, np.concatenate(found))
+
+    def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
+        """Learn sample by sample; stopped by ``progress``, the samples before stay learned."""
+        self._whole()
+        found, done = [np.empty(0)], 0
+        for chunk in chunks([batch], ROWS):
+            found.append(self._learn(self._inserted(chunk)))
+            done += chunk.num_rows
+            progress("learning", done, batch.num_rows)
+        return LearnReport(done, np.concatenate(found))
+
+    def _inserted(self, chunk: pa.RecordBatch) -> Interactions:
+        """The samples, after all that are trained have got a vector."""
+        columns = Columns.of(self.schema, chunk)
+        if not self.space_id and ITEMS in self._trained and chunk.num_rows:
+            self._items.name_by_beginning(sorted(self.settings.items()), columns.first)
+        new = np.zeros(len(columns.labels), bool)
+        if ITEMS in self._trained:
+            firsts = self._items.side.unknown(columns.items)
+            self._items.add(
+                self._item_field, columns.items[firsts], columns.names.take(pa.array(firsts))
+            )
+            new[firsts] = True
+        if USERS in self._trained:
+            keys = columns.users[self._users.unknown(columns.users)]
+            self._users.vectors.add(keys, np.zeros((len(keys), self.settings["dim"] + 1)))
+        return self._found(columns, new)
+
+    def _found(self, columns: Columns, new: np.ndarray) -> Interactions:
+        return Interactions(
+            self._users.find(columns.users),
+            self._items.side.find(columns.items),
+            new,
+            columns.labels,
+            columns.weights,
+        )
+
+    def _learn(self, rows: Interactions) -> np.ndarray:
+        steps = Steps.of(self.settings, users=USERS in self._trained, items=ITEMS in self._trained)
+        met = self._items.side.size - int(np.count_nonzero(rows.new))
+        found, drawn = learn_all(rows, self._parameters(), steps, self._position, met)
+        self._position += len(found)
+        if USERS in self._trained:
+            self._users.touch(rows.users)
+        if ITEMS in self._trained:
+            self._items.side.touch(rows.items, drawn)
+        return found
+
+    def _parameters(self) -> Parameters:
+        items = self._items
+        return Parameters(
+            self._users.vectors.values, items.side.vectors.values, items.squares, items.shared
+        )
+
+    def _whole(self) -> None:
+        if self._serving:
+            raise ServingOnlyError("only the serving form is loaded: use load() to learn or save")
+
+    def predict(self, batch: pa.RecordBatch) -> np.ndarray:
+        """(n,) probabilities of label 1; learns nothing."""
+        parts = [np.empty(0)]
+        for chunk in chunks([batch], ROWS):
+            columns = Columns.of(self.schema, chunk)
+            rows = self._found(columns, np.zeros(chunk.num_rows, bool))
+            parts.append(predict_all(rows, self._parameters()))
+        return np.concatenate(parts)
+
+    def user(self, user: str) -> tuple[np.ndarray, float]:
+        """Vector (dim,) float32 and bias of a user; zeros of one that is not known."""
+        return self._read(self._users, self._user_field, user)
+
+    def item(self, item: str) -> tuple[np.ndarray, float]:
+        """Vector (dim,) float32 of an item, and its bias plus the intercept, as ``user_step`` takes
+        them; zeros and the intercept of one that is not known."""
+        vector, bias = self._read(self._items.side, self._item_field, item)
+        return vector, bias + self.intercept
+
+    def _read(self, side: Side, field: str, name: str) -> tuple[np.ndarray, float]:
+        row = int(side.find(keys_of(field, as_names([name])))[0])
+        values = side.vectors.values[row] if row >= 0 else np.zeros(self.settings["dim"] + 1)
+        return values[:-1].astype(np.float32), float(values[-1])
+
+    @property
+    def intercept(self) -> float:
+        """The bias of all."""
+        return float(self._items.shared[INTERCEPT])
+
+    def pretrained(self) -> dict[str, np.ndarray]:
+        """The vectors of users and items, without their biases, by the encoder's keys: as
+        ``updates.learners.wide_deep.pretrained`` reads them."""
+        arrays = {}
+        for field, side in ((self._user_field, self._users), (self._item_field, self._items.side)):
+            arrays[f"{field}.keys"] = side.to_arrays()["keys"]
+            arrays[f"{field}.vectors"] = np.ascontiguousarray(side.rows[:, :-1])
+        return arrays
+
+    @property
+    def item_names(self) -> pa.LargeStringArray:
+        """(n,) names of the items that are known, in the order in which they came."""
+        return self._items.names
+
+    @property
+    def item_vectors(self) -> np.ndarray:
+        """(n, dim) float32 view, by the order of ``item_names``."""
+        return self._items.side.rows[:, :-1]
+
+    @property
+    def item_biases(self) -> np.ndarray:
+        """(n,) float64, each with the intercept, as ``user_step`` takes them."""
+        return self._items.side.rows[:, -1] + self.intercept
+
+    def recommend(
+        self, user: str | tuple[np.ndarray, float], k: int, seen: Collection[str] = ()
+    ) -> Recommended:
+        """At most k items that score highest for a user, exactly.
+
+        user : a name, or a vector (dim,) float32 of this space and its bias. seen : names of items
+        to be left out.
+        """
+        vector, bias = self.user(user) if isinstance(user, str) else user
+        rows = self._items.side.find(keys_of(self._item_field, as_names(seen)))
+        whole = np.append(vector, bias + self.intercept).astype(np.float32)
+        return recommend(whole, self._items.side.rows, self._items.names, k, rows)
+
+    def save(self, folder: Path) -> None:
+        """Write the files of ``updates.learners.factors.files``."""
+        self._whole()
+        items, space = self._items, self.space_id
+        files.write(folder / files.ITEMS, items.to_arrays(), space)
+        save_file({"squares": items.squares[: items.side.size]}, folder / files.ITEMS_LEARNING)
+        files.write(folder / files.USERS, self._users.to_arrays(), space)
+        files.write_count(folder, self._position)
+
+    def load(self, folder: Path) -> None:
+        """Replace the state by a saved one; all components are trained.
+
+        Raises ValueError if it is of another ``dim``, SpaceMismatch if the users are of other
+        items.
+        """
+        items, users = self._load(folder)
+        items.restore_squares(load_file(folder / files.ITEMS_LEARNING)["squares"])
+        self._items, self._users, self._serving = items, users, False
+        self._position = files.read_count(folder)
+        self._trained = frozenset(self.components)
+
+    def load_serving(self, folder: Path) -> None:
+        """Load vectors, biases and names. Raises as ``load``."""
+        self._items, self._users = self._load(folder)
+        self._serving = True
+
+    def _load(self, folder: Path) -> tuple[Items, Side]:
+        width = self.settings["dim"] + 1
+        items, users = Items(width, self.settings["seed"]), Side(width)
+        arrays, space = files.read(folder / files.ITEMS)
+        items.restore(arrays, space)
+        users.restore(files.read(folder / files.USERS, space)[0])
+        return items, users
+
+    def snapshot(self) -> Self:
+        """A copy of this instant."""
+        learner = copy.copy(self)
+        learner._items, learner._users = self._items.copy(), self._users.copy()
+        return learner
+
+    def track(self) -> None:
+        """Remember from now on which vectors learning changes."""
+        self._items.track()
+        self._users.track()
+
+    def delta(self) -> bytes:
+        """Users and items learned since the last call."""
+        users = {f"{USERS}.{name}": array for name, array in self._users.touched().items()}
+        return save({**users, **self._items.touched()})
+
+    def apply(self, delta: bytes) -> None:
+        """Bring the serving form to where ``delta`` was taken.
+
+        Raises SpaceMismatch if it is of another space than the items that are here.
+        """
+        if not self._serving:
+            raise ServingFormNeeded("deltas are for the serving form: load it by load_serving()")
+        arrays = load(delta)
+        space = files.as_text(arrays[files.SPACE])
+        if self._items.side.size and space != self.space_id:
+            raise files.SpaceMismatch(space, self.space_id)
+        self._users.vectors.put(arrays[f"{USERS}.keys"], arrays[f"{USERS}.vectors"])
+        self._items.apply(arrays)
+
+    def sparsity(self) -> Sparsity:
+        """Users and items that have a vector, each as one weight other than 0."""
+        size = self._users.size + self._items.side.size
+        bytes_each = 8 + 4 * (self.settings["dim"] + 1)
+        names = self._items.names.nbytes
+        return Sparsity(size, size, size, size * bytes_each + names, 0.0)
+
+    def is_finite(self) -> bool:
+        """Whether every parameter of both components is a finite number."""
+        items = self._items
+        arrays = (self._users.rows, items.side.rows, items.squares, items.shared)
+        return all(bool(np.isfinite(array).all()) for array in arrays)

@@ -1,0 +1,72 @@
+"""Which components a policy may update, and which policies go together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from updates.models.policy import UpdatePolicy
+
+FULL, INCREMENTAL, ONLINE, LOCAL = "full", "incremental", "online", "local"
+
+
+def component_errors(policy: UpdatePolicy) -> dict[str, str]:
+    """What is wrong with the components of a recommender's policy, by field."""
+    if not isinstance(policy.components, list):
+        return {"components": "Must be a list of component names."}
+    known, named = list(policy.learner.components), set(policy.components)
+    if unknown := sorted(named - set(known)):
+        return {"components": f"Unknown: {unknown}; this learner has {known}."}
+    if policy.strategy == LOCAL and len(known) == 1:
+        only = f"{policy.recommender.learner} has one component only"
+        return {"strategy": f"{only}: use incremental, online or full."}
+    wrong = ""
+    if policy.strategy == LOCAL and not named:
+        wrong = f"Name those that it updates; this learner has {known}."
+    elif policy.strategy == ONLINE and named and not policy.learner.moved(named):
+        wrong = f"{sorted(named)} are only trained anew: use local or full."
+    elif policy.strategy in (FULL, INCREMENTAL) and named and named < set(known):
+        wrong = f"Strategy {policy.strategy} is for all of them: use local for some."
+    return {"components": wrong} if wrong else {}
+
+
+def conflicts(policy: UpdatePolicy) -> dict[str, str]:
+    """Why it does not go together with another policy that is on, where one of both is local.
+
+    Two that learn on would take the samples of a component from one another; and what lives in a
+    space that is learned online would be trained for one that is gone when it is done. What is
+    begun anew over a window is in nobody's way.
+    """
+    if not policy.enabled or policy.begins_anew:
+        return {}
+    for other in policy.recommender.policies.filter(enabled=True).exclude(pk=policy.pk):
+        if LOCAL not in (policy.strategy, other.strategy) or other.begins_anew:
+            continue
+        if why := _same_component(policy, other) or _moving_space(policy, other):
+            return {"components": why}
+    return {}
+
+
+def _same_component(policy: UpdatePolicy, other: UpdatePolicy) -> str:
+    both = sorted(set(policy.effective_components) & set(other.effective_components))
+    if not both:
+        return ""
+    return (
+        f"Policy {other.name} ({other.strategy}) updates {', '.join(both)} too. A component learns "
+        "each sample once, so that one of both would find nothing to do: leave it to one of them, "
+        "or give one a window, to begin anew with it."
+    )
+
+
+def _moving_space(policy: UpdatePolicy, other: UpdatePolicy) -> str:
+    for one, another in ((policy, other), (other, policy)):
+        if one.strategy != ONLINE:
+            continue
+        for name, space in policy.learner.lives_in.items():
+            if space in one.effective_components and name in another.effective_components:
+                return (
+                    f"Policy {one.name} moves {space} online, and {name} lives in their space: "
+                    f"policy {another.name} would train it for a space that is gone when it is "
+                    f"done. Let {one.name} update {name} as well."
+                )
+    return ""
