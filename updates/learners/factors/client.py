@@ -43,7 +43,8 @@ def user_step(  # noqa: PLR0917
     user = np.append(vector, bias).astype(np.float32)
     biases = np.asarray(item_biases, np.float64)
     items = _rows(item_vectors, biases)
-    learn_logistic(user, items, biases, _floats(labels), _floats(weights), rate, l2)
+    steps = float(rate), float(l2)
+    learn_logistic(user, items, biases, _floats(labels), _floats(weights), *steps)
     return user[:-1], float(user[-1])
 
 
@@ -71,7 +72,7 @@ def user_step_pairs(  # noqa: PLR0917
     """
     user = np.append(vector, 0.0).astype(np.float32)
     differences = _rows(*preferred) - _rows(*others)
-    learn_pairs(user, differences, _floats(weights), rate, l2)
+    learn_pairs(user, differences, _floats(weights), float(rate), float(l2))
     return user[:-1]
 
 
