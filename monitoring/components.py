@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from monitoring.age_bar import AgeBar
 from monitoring.freshness import Freshness, LiveFacts, LogFacts, freshness
-from updates.models import ModelVersion, Recommender, UpdatePolicy
+from updates.models import ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 from updates.samples.log import Head
+
+RUNS = ("run", "begun_by")
+# Policies, each with the components that its updates change.
+Policies = Sequence[tuple[UpdatePolicy, Collection[str]]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def components(
     live = recommender.live_version
     if live is None:
         return []
-    policies = [policy for policy in recommender.policies.all() if policy.active]
+    policies = [(policy, _fed(policy)) for policy in recommender.policies.all()]
     log = LogFacts(head.last_offset, head.newest_event_time) if head else None
 
     def part(name: str, facts: LiveFacts | None) -> ComponentFreshness:
@@ -57,20 +62,29 @@ def components(
             grace_seconds=recommender.grace_seconds,
             now=now,
         )
-        fed_by = [policy for policy in policies if name in _updated(policy)]
+        fed_by = [policy for policy, fed in policies if policy.active and name in fed]
         return ComponentFreshness(name, fresh, fed_by, known["run"], known["space_id"])
 
     return [part(name, facts) for name, facts in _facts(live, served, policies).items()]
 
 
+def components_of(version: ModelVersion) -> list[dict[str, Any]]:
+    """Where each component of a version stands, with the runs (None where they are not known) that
+    moved it last and began it."""
+    rows = [
+        version.component(name) | {"name": name, "moment": part.watermark}
+        for name, part in version.parts(version.components).items()
+    ]
+    runs = UpdateRun.objects.in_bulk({row[key] for row in rows for key in RUNS if row[key]})
+    return [row | {key: runs.get(row[key]) for key in RUNS} for row in rows]
+
+
 def _facts(
-    live: ModelVersion, served: LiveFacts | None, policies: Sequence[UpdatePolicy]
+    live: ModelVersion, served: LiveFacts | None, policies: Policies
 ) -> dict[str, LiveFacts]:
+    """What was sent to serving is served, whether the policy that learned it is still on or not."""
     online = {
-        name
-        for policy in policies
-        if policy.strategy == Strategy.ONLINE
-        for name in policy.effective_components
+        name for policy, fed in policies if policy.strategy == Strategy.ONLINE for name in fed
     }
     return {
         name: served if served and name in online else LiveFacts(part.watermark, part.next_offset)
@@ -78,6 +92,9 @@ def _facts(
     }
 
 
-def _updated(policy: UpdatePolicy) -> Sequence[str]:
+def _fed(policy: UpdatePolicy) -> Collection[str]:
+    """Components that its updates change; none that can be told of a learner that is not there."""
+    if not policy.recommender.component_names:
+        return ()
     named = policy.effective_components
     return policy.learner.written(named) if policy.begins_anew else named

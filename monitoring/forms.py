@@ -45,7 +45,7 @@ class TriggerForm(forms.Form):
 
     def __init__(self, recommender: Recommender, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = recommender.learner_class.components
+        names = recommender.component_names
         if len(names) > 1:
             self.fields["components"].choices = [(name, name) for name in names]
             return

@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init
+from kombu.transport import redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recadmin.settings")
 
@@ -29,6 +30,9 @@ app.conf.update(
     accept_content=["json"],
     timezone="UTC",
 )
+# A channel that closes would put back what it has not acknowledged. Where it closes as Valkey is
+# gone that fails and ends the worker, with the updates at work in it; a lost message comes again.
+redis.Channel.do_restore = False
 app.conf.beat_schedule = {
     "tick": {"task": "updates.tasks.tick", "schedule": 1.0, "options": {"expires": 5}},
     "observe": {"task": "monitoring.tasks.observe", "schedule": 10.0, "options": {"expires": 10}},

@@ -51,14 +51,6 @@ def signed(value: float | None) -> str:
 
 
 @register.filter
-def gain(value: float | None) -> str:
-    """A gain in a loss, where lower is better; a dash for None."""
-    if value in MISSING:
-        return NOTHING
-    return f"{abs(value):.4f} {'lower' if value >= 0 else 'higher'}"
-
-
-@register.filter
 def byte_count(value: float | None) -> str:
     """Bytes in binary units; a dash for None."""
     if value in MISSING:

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
+from monitoring.components import components_of
 from monitoring.forms import RollBackForm
 from monitoring.heaviest import heaviest_weights
 from monitoring.views.access import needs, page
@@ -31,10 +32,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     context = {
         "recommender": found.recommender,
         "version": found,
-        "components": {
-            name: found.component(name) | {"moment": part.watermark}
-            for name, part in found.parts(found.components).items()
-        },
+        "components": components_of(found),
         "children": found.children.order_by("number"),
         "deployments": deployments,
         "proof": _newest_proof(found),

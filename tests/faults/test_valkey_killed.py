@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.faults.recommender import Driven
+from tests.conftest import wait_until
+from tests.faults.recommender import Driven, waiting_at
+
+PROCESSES = 2  # of the update worker
 
 pytestmark = [pytest.mark.faults, pytest.mark.usefixtures("database")]
 
@@ -39,9 +42,31 @@ def test_a_run_whose_message_the_broker_lost_is_executed(stack, api):
     assert recommender.promoted(run)["number"] == 1
 
 
+def test_a_worker_with_a_message_that_waits_for_a_process_goes_on_after_valkey(stack, api):
+    first, *others = (Driven(api, f"waits-{i}", learner="waiting") for i in range(PROCESSES + 1))
+    for recommender in (first, *others):
+        recommender.append(2_000)
+    runs = [first.start()]
+    with waiting_at(stack, "fit"):
+        runs += [recommender.start() for recommender in others]
+        wait_until(lambda: stack.python("-c", UNACKNOWLEDGED).strip() != "0", 30)
+        stack.kill("valkey")
+        stack.start("valkey")
+    for recommender, run in zip((first, *others), runs, strict=True):
+        recommender.promoted(run)
+        assert recommender.run(run)["attempt"] == 1
+
+
 LOSE_MESSAGES = """
 import django
 django.setup()
 from recadmin.valkey import connection
 assert connection().delete("runs") == 1
+"""
+
+UNACKNOWLEDGED = """
+import django
+django.setup()
+from recadmin.valkey import connection
+print(sum(b"execute_run" in message for message in connection().hvals("unacked")))
 """

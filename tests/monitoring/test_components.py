@@ -10,7 +10,8 @@ from monitoring.components import components
 from monitoring.freshness import LiveFacts
 from monitoring.models import Series
 from monitoring.tasks import observe
-from updates.models import UpdatePolicy
+from tests.monitoring.conftest import text
+from updates.models import Recommender, UpdatePolicy
 from updates.samples.log import Head
 
 PAGE = "/recommenders/leaves/"
@@ -133,3 +134,31 @@ def test_a_version_s_page_lists_its_components(as_viewer, leaves):
     table = page.partition('<table class="wide components">')[2].partition("</table>")[0]
     assert "trees" in table
     assert "5a6b7c8d" in table
+
+
+def test_what_was_sent_to_serving_counts_though_its_policy_is_paused(leaves):
+    leaves.policies.filter(name="online-lr").update(enabled=False)
+    now = timezone.now()
+    _, lr = components(leaves, now, None, LiveFacts(now, 1101))
+    assert lr.fresh.age_seconds == 0
+    assert [policy.name for policy in lr.fed_by] == ["daily-trees"]
+
+
+def test_a_learner_that_cannot_be_loaded_hides_no_age(as_viewer, leaves):
+    Recommender.objects.update(learner="gone")
+    observe()
+    kept = Series.objects.filter(recommender=leaves, name=metrics.COMPONENT_AGE_SECONDS)
+    assert kept.count() == 2
+    assert 'id="component-trees"' in as_viewer.get(PAGE).content.decode()
+
+
+def test_a_component_of_a_version_has_the_quality_of_the_run_that_moved_it(
+    as_viewer, leaves, make_live
+):
+    judged = {"candidate": {"ne": 0.8123}, "ne_gain": 0.0042}
+    run = leaves.runs.create(strategy="local", components=["trees"], metrics=judged)
+    parts = {"trees": entry(ago(days=1), 900, run.pk), "lr": entry(ago(minutes=1), 1001)}
+    make_live(leaves, components=parts)
+    words = text(as_viewer.get(f"{PAGE}versions/2/"))
+    assert f"run {run.pk} local 0.8123 +0.0042 run {run.pk} local 5a6b7c8d" in words
+    assert "UTC – – – – 5a6b7c8d" in words

@@ -1,4 +1,4 @@
-"""The fields of a policy, grouped by what they are for."""
+"""The fields of a recommender and of a policy, grouped by what they are for."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from updates.admin.policy_form import GOES_WITH
-from updates.models import UpdatePolicy
+from updates.models import Recommender, UpdatePolicy
 from updates.models.policy import ONLINE_CADENCE
 
 GUARDRAILS = [
@@ -28,6 +28,28 @@ ONLINE_HELP = (
 GUARDRAILS_HELP = (
     "A candidate that breaks one of these is not promoted: it is kept as rejected, with the reason."
 )
+JOINING = [
+    "delayed_feedback",
+    "negative_sampling_rate",
+    "join_window_seconds",
+    "feedback_horizon_seconds",
+    "early_feedback_seconds",
+]
+
+
+def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | None, Any]]:
+    """Objectives of components once it is known that its learner has several."""
+    objectives = ["freshness_objective_seconds", "grace_seconds"]
+    if recommender and len(recommender.component_names) > 1:
+        objectives.append("component_objectives")
+    return [
+        (None, {"fields": ["name", "slug"]}),
+        ("Samples", {"fields": ["schema"]}),
+        ("Model", {"fields": ["learner", "learner_options"]}),
+        ("Freshness", {"fields": objectives}),
+        ("Joining impressions with their feedback", {"fields": JOINING}),
+        ("Keeping", {"fields": ["keep_versions"]}),
+    ]
 
 
 def policy_fieldsets(policy: UpdatePolicy | None, *, editable: bool) -> list[tuple[str, Any]]:

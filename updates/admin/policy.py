@@ -37,7 +37,7 @@ from updates.samples.log import LogUnavailable
 @admin.register(UpdatePolicy)
 class UpdatePolicyAdmin(Operable, AuditedAdmin):
     form = PolicyForm
-    list_display = ["name", "of", "strategy", "fires", "state", "next_due_at"]
+    list_display = ["name", "of", "strategy", "parts", "fires", "state", "next_due_at"]
     list_filter = ["recommender", "strategy", "trigger", "enabled"]
     search_fields = ["name", "recommender__slug"]
     list_select_related = ["recommender"]
@@ -48,6 +48,10 @@ class UpdatePolicyAdmin(Operable, AuditedAdmin):
     class Media:
         css = {"all": ["updates/admin/admin.css"]}
         js = [Script("updates/admin/policy.js", defer=True)]
+
+    @admin.display(description="components")
+    def parts(self, policy: UpdatePolicy) -> str:
+        return ", ".join(policy.components) or "all"
 
     @admin.display(description="fires")
     def fires(self, policy: UpdatePolicy) -> str:

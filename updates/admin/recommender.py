@@ -11,6 +11,7 @@ from django.utils.html import format_html
 
 from updates import words
 from updates.admin.audited import AuditedAdmin
+from updates.admin.fieldsets import recommender_fieldsets
 from updates.admin.recommender_form import RecommenderForm
 from updates.admin.refusals import told
 from updates.admin.related import related_tables
@@ -35,28 +36,6 @@ class RecommenderAdmin(Operable, AuditedAdmin):
     list_select_related = ["live_version__recommender"]
     prepopulated_fields = {"slug": ["name"]}
     save_on_top = True
-    fieldsets = [
-        (None, {"fields": ["name", "slug"]}),
-        ("Samples", {"fields": ["schema"]}),
-        ("Model", {"fields": ["learner", "learner_options"]}),
-        (
-            "Freshness",
-            {"fields": ["freshness_objective_seconds", "grace_seconds", "component_objectives"]},
-        ),
-        (
-            "Joining impressions with their feedback",
-            {
-                "fields": [
-                    "delayed_feedback",
-                    "negative_sampling_rate",
-                    "join_window_seconds",
-                    "feedback_horizon_seconds",
-                    "early_feedback_seconds",
-                ]
-            },
-        ),
-        ("Keeping", {"fields": ["keep_versions"]}),
-    ]
     actions = ["run_full", "run_incremental", "pause", "resume", "roll_back"]
     live = staticmethod(linked("live_version"))
 
@@ -75,6 +54,9 @@ class RecommenderAdmin(Operable, AuditedAdmin):
     def firing(self, recommender: Recommender) -> str:
         policies = recommender.policies.all()
         return f"{sum(policy.active for policy in policies)} of {len(policies)}"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[tuple[Any, Any]]:
+        return recommender_fieldsets(obj)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
         return {} if obj else self.prepopulated_fields

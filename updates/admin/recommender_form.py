@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from updates.admin.catalogue import options_help
 from updates.admin.forms import HelpfulForm
 from updates.admin.json_field import JSONObjectField
+from updates.admin.objectives_field import ObjectivesField
 from updates.learners import registry
 from updates.models import Recommender
 
@@ -19,6 +20,10 @@ SCHEMA_HELP = (
     "&quot;crosses&quot;: [[&quot;user&quot;, &quot;genres&quot;]]}</code>. "
     "<code>label</code>, <code>event_time</code> and <code>weight</code> belong to every sample."
 )
+OBJECTIVES_HELP = (
+    "In seconds, of a component that is to be fresher than the whole, or may be older; left empty, "
+    "the objective above counts for it. The grace is the same for all."
+)
 
 
 class RecommenderForm(HelpfulForm):
@@ -27,7 +32,6 @@ class RecommenderForm(HelpfulForm):
         help_text="The kind of model; its options are listed below.",
     )
     learner_options = JSONObjectField(required=False)
-    component_objectives = JSONObjectField(required=False)
     schema = JSONObjectField(
         help_text=SCHEMA_HELP,
         error_messages={"required": "Name at least one feature, in the form shown below."},
@@ -41,8 +45,12 @@ class RecommenderForm(HelpfulForm):
         super().__init__(*args, **kwargs)
         # Those who may only look have no fields.
         if "component_objectives" in self.fields:
-            about = Recommender._meta.get_field("component_objectives").help_text
-            self.fields["component_objectives"].help_text = about
+            self.fields["component_objectives"] = ObjectivesField(
+                self.instance.learner_class.components,
+                required=False,
+                label="Objectives of components",
+                help_text=OBJECTIVES_HELP,
+            )
         if "learner_options" in self.fields:
             self.fields["learner_options"].help_text = options_help()
         if self.instance.pk:
@@ -52,10 +60,6 @@ class RecommenderForm(HelpfulForm):
     def clean_learner_options(self) -> dict[str, Any]:
         """Empty means all defaults."""
         return self.cleaned_data["learner_options"] or {}
-
-    def clean_component_objectives(self) -> dict[str, Any]:
-        """Empty means none of its own."""
-        return self.cleaned_data["component_objectives"] or {}
 
     def clean(self) -> dict[str, Any]:
         """A learner that is installed but broken is said here, not met later by a worker."""

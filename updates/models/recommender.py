@@ -141,6 +141,14 @@ class Recommender(models.Model):
         """The registered learner; raises UnknownLearner."""
         return registry.get(self.learner)
 
+    @property
+    def component_names(self) -> tuple[str, ...]:
+        """Those of its learner; none where that cannot be loaded."""
+        try:
+            return self.learner_class.components
+        except (registry.UnknownLearner, ImportError, AttributeError):
+            return ()
+
     def new_learner(self) -> Learner:
         """An untrained learner with this recommender's schema and options."""
         return self.learner_class(self.sample_schema, self._options)

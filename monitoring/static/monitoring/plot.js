@@ -2,7 +2,7 @@
 "use strict";
 const Plot = (() => {
   const KIND_COLOURS = { promotion: "--mark", rollback: "--bad", cadence: "--muted" };
-  const SERIES_COLOURS = ["--line-1", "--line-2", "--line-3"];
+  const SERIES_COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5"];
   // Points are ten seconds apart: after more than this without one the line is broken.
   const GAP_MS = 65_000;
 
@@ -138,8 +138,8 @@ const Plot = (() => {
       const everyTenSeconds = this.figure.dataset.unit !== "" && !("sparse" in this.figure.dataset);
       const declared = this.labels[i] === "declared"; // what the other line is measured against
       return {
-        label: this.labels[i], data, segment: provisional(answer), borderColor: colour(declared ? "--muted" : SERIES_COLOURS[i]),
-        backgroundColor: colour(declared ? "--muted" : SERIES_COLOURS[i]), borderWidth: 1.75, tension: 0,
+        label: this.labels[i], data, segment: provisional(answer), borderColor: colour(declared ? "--muted" : SERIES_COLOURS[i % SERIES_COLOURS.length]),
+        backgroundColor: colour(declared ? "--muted" : SERIES_COLOURS[i % SERIES_COLOURS.length]), borderWidth: 1.75, tension: 0,
         borderDash: declared ? [6, 4] : [], stepped: holds || declared, pointRadius: data.length < 40 && !holds && !declared ? 2 : 0, pointHitRadius: 8,
         spanGaps: !everyTenSeconds ? true : Math.max(GAP_MS, (span / 1000) * 4),
       };

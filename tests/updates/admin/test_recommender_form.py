@@ -129,3 +129,42 @@ def test_its_page_shows_policies_versions_and_runs(as_viewer, recommender, daily
     assert "at 03:00 (Europe/Berlin)" in page
     for row, name in [(daily, "updatepolicy"), (version, "modelversion"), (run, "updaterun")]:
         assert address(f"{name}_change", row.pk) in page
+
+
+def objectives_field(page):
+    return page.context["adminform"].form.fields.get("component_objectives")
+
+
+def test_objectives_of_components_are_asked_where_there_are_several(as_admin, make_recommender):
+    one, several = make_recommender(), make_recommender(slug="films", learner="gbdt_lr")
+    assert objectives_field(as_admin.get(address("recommender_change", one.pk))) is None
+    page = as_admin.get(address("recommender_change", several.pk))
+    assert list(objectives_field(page).components) == ["trees", "lr"]
+
+
+def with_objectives(recommender, trees, lr):
+    sent = {"component_objectives_trees": trees, "component_objectives_lr": lr}
+    return recommender_data(slug=recommender.slug, learner=recommender.learner) | sent
+
+
+def test_an_objective_of_a_component_is_kept_shown_again_and_taken_back(as_admin, make_recommender):
+    films = make_recommender(slug="films", learner="gbdt_lr")
+    page = address("recommender_change", films.pk)
+    assert as_admin.post(page, with_objectives(films, 86_400, "")).status_code == 302
+    films.refresh_from_db()
+    assert films.component_objectives == {"trees": 86_400}
+    assert 'value="86400"' in as_admin.get(page).content.decode()
+    as_admin.post(page, with_objectives(films, "", ""))
+    films.refresh_from_db()
+    assert films.component_objectives == {}
+
+
+@pytest.mark.parametrize(
+    ("trees", "said"),
+    [(0, "trees: must be whole seconds from 1"), ("soon", "Enter a whole number.")],
+)
+def test_what_is_no_objective_of_a_component_is_said(as_admin, make_recommender, trees, said):
+    films = make_recommender(slug="films", learner="gbdt_lr")
+    page = address("recommender_change", films.pk)
+    answer = as_admin.post(page, with_objectives(films, trees, ""))
+    assert said in errors(answer)["component_objectives"][0]

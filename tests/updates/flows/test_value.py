@@ -3,7 +3,8 @@
 import pytest
 
 from tests.updates.flows.local import WIDE_DEEP
-from updates.flows.value import value_of
+from updates.flows.value import Value, value_of
+from updates.models import UpdateRun
 
 
 @pytest.fixture
@@ -24,13 +25,30 @@ def test_a_local_update_is_compared_with_the_full_one_before_it(
     assert value.cpu_share == pytest.approx(run.cpu_seconds / live.run.cpu_seconds)
     assert value.ne_gain == run.metrics["ne_gain"]
     assert value.ne_gain_per_cpu_second == pytest.approx(value.ne_gain / run.cpu_seconds)
+    low, high = value.ne_gain_interval
+    assert low < value.ne_gain < high
     answer = as_viewer.get(f"/api/v1/updates/{run.pk}").json()
+    assert answer["value"]["ne_gain_interval"] == [low, high]
+    assert answer["value"]["full_samples"] == live.run.samples
     assert answer["value"]["full_run"] == live.run.pk
     assert answer["value"]["cpu_share"] == pytest.approx(value.cpu_share)
     assert 0 < answer["metrics"]["coverage"] <= 1
     page = as_viewer.get(f"/runs/{run.pk}/").content.decode()
     assert f'id="run-full" href="/runs/{live.run.pk}/"' in page
     assert "Coverage" in page
+
+
+def test_the_interval_is_that_of_the_paired_losses_in_units_of_ne():
+    judged = {
+        "candidate": {"log_loss": 0.45, "ne": 0.9},
+        "ne_gain": 0.02,
+        "loss_difference_standard_error": 0.001,
+    }
+    # The entropy of the mean label is 0.45 / 0.9 = 0.5 nats: an error of 0.001 is 0.002 in NE.
+    found = Value(UpdateRun(metrics=judged), None).ne_gain_interval
+    assert found == pytest.approx((0.02 - 1.96 * 0.002, 0.02 + 1.96 * 0.002))
+    alone = judged | {"loss_difference_standard_error": None}
+    assert Value(UpdateRun(metrics=alone), None).ne_gain_interval is None
 
 
 def test_a_full_update_is_the_measure_itself(live):

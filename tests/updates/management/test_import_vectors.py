@@ -5,8 +5,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from safetensors.numpy import save_file
 
+from tests.updates.flows.conftest import append, update  # noqa: F401
 from updates.learners.wide_deep.pretrained import arrays_of
 from updates.learners.wide_deep.store import FILES
+from updates.serving.loader import load
 
 pytestmark = pytest.mark.usefixtures("db")
 VECTORS = np.random.default_rng(1).normal(size=(20, 4)).astype(np.float32)
@@ -63,3 +65,36 @@ def test_a_recommender_that_is_none_or_has_no_embeddings_is_named(make_recommend
         call_command("import_vectors", "none", file)
     with pytest.raises(CommandError, match="sparse_linear, which has no embeddings"):
         call_command("import_vectors", "linear", file)
+
+
+def test_embeddings_begin_at_the_vectors_of_a_recommender_of_factors(
+    transactional_db,
+    recommender,
+    make_recommender,
+    append,  # noqa: F811
+    update,  # noqa: F811
+    capsys,
+):
+    liked = make_recommender("liked", "factors", learner_options={"dim": 4})
+    append(liked, 500)
+    run = update(liked)
+    assert run.state == "promoted", run.error
+    call_command("import_vectors", "shop", "--factors", "liked")
+    recommender.learner_options |= {"pretrained": capsys.readouterr().out.split()[-1]}
+    learner = recommender.new_learner()
+    learner.fit([])
+    factors = load(run.result_version, serving=True)
+    arrays = learner.vectors.to_arrays()
+    begun = dict(zip(arrays["keys"].tolist(), arrays["vectors"].tolist(), strict=True))
+    items = factors.pretrained()
+    assert len(items["item.keys"]) == 20
+    for field in ("user", "item"):
+        rows = zip(items[f"{field}.keys"], items[f"{field}.vectors"], strict=True)
+        for key, vector in rows:
+            assert begun[int(key)] == vector.tolist()
+
+
+def test_a_recommender_without_live_factors_is_named(recommender, make_recommender):
+    make_recommender(slug="linear")
+    with pytest.raises(CommandError, match="linear has no live version of factors"):
+        call_command("import_vectors", "shop", "--factors", "linear")

@@ -67,12 +67,21 @@ class Value(serializers.Serializer):
     full_cpu_seconds = serializers.FloatField(
         source="full.cpu_seconds", default=None, allow_null=True
     )
+    full_wall_seconds = serializers.FloatField(
+        source="full.wall_seconds", default=None, allow_null=True
+    )
+    full_samples = serializers.IntegerField(source="full.samples", default=None, allow_null=True)
     cpu_share = serializers.FloatField(
         allow_null=True, help_text="CPU time of this run ÷ that of the full one."
     )
     ne_gain = serializers.FloatField(
         allow_null=True,
         help_text="NE of the version before − its own, on newest samples that neither had learned.",
+    )
+    ne_gain_interval = serializers.ListField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        help_text="Lowest and highest gain with 95 % confidence.",
     )
     ne_gain_per_cpu_second = serializers.FloatField(allow_null=True)
     full_ne_gain = serializers.FloatField(

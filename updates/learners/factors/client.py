@@ -25,6 +25,9 @@ def user_step(  # noqa: PLR0917
     order of the coordinates; u and bias are rounded to float32 after every interaction. It is bit
     for bit what ``Factors.learn`` does to a user with ``loss`` logistic where only users learn.
 
+    Where rate·w is above ``MOST_STEP``, the interaction is learned n = ceil(rate·w / MOST_STEP)
+    times in a row, at most ``MOST_PARTS`` times, with the weight min(w / n, MOST_STEP / rate).
+
     Parameters
     ----------
     vector : (dim,) float32; zeros for a new user, whose bias is 0. bias : a float32's value.
@@ -56,8 +59,8 @@ def user_step_pairs(  # noqa: PLR0917
     """As ``user_step`` with ``loss`` bpr: a user's vector after n pairs of items.
 
     Of each pair ``d = v_preferred − v_other``, rounded to float32, and the same of the biases:
-    ``slope = (1 / (1 + exp(−(u·d + b))) − 1)·w``, ``u −= rate·(slope·d + w·l2·u)``. The bias of the
-    user cancels out.
+    ``slope = (1 / (1 + exp(−(u·d + b))) − 1)·w``, ``u −= rate·(slope·d + w·l2·u)``, in as many
+    parts as there. The bias of the user cancels out.
 
     Parameters
     ----------

@@ -213,6 +213,15 @@ class Factors(Learner):
         """The bias of all."""
         return float(self._items.shared[INTERCEPT])
 
+    def pretrained(self) -> dict[str, np.ndarray]:
+        """The vectors of users and items, without their biases, by the encoder's keys: as
+        ``updates.learners.wide_deep.pretrained`` reads them."""
+        arrays = {}
+        for field, side in ((self._user_field, self._users), (self._item_field, self._items.side)):
+            arrays[f"{field}.keys"] = side.to_arrays()["keys"]
+            arrays[f"{field}.vectors"] = np.ascontiguousarray(side.rows[:, :-1])
+        return arrays
+
     @property
     def item_names(self) -> pa.LargeStringArray:
         """(n,) names of the items that are known, in the order in which they came."""
@@ -292,10 +301,16 @@ class Factors(Learner):
         return save({**users, **self._items.touched()})
 
     def apply(self, delta: bytes) -> None:
-        """Bring the serving form to where ``delta`` was taken."""
+        """Bring the serving form to where ``delta`` was taken.
+
+        Raises SpaceMismatch if it is of another space than the items that are here.
+        """
         if not self._serving:
             raise ServingFormNeeded("deltas are for the serving form: load it by load_serving()")
         arrays = load(delta)
+        space = files.as_text(arrays[files.SPACE])
+        if self._items.side.size and space != self.space_id:
+            raise files.SpaceMismatch(space, self.space_id)
         self._users.vectors.put(arrays[f"{USERS}.keys"], arrays[f"{USERS}.vectors"])
         self._items.apply(arrays)
 

@@ -14,6 +14,22 @@ import numpy as np
 from updates.learners.sparse.logistic import sigmoid
 from updates.samples.jit import inlined, kernel
 
+# Of rate·weight at once: from 2 on, two labels that alternate drive vectors apart without end.
+MOST_STEP = 0.5
+MOST_PARTS = 16
+
+
+@inlined
+def parts_of(weight: float, rate: float) -> tuple[int, float]:
+    """In how many parts a user learns a sample, and the weight of each.
+
+    More than one where rate·weight is above MOST_STEP, each from where the one before it led, so
+    that a heavy sample leads further along the loss and not past it; weight beyond MOST_PARTS such
+    parts does not count.
+    """
+    count = int(min(max(math.ceil(rate * weight / MOST_STEP), 1.0), MOST_PARTS))
+    return count, min(weight / count, MOST_STEP / rate)
+
 
 @inlined
 def dot(user: np.ndarray, item: np.ndarray) -> float:
@@ -52,12 +68,17 @@ def learn_user(  # noqa: PLR0917
     rate: float,
     l2: float,
 ) -> float:
-    """One logistic step of a user, the item standing still; returns the slope of the loss by the
-    logit, times the weight. offset : the item's bias and the intercept."""
-    slope = (sigmoid(dot(user, item) + np.float64(user[-1]) + offset) - label) * weight
-    move_user(user, item, slope, weight, rate, l2)
-    move_bias(user, slope, weight, rate, l2)
-    return slope
+    """A user learns a sample, the item standing still; returns the slope of the loss by the logit
+    before it, times the weight. offset : the item's bias and the intercept."""
+    count, part = parts_of(weight, rate)
+    first = 0.0
+    for k in range(count):
+        error = sigmoid(dot(user, item) + np.float64(user[-1]) + offset) - label
+        if k == 0:
+            first = error
+        move_user(user, item, error * part, part, rate, l2)
+        move_bias(user, error * part, part, rate, l2)
+    return first * weight
 
 
 @inlined
@@ -74,7 +95,8 @@ def move_item(  # noqa: PLR0917
     """A step of an item, the user standing still.
 
     Adagrad by row: one sum of squares for the vector, of the mean over its coordinates, and one
-    for the bias, so that turning all vectors turns what is learned with them.
+    for the bias, so that turning all vectors turns what is learned with them. It bounds the step
+    of a heavy sample; without it weight beyond MOST_STEP / rate does not count.
     """
     dim, pull = item.shape[0] - 1, weight * l2
     vector_rate, bias_rate = rate, rate
@@ -88,6 +110,8 @@ def move_item(  # noqa: PLR0917
         squares[1] += np.float32(at_bias * at_bias)
         vector_rate = rate / math.sqrt(np.float64(squares[0]))
         bias_rate = rate / math.sqrt(np.float64(squares[1]))
+    elif rate * weight > MOST_STEP:
+        vector_rate = bias_rate = MOST_STEP / weight
     for d in range(dim):
         v = np.float64(item[d])
         item[d] = np.float32(v - vector_rate * (slope * np.float64(user[d]) + pull * v))
@@ -131,10 +155,16 @@ def learn_pairs(
 def learn_pair(
     user: np.ndarray, difference: np.ndarray, weight: float, rate: float, l2: float
 ) -> float:
-    """One BPR step of a user (Rendle et al. 2009, §4.1), items standing still; returns the slope.
+    """A user learns a pair by BPR (Rendle et al. 2009, §4.1), items standing still; returns the
+    slope before it, times the weight.
 
     The user's bias cancels out and stays as it is.
     """
-    slope = (sigmoid(dot(user, difference) + np.float64(difference[-1])) - 1.0) * weight
-    move_user(user, difference, slope, weight, rate, l2)
-    return slope
+    count, part = parts_of(weight, rate)
+    first = 0.0
+    for k in range(count):
+        error = sigmoid(dot(user, difference) + np.float64(difference[-1])) - 1.0
+        if k == 0:
+            first = error
+        move_user(user, difference, error * part, part, rate, l2)
+    return first * weight
