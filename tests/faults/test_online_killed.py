@@ -11,6 +11,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -90,12 +91,17 @@ def test_a_worker_that_was_only_frozen_finds_its_place_taken_and_publishes_nothi
     with appending(api, slug) as appends:
         wait_for(lambda: is_learning(slug), slug, "no session learns")
         frozen = sessions(slug).get(state="running").worker
-        stack.kill("online", signal.SIGSTOP)
-        stack.start("online-2")
-        pass_the_time(slug)
-        taken_over = {"state": "running", "progress_phase": "learning"}
-        wait_until(lambda: sessions(slug).filter(**taken_over).exclude(worker=frozen).exists(), 30)
-        stack.kill("online", signal.SIGCONT)
+        with transaction.atomic(using=STACK):
+            # So that it is not within a transaction, whose lock a frozen worker would hold.
+            stack.kill("online", signal.SIGSTOP)
+        try:
+            stack.start("online-2")
+            pass_the_time(slug)
+            others = sessions(slug).exclude(worker=frozen)
+            taken_over = {"state": "running", "progress_phase": "learning"}
+            wait_until(lambda: others.filter(**taken_over).exists(), 30)
+        finally:
+            stack.kill("online", signal.SIGCONT)
         appends.wait_for_more(50)
     everything_is_learned_once(stack, slug, appends)
     assert sessions(slug).get().worker != frozen
