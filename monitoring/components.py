@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,11 +54,10 @@ def components(
     def part(name: str, facts: LiveFacts | None) -> ComponentFreshness:
         """Judged by its own objective where it has one."""
         known = live.component(name)
-        own: Mapping[str, int] = recommender.component_objectives
         fresh = freshness(
             facts,
             log,
-            objective_seconds=own.get(name, recommender.freshness_objective_seconds),
+            objective_seconds=recommender.objective_seconds(name),
             grace_seconds=recommender.grace_seconds,
             now=now,
         )

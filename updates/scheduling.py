@@ -108,12 +108,7 @@ def _claim_staleness(policy: UpdatePolicy, head: Head, now: datetime) -> None:
 
 def _objective_seconds(policy: UpdatePolicy) -> int:
     """The strictest of its components."""
-    recommender = policy.recommender
-    own = recommender.component_objectives
-    return min(
-        own.get(name, recommender.freshness_objective_seconds)
-        for name in policy.effective_components
-    )
+    return min(map(policy.recommender.objective_seconds, policy.effective_components))
 
 
 def go_on(policy: UpdatePolicy, now: datetime) -> None:

@@ -12,7 +12,6 @@ from django.utils import timezone
 from updates.flows import beside as full_beside
 from updates.flows import local
 from updates.flows.attempt import Attempt, Stopped
-from updates.flows.evaluate import evaluate
 from updates.flows.online import session
 from updates.flows.online.position import CannotGoOn
 from updates.flows.promote import BaseMoved
@@ -21,8 +20,8 @@ from updates.flows.training import (
     Refused,
     base_of,
     first_of_window,
+    judge,
     newest_event_time,
-    table,
     training_stop,
 )
 from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
@@ -88,10 +87,7 @@ def _update(run: UpdateRun, attempt: Attempt) -> None:
 
     run.move(RunState.EVALUATING, as_attempt=attempt.number)
     attempt.progress("evaluating", 0, None)
-    end = log.head().last_offset + 1
-    names = run.recommender.sample_schema.arrow.names
-    holdout = table(log, candidate.next_offset, end, names)
-    evaluation = evaluate(live, candidate, holdout, policy)
+    evaluation = judge(live, candidate, log, policy)
     if evaluation.passed:
         _catch_up(candidate, log, attempt)
     attempt.progress("publishing", 0, None)

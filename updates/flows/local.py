@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from updates.flows import beside
 from updates.flows.attempt import Attempt
-from updates.flows.evaluate import Evaluation, evaluate
+from updates.flows.evaluate import Evaluation
 from updates.flows.promote import BaseMoved
 from updates.flows.publish import publish
-from updates.flows.training import base_of, first_of_window, newest_event_time, table, training_stop
+from updates.flows.training import base_of, first_of_window, judge, newest_event_time, training_stop
 from updates.models import ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.run import RunState
 from updates.samples.log import SampleLog
@@ -87,10 +87,7 @@ class _Local:
             # They follow the log with it, so that both models know the same of the samples.
             candidate.learning = self.learner.moved({*candidate.learning, *online})
             return beside.judge(live, candidate, self.log, self.policy, self.attempt)
-        names = self.run.recommender.sample_schema.arrow.names
-        end = self.log.head().last_offset + 1
-        holdout = table(self.log, candidate.next_offset, end, names)
-        return evaluate(live, candidate, holdout, self.policy)
+        return judge(live, candidate, self.log, self.policy)
 
     def take_turn(self) -> ModelVersion | None:
         """Be the only one that promotes, and the only writer of what is learned online; returns
@@ -119,7 +116,7 @@ class _Local:
             return False
         own = set(self.learner.written(self.run.components))
         return all(
-            name in candidate.renewed or _same(base.component(name), live.component(name), key)
+            name in candidate.renewed or base.component(name)[key] == live.component(name)[key]
             for name in self.learner.components
             for key in (("run", "next_offset", "begun_by") if name in own else ("begun_by",))
         )
@@ -134,7 +131,3 @@ class _Local:
             parts = live.parts(self.learner.moved())
             stops = {name: part.next_offset for name, part in parts.items()} | stops
         candidate.learn_to(self.log, stops, progress=self.attempt.progress)
-
-
-def _same(one: dict[str, object], other: dict[str, object], key: str) -> bool:
-    return one[key] == other[key]

@@ -4,13 +4,13 @@ judge."""
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
 import pyarrow as pa
 
 from updates import joiners
+from updates.flows.evaluate import Evaluation, evaluate
 from updates.metrics import MIN_SAMPLES
 from updates.models import ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.samples.log import SampleLog
@@ -97,8 +97,12 @@ def first_of_window(log: SampleLog, window_seconds: int | None) -> int:
     return end if first is None else first.column("offset")[0].as_py()
 
 
-def table(log: SampleLog, start: int, stop: int, names: Sequence[str]) -> pa.Table:
-    """Samples with offsets [start, stop) in one piece, without their positions."""
-    batches = [batch.select(names) for batch in log.read(start, stop)]
+def judge(
+    live: ModelVersion | None, candidate: Candidate, log: SampleLog, policy: UpdatePolicy
+) -> Evaluation:
+    """The candidate on all samples that it has not learned; see ``evaluate``."""
     schema = log.recommender.sample_schema.arrow
-    return pa.Table.from_batches(batches, schema=schema).combine_chunks()
+    rest = log.read(candidate.next_offset, log.head().last_offset + 1)
+    batches = [batch.select(schema.names) for batch in rest]
+    holdout = pa.Table.from_batches(batches, schema=schema).combine_chunks()
+    return evaluate(live, candidate, holdout, policy)

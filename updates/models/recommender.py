@@ -167,6 +167,11 @@ class Recommender(models.Model):
         asked = {option.name for option in self.learner_class.options}
         return {name: value for name, value in told.items() if name in asked}
 
+    def objective_seconds(self, component: str) -> int:
+        """At what age the component counts as fresh: its own objective, or the recommender's."""
+        seconds: int = self.component_objectives.get(component, self.freshness_objective_seconds)
+        return seconds
+
     @property
     def stream_key(self) -> str:
         """Prefix of its Valkey keys; the braces keep them in one hash slot."""
