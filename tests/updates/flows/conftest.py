@@ -85,6 +85,17 @@ def live(recommender, update):
 
 
 @pytest.fixture
+def trees(transactional_db, make_recommender, append, update):
+    """gbdt_lr, with 1,000 samples and a live version of them."""
+    recommender = make_recommender(
+        "trees", "gbdt_lr", learner_options={"num_trees": 5, "num_threads": 1}
+    )
+    append(recommender, 1000)
+    update(recommender)
+    return recommender
+
+
+@pytest.fixture
 def in_thread():
     """``in_thread(run)``: a worker of its own executes it; at the end all have ended."""
     stop, threads = threading.Event(), []

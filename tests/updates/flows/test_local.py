@@ -19,15 +19,6 @@ def recommender(transactional_db, make_recommender, append):
     return recommender
 
 
-@pytest.fixture
-def trees(transactional_db, make_recommender, append, update):
-    """gbdt_lr, with 1,000 samples and a live version of them."""
-    recommender = make_recommender("trees", **GBDT_LR)
-    append(recommender, 1000)
-    update(recommender)
-    return recommender
-
-
 def test_a_local_update_moves_its_components_and_lets_the_others_be(
     recommender, live, append, update
 ):

@@ -5,7 +5,6 @@ import threading
 import pytest
 
 from tests.updates.flows.local import (
-    GBDT_LR,
     OF_EMBEDDINGS,
     OF_UPPER,
     OF_WIDE,
@@ -27,15 +26,6 @@ def recommender(transactional_db, make_recommender, append):
     """wide_deep, with 1,000 samples."""
     recommender = make_recommender(**WIDE_DEEP)
     append(recommender, 1000)
-    return recommender
-
-
-@pytest.fixture
-def trees(transactional_db, make_recommender, append, update):
-    """gbdt_lr, with 1,000 samples and a live version of them."""
-    recommender = make_recommender("trees", **GBDT_LR)
-    append(recommender, 1000)
-    update(recommender)
     return recommender
 
 
@@ -66,20 +56,36 @@ def held_up(monkeypatch):
         event.set()
 
 
+@pytest.fixture
+def training(held_up, in_thread):
+    """``training(recommender, component)``: another worker trains it and waits, with what it has
+    learned by now; returns what lets it go on, and returns the run when it has ended."""
+
+    def begin(recommender, component):
+        begun, go = held_up(component)
+        run = trigger(recommender, strategy="local", components=[component])
+        working = in_thread(run)
+        assert begun.wait(10)
+
+        def finish():
+            go.set()
+            working.join(20)
+            return UpdateRun.objects.get(pk=run.pk)
+
+        return finish
+
+    return begin
+
+
 def test_two_components_train_at_once_and_the_second_has_what_the_first_brought(
-    recommender, live, append, update, held_up, in_thread
+    recommender, live, append, update, training
 ):
     append(recommender, 200)
-    begun, go = held_up("embeddings")
-    second = trigger(recommender, strategy="local", components=["embeddings"])
-    working = in_thread(second)
-    assert begun.wait(10)
+    finish = training(recommender, "embeddings")
     first = update(recommender, "local", components=["upper"])
     assert first.state == "promoted", first.error
     append(recommender, 100)
-    go.set()
-    working.join(20)
-    second = UpdateRun.objects.get(pk=second.pk)
+    second = finish()
     assert second.state == "promoted", second.error
     version = second.result_version
     assert (version.parent, second.base_version) == (first.result_version, live)
@@ -92,37 +98,27 @@ def test_two_components_train_at_once_and_the_second_has_what_the_first_brought(
 
 
 def test_a_component_that_was_begun_anew_meanwhile_has_the_second_train_once_more(
-    recommender, live, append, update, held_up, in_thread
+    recommender, live, append, update, training
 ):
     append(recommender, 200)
-    begun, go = held_up("upper")
-    second = trigger(recommender, strategy="local", components=["upper"])
-    working = in_thread(second)
-    assert begun.wait(10)
+    finish = training(recommender, "upper")
     first = update(recommender, "local", components=["embeddings"], window_seconds=900)
     assert first.state == "promoted", first.error
-    go.set()
-    working.join(20)
-    second = UpdateRun.objects.get(pk=second.pk)
+    second = finish()
     assert second.state == "promoted", second.error
     assert second.base_version == second.result_version.parent == first.result_version
     assert changed(first.result_version, second.result_version) == (OF_UPPER)
 
 
 def test_trees_and_a_regression_of_the_old_ones_race_and_nothing_is_lost(
-    trees, append, update, held_up, in_thread
+    trees, append, update, training
 ):
     append(trees, 200)
-    begun, go = held_up("lr")
-    second = trigger(trees, strategy="local", components=["lr"])
-    working = in_thread(second)
-    assert begun.wait(10)
+    finish = training(trees, "lr")
     first = update(trees, "local", components=["trees"])
     assert first.state == "promoted", first.error
     append(trees, 100)
-    go.set()
-    working.join(20)
-    second = UpdateRun.objects.get(pk=second.pk)
+    second = finish()
     assert second.state == "promoted", second.error
     space = first.result_version.component("trees")["space_id"]
     assert second.result_version.component("lr")["space_id"] == space
@@ -130,20 +126,15 @@ def test_trees_and_a_regression_of_the_old_ones_race_and_nothing_is_lost(
 
 
 def test_who_was_built_on_what_was_rolled_back_is_rejected(
-    recommender, live, append, update, held_up, in_thread
+    recommender, live, append, update, training
 ):
     append(recommender, 200)
     bad = update(recommender, "local", components=["wide"]).result_version
     append(recommender, 100)
-    begun, go = held_up("upper")
-    run = trigger(recommender, strategy="local", components=["upper"])
-    working = in_thread(run)
-    assert begun.wait(10)
+    finish = training(recommender, "upper")
     recommender.refresh_from_db()
     roll_back(recommender, to=live, reason="bad data", hold=False, by=None)
-    go.set()
-    working.join(20)
-    run.refresh_from_db()
+    run = finish()
     assert run.state == "rejected"
     assert f"It was built on version {bad.number}" in run.error
     recommender.refresh_from_db()
@@ -166,21 +157,16 @@ def test_what_a_person_promotes_between_turn_and_publishing_is_not_overwritten(
 
 
 def test_online_learning_goes_on_beside_new_trees_and_then_on_their_leaves(
-    trees, append, held_up, in_thread, valkey, wait_until
+    trees, append, training, in_thread, valkey, wait_until
 ):
     policy = make_policy(trees)
     online = trigger(trees, policy=policy)
     session = in_thread(online)
-    begun, go = held_up("trees")
-    run = trigger(trees, strategy="local", components=["trees"])
-    working = in_thread(run)
-    assert begun.wait(10)
+    finish = training(trees, "trees")
     append(trees, 400)
     wait_until(lambda: sent_through(valkey, trees) >= 1400)
-    go.set()
-    working.join(20)
+    run = finish()
     session.join(20)
-    run.refresh_from_db()
     online.refresh_from_db()
     assert run.state == "promoted", run.error
     assert (online.state, online.components) == ("queued", ["lr"])
@@ -205,16 +191,11 @@ def test_some_components_are_learned_online_and_another_by_its_own_cadence(
     assert changed(live, run.result_version) == OF_WIDE | OF_UPPER
 
 
-def test_a_race_is_proved_from_the_log(recommender, live, append, update, held_up, in_thread):
+def test_a_race_is_proved_from_the_log(recommender, live, append, update, training):
     append(recommender, 200)
-    begun, go = held_up("embeddings")
-    second = trigger(recommender, strategy="local", components=["embeddings"])
-    working = in_thread(second)
-    assert begun.wait(10)
+    finish = training(recommender, "embeddings")
     update(recommender, "local", components=["upper"])
-    go.set()
-    working.join(20)
-    proof = request_proof(UpdateRun.objects.get(pk=second.pk).result_version)
+    proof = request_proof(finish().result_version)
     prove(proof.pk)
     proof.refresh_from_db()
     assert proof.state == "equal", proof.outcome
