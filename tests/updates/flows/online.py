@@ -10,10 +10,11 @@ from types import SimpleNamespace
 from django.db import connection
 
 from updates.flows.execute import execute
+from updates.flows.online import position
 from updates.flows.trigger import trigger
-from updates.models import Recommender, UpdatePolicy, UpdateRun
+from updates.models import Checkpoint, ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.samples.log import SampleLog
-from updates.serving.deltas import positions
+from updates.serving.deltas import DeltaStream, positions
 from updates.store import artifacts
 
 
@@ -91,3 +92,20 @@ def bytes_of(digest: str) -> dict[str, bytes]:
     """The files of an artifact, without its manifest."""
     folder = artifacts().open(digest)
     return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "manifest.json"}
+
+
+def learned_and_served(recommender: Recommender, live: ModelVersion, append, valkey, folder: Path):
+    """205 samples after the live version's 1,000, learned by a session: the learner that learned
+    all at once, whose bytes the checkpoint has, and the serving form brought on by the deltas."""
+    policy = make_policy(recommender)
+    append(recommender, 205)
+    see_through(policy, lambda: sent_through(valkey, recommender) >= 1205)
+    expected = learned_at_once(recommender, 1205)
+    assert bytes_of(Checkpoint.objects.get().digest) == saved(expected, folder / "once")
+
+    serving = recommender.new_learner()
+    serving.load_serving(artifacts().open(live.digest))
+    stream = DeltaStream(valkey, recommender.stream_key, position.epoch_of(recommender))
+    for sent in stream.read(1000):
+        serving.apply(sent.payload)
+    return expected, serving

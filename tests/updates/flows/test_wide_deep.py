@@ -7,21 +7,11 @@ import pytest
 from safetensors.numpy import load_file, save
 
 from tests.updates.flows.conftest import learnable_rows
-from tests.updates.flows.online import (
-    bytes_of,
-    learned_at_once,
-    make_policy,
-    saved,
-    see_through,
-    sent_through,
-)
-from updates.flows.online import position
+from tests.updates.flows.online import bytes_of, learned_and_served
 from updates.flows.prove import prove, request_proof
 from updates.learners.wide_deep.files import EMBEDDINGS
 from updates.learners.wide_deep.pretrained import arrays_of
 from updates.learners.wide_deep.store import FILES
-from updates.models import Checkpoint
-from updates.serving.deltas import DeltaStream
 from updates.store import artifacts
 
 
@@ -73,16 +63,6 @@ def test_full_then_incremental_equals_one_full_update(recommender, live, append,
 def test_an_online_session_keeps_and_serves_what_was_learned(
     recommender, live, append, make_batch, valkey, tmp_path
 ):
-    policy = make_policy(recommender)
-    append(recommender, 205)
-    see_through(policy, lambda: sent_through(valkey, recommender) >= 1205)
-    expected = learned_at_once(recommender, 1205)
-    assert bytes_of(Checkpoint.objects.get().digest) == saved(expected, tmp_path / "once")
-
-    serving = recommender.new_learner()
-    serving.load_serving(artifacts().open(live.digest))
-    stream = DeltaStream(valkey, recommender.stream_key, position.epoch_of(recommender))
-    for sent in stream.read(1000):
-        serving.apply(sent.payload)
+    expected, serving = learned_and_served(recommender, live, append, valkey, tmp_path)
     rows = make_batch(learnable_rows(50, 2000))
     assert np.array_equal(serving.predict(rows), expected.predict(rows))
