@@ -66,7 +66,7 @@ class Scorer:
 
     def score(self, recommender: Recommender, rows: list[Any]) -> Scored:
         """Probabilities for the rows, in order. Raises NoLiveVersion and ParseError."""
-        served = self._served.get(recommender.pk) or self._first_load(recommender)
+        served = self.serves(recommender)
         batch = feature_batch(served.weights.learner.schema, rows)
         scores, learned = served.weights.predict(batch)
         self._count(served, len(rows))
@@ -76,7 +76,7 @@ class Scorer:
         self, recommender: Recommender, user: str, k: int, seen: Collection[str]
     ) -> RecommendedItems:
         """At most k items for a user. Raises NoLiveVersion and RecommendUnsupported."""
-        served = self._served.get(recommender.pk) or self._first_load(recommender)
+        served = self.serves(recommender)
         found, learned = served.weights.recommend(user, k, seen)
         self._count(served, len(found.items))
         about = served.number, learned.offset, _age_seconds(learned)
@@ -86,6 +86,10 @@ class Scorer:
         with self._lock:
             self._counts[served.deployment_id, "scored_requests"] += 1
             self._counts[served.deployment_id, "scored_rows"] += rows
+
+    def serves(self, recommender: Recommender) -> Served:
+        """What is served of one recommender. Raises NoLiveVersion."""
+        return self._served.get(recommender.pk) or self._first_load(recommender)
 
     def served(self) -> list[Served]:
         """What is served now."""
@@ -275,6 +279,11 @@ def predict(version: ModelVersion, batch: pa.RecordBatch | pa.Table) -> np.ndarr
 @lru_cache(maxsize=8)
 def _learner(digest: str, version_id: int) -> Learner:
     return load(ModelVersion.objects.get(pk=version_id), serving=True)
+
+
+def served(recommender: Recommender) -> Served:
+    """What this process serves of a recommender. Raises NoLiveVersion."""
+    return process_scorer().serves(recommender)
 
 
 def recommend(

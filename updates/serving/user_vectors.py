@@ -1,0 +1,67 @@
+"""The vector of a user that is in force: what is served knows, and what devices have sent since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from django.conf import settings
+
+from recadmin.valkey import connection
+from updates.learners.base import Learner
+from updates.learners.device import Interaction, UserVector
+from updates.models import Recommender
+from updates.samples.devices import Devices, DeviceState
+from updates.serving.served import Served
+from updates.serving.weights import Weights
+
+Source = Literal["client", "server"]
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A user's vector and what it is made of.
+
+    known : what training knows of the user, up to ``offset``. unseen : interactions beyond that, in
+    their order. source : "client" where devices have made the vector another than training's.
+    """
+
+    user: UserVector
+    known: UserVector
+    unseen: list[Interaction]
+    source: Source
+    space_id: str
+    offset: int
+    revision: int
+
+    @property
+    def items(self) -> list[str]:
+        """What the user has met that training has not learned."""
+        return [interaction.item for interaction in self.unseen]
+
+
+def devices_of(recommender: Recommender) -> Devices:
+    """What the devices of a recommender's users have sent."""
+    return Devices(connection(), recommender.stream_key, always_synced=settings.EMBEDDED_VALKEY)
+
+
+def device_state(recommender: Recommender, served: Served, user: str) -> DeviceState:
+    """What devices have told that these weights may not have learned. Raises LogUnavailable."""
+    # Deltas only bring the weights on: from here on there may be less to add, not more.
+    after = served.weights.offset_of(served.weights.learner.device_component)
+    return devices_of(recommender).state(user, after)
+
+
+def in_force(weights: Weights, learner: Learner, user: str, state: DeviceState) -> InForce:
+    """To be asked in a ``read`` of the weights. Raises DevicesUnsupported."""
+    side = learner.on_device()
+    known, offset = side.user(user), weights.offset_of(learner.device_component)
+    found = InForce(known, known, [], "server", side.space_id, offset, state.revision)
+    own = state.own
+    if own is not None and own.space_id == side.space_id:
+        return replace(found, user=own.user, source="client")
+    unseen = [interaction for at, interaction in state.kept if at > offset]
+    if not unseen:
+        return found
+    after = side.steps(known, unseen)[-1]
+    return replace(found, user=after, unseen=unseen, source="client")
