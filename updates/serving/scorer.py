@@ -73,11 +73,17 @@ class Scorer:
         return Scored(scores.tolist(), served.number, learned.offset, _age_seconds(learned))
 
     def recommend(
-        self, recommender: Recommender, user: str, k: int, seen: Collection[str]
+        self,
+        recommender: Recommender,
+        user: str,
+        k: int,
+        seen: Collection[str],
+        *,
+        repeats: bool = False,
     ) -> RecommendedItems:
         """At most k items for a user. Raises NoLiveVersion and RecommendUnsupported."""
         served = self._served.get(recommender.pk) or self._first_load(recommender)
-        found, learned = served.weights.recommend(user, k, seen)
+        found, learned = served.weights.recommend(user, k, seen, repeats=repeats)
         self._count(served, len(found.items))
         about = served.number, learned.offset, _age_seconds(learned)
         return RecommendedItems(found.scores.tolist(), *about, found.items)
@@ -278,7 +284,7 @@ def _learner(digest: str, version_id: int) -> Learner:
 
 
 def recommend(
-    recommender: Recommender, user: str, k: int, seen: Collection[str]
+    recommender: Recommender, user: str, k: int, seen: Collection[str], *, repeats: bool = False
 ) -> RecommendedItems:
     """Recommend with this process's scorer."""
-    return process_scorer().recommend(recommender, user, k, seen)
+    return process_scorer().recommend(recommender, user, k, seen, repeats=repeats)

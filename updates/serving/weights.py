@@ -95,13 +95,16 @@ class Weights:
         with self._gate.shared():
             return self.learner.predict(batch), Learned(self.offset, self.watermark)
 
-    def recommend(self, user: str, k: int, seen: Collection[str]) -> tuple[Recommended, Learned]:
+    def recommend(
+        self, user: str, k: int, seen: Collection[str], *, repeats: bool = False
+    ) -> tuple[Recommended, Learned]:
         """What one state of the weights recommends, and what that has learned.
 
         Raises RecommendUnsupported.
         """
         with self._gate.shared():
-            return self.learner.recommend(user, k, seen), Learned(self.offset, self.watermark)
+            found = self.learner.recommend(user, k, seen, repeats=repeats)
+            return found, Learned(self.offset, self.watermark)
 
     def apply(self, sent: Sent) -> None:
         """Come to where the delta ends. Raises ValueError where it leaves out what is missing here,
