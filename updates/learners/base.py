@@ -187,10 +187,24 @@ class Learner(ABC):
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) float64 probabilities of label 1, finite and within [0, 1]."""
 
-    def recommend(self, user: str, k: int, seen: Collection[str] = ()) -> Recommended:
+    def recommend(
+        self,
+        user: str,
+        k: int,
+        seen: Collection[str] = (),
+        *,
+        at: tuple[np.ndarray, float] | None = None,
+        repeats: bool = False,
+    ) -> Recommended:
         """At most k of the items that the model knows, the best for the user first.
 
-        A user that is not known gets what is best for all. seen : items to be left out.
+        A user that is not known gets what is best for all.
+
+        Parameters
+        ----------
+        seen : items to be left out, beside those that the model knows the user to have met.
+        at : the user's vector and bias, where fresher ones are known than the model's.
+        repeats : whether items that the user has met may be recommended again.
         """
         raise RecommendUnsupported(self.name)
 

@@ -27,7 +27,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from updates.artifacts import CorruptArtifact
-from updates.learners.base import Learner
+from updates.learners.base import Learner, Recommended
 from updates.learners.registry import UnknownLearner
 from updates.models import Deployment, ModelVersion, Recommender, ServingReport
 from updates.samples.batches import conform
@@ -36,6 +36,7 @@ from updates.serving import follow
 from updates.serving.following import Following
 from updates.serving.loader import checkpoint_weights, load, same_kind, version_weights
 from updates.serving.served import RecommendedItems, Scored, Served
+from updates.serving.user_vectors import Source, device_state_if_any, in_force
 from updates.serving.weights import Learned, Weights
 
 logger = logging.getLogger(__name__)
@@ -73,14 +74,30 @@ class Scorer:
         return Scored(scores.tolist(), served.number, learned.offset, _age_seconds(learned))
 
     def recommend(
-        self, recommender: Recommender, user: str, k: int, seen: Collection[str]
+        self,
+        recommender: Recommender,
+        user: str,
+        k: int,
+        seen: Collection[str],
+        *,
+        repeats: bool = False,
     ) -> RecommendedItems:
         """At most k items for a user. Raises NoLiveVersion and RecommendUnsupported."""
         served = self.serves(recommender)
-        found, learned = served.weights.recommend(user, k, seen)
+        state = device_state_if_any(recommender, served, user)
+
+        def ask(learner: Learner) -> tuple[Recommended, Source]:
+            if state is None:
+                return learner.recommend(user, k, seen, repeats=repeats), "server"
+            vector = in_force(served.weights, learner, user, state)
+            left_out = seen if repeats else [*seen, *vector.items]
+            found = learner.recommend(user, k, left_out, at=vector.user, repeats=repeats)
+            return found, vector.source
+
+        (found, source), learned = served.weights.read(ask)
         self._count(served, len(found.items))
         about = served.number, learned.offset, _age_seconds(learned)
-        return RecommendedItems(found.scores.tolist(), *about, found.items)
+        return RecommendedItems(found.scores.tolist(), *about, found.items, source)
 
     def _count(self, served: Served, rows: int) -> None:
         with self._lock:
@@ -287,7 +304,7 @@ def served(recommender: Recommender) -> Served:
 
 
 def recommend(
-    recommender: Recommender, user: str, k: int, seen: Collection[str]
+    recommender: Recommender, user: str, k: int, seen: Collection[str], *, repeats: bool = False
 ) -> RecommendedItems:
     """Recommend with this process's scorer."""
-    return process_scorer().recommend(recommender, user, k, seen)
+    return process_scorer().recommend(recommender, user, k, seen, repeats=repeats)

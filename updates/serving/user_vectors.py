@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import redis
 from django.conf import settings
 
-from recadmin.valkey import connection
+from recadmin.valkey import connection, impatient
 from updates.learners.base import Learner
 from updates.learners.device import Interaction, UserVector
 from updates.models import Recommender
 from updates.samples.devices import Devices, DeviceState
+from updates.samples.durable import LogUnavailable
 from updates.serving.served import Served
 from updates.serving.weights import Weights
+
+logger = logging.getLogger(__name__)
 
 Source = Literal["client", "server"]
 
@@ -40,16 +45,33 @@ class InForce:
         return [interaction.item for interaction in self.unseen]
 
 
-def devices_of(recommender: Recommender) -> Devices:
+def devices_of(recommender: Recommender, client: redis.Redis | None = None) -> Devices:
     """What the devices of a recommender's users have sent."""
-    return Devices(connection(), recommender.stream_key, always_synced=settings.EMBEDDED_VALKEY)
+    return Devices(
+        client or connection(), recommender.stream_key, always_synced=settings.EMBEDDED_VALKEY
+    )
 
 
 def device_state(recommender: Recommender, served: Served, user: str) -> DeviceState:
     """What devices have told that these weights may not have learned. Raises LogUnavailable."""
+    return _state(devices_of(recommender), served, user)
+
+
+def device_state_if_any(recommender: Recommender, served: Served, user: str) -> DeviceState | None:
+    """The same to recommend by; None for a learner that devices have no part in, and where Valkey
+    does not answer at once: what training knows is then better than no recommendations."""
+    if not served.weights.learner.device_component:
+        return None
+    try:
+        return _state(devices_of(recommender, impatient()), served, user)
+    except LogUnavailable as error:
+        logger.warning("%s: recommended by what training knows: %s", recommender.slug, error)
+        return None
+
+
+def _state(devices: Devices, served: Served, user: str) -> DeviceState:
     # Deltas only bring the weights on: from here on there may be less to add, not more.
-    after = served.weights.offset_of(served.weights.learner.device_component)
-    return devices_of(recommender).state(user, after)
+    return devices.state(user, served.weights.offset_of(served.weights.learner.device_component))
 
 
 def in_force(weights: Weights, learner: Learner, user: str, state: DeviceState) -> InForce:

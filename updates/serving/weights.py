@@ -9,7 +9,7 @@ were learned in one ``sync_interval_ms``, whose taking over is a fraction of tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from updates.learners.base import Learner, Recommended
+from updates.learners.base import Learner
 from updates.samples.batches import from_ms
 from updates.serving.deltas import Sent
 
@@ -115,14 +115,6 @@ class Weights:
     def offset_of(self, component: str) -> int:
         """The last offset that a component has learned; ask for it in a ``read``."""
         return self.behind.get(component, self.offset)
-
-    def recommend(self, user: str, k: int, seen: Collection[str]) -> tuple[Recommended, Learned]:
-        """What one state of the weights recommends, and what that has learned.
-
-        Raises RecommendUnsupported.
-        """
-        with self._gate.shared():
-            return self.learner.recommend(user, k, seen), Learned(self.offset, self.watermark)
 
     def apply(self, sent: Sent) -> None:
         """Come to where the delta ends. Raises ValueError where it leaves out what is missing here,

@@ -119,7 +119,10 @@ class RecommendationsQuery(Strict):
         default="",
         allow_blank=True,
         max_length=100_000,
-        help_text="Items to leave out, separated by commas.",
+        help_text="More items to leave out, separated by commas.",
+    )
+    repeats = serializers.BooleanField(
+        default=False, help_text="Whether items that the user has met may be recommended again."
     )
 
     def validate_seen(self, names: str) -> list[str]:
