@@ -48,7 +48,7 @@ from updates.strategies.client import (
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 5
+ATTEMPTS = 10
 
 
 class NoClientPolicy(LookupError):
@@ -62,7 +62,6 @@ class TooMuch(RuntimeError):
         super().__init__(
             f"At most {limit.most} {limit.what} of one user are taken in {limit.seconds} seconds."
         )
-        self.kind = f"too-many-{limit.what}"
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -135,10 +134,10 @@ def refresh_user(recommender: Recommender, user: str, sent: Sent, now: datetime)
     """
     policy = client_policy(recommender)
     work = _keep_vector if policy.sends == Sends.VECTOR else _take_interactions
+    spend(recommender, user, INTERACTIONS, max(len(sent.interactions), sent.steps), now)
     try:
-        spend(recommender, user, INTERACTIONS, max(len(sent.interactions), sent.steps), now)
         settled = _until_nobody_is_faster(lambda: work(recommender, policy, user, sent, now))
-    except (ImplausibleVector, TooMuch) as refusal:
+    except ImplausibleVector as refusal:
         count_refusal(recommender, refusal.kind)
         raise
     count(recommender, {f"outcome:{settled.outcome}": 1})
@@ -148,6 +147,7 @@ def refresh_user(recommender: Recommender, user: str, sent: Sent, now: datetime)
 def spend(recommender: Recommender, user: str, limit: Limit, amount: int, now: datetime) -> None:
     """Count what a user's devices do. Raises TooMuch and LogUnavailable."""
     if wait := devices_of(recommender).spend(user, limit, amount, to_ms(now)):
+        count_refusal(recommender, f"too-many-{limit.what}")
         raise TooMuch(limit, wait)
 
 
@@ -244,11 +244,12 @@ def _judge(
     if outcome is Outcome.ACCEPTED and whole:
         check_explained(side, sent.user, made, interactions)
     labels = np.array([one.label for one in interactions], float)
+    unrefreshed = side.probabilities(present.known, interactions)
     gained = {
-        "interactions": len(labels),
-        "positives": labels.sum(),
-        "loss_refreshed": losses(labels, refreshed).sum(),
-        "loss_unrefreshed": losses(labels, side.probabilities(present.known, interactions)).sum(),
+        "interactions": float(len(labels)),
+        "positives": float(labels.sum()),
+        "loss_refreshed": float(losses(labels, refreshed).sum()),
+        "loss_unrefreshed": float(losses(labels, unrefreshed).sum()),
     }
     return _Judged(outcome, present, made, gained)
 
