@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -48,7 +49,9 @@ from updates.strategies.client import (
 
 logger = logging.getLogger(__name__)
 
+# Of devices of one user that send at the same instant, one is first each time.
 ATTEMPTS = 10
+REST_SECONDS = 0.005
 
 
 class NoClientPolicy(LookupError):
@@ -152,9 +155,10 @@ def spend(recommender: Recommender, user: str, limit: Limit, amount: int, now: d
 
 
 def _until_nobody_is_faster(work: Callable[[], Settled]) -> Settled:
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         with suppress(RevisionMoved):
             return work()
+        time.sleep(REST_SECONDS * attempt)
     raise LogUnavailable("the devices of one user are too fast; try again")
 
 

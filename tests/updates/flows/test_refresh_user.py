@@ -80,7 +80,7 @@ def test_devices_that_send_at_the_same_time_lose_nothing(films):
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(4) as pool:
         accepted = list(pool.map(send_one, range(24)))
     assert accepted == [1] * 24
     assert logged(films) == Counter(f"new{n}" for n in range(24))
