@@ -8,7 +8,7 @@ from updates.api.problems import Problem, describe
 from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
 from updates.flows.delete_recommender import StillUpdating
-from updates.flows.refresh_user import NoClientPolicy, TooMuch
+from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
 from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
 from updates.flows.trigger import TriggerError, WriterBusy
@@ -20,7 +20,6 @@ from updates.samples.errors import ParseError
 from updates.samples.joiner import JoinerFull, RequestConflict
 from updates.samples.stream import BatchConflict, LogUnavailable
 from updates.serving.scorer import NoLiveVersion
-from updates.strategies.client import ImplausibleVector
 
 RETRY_AFTER_SECONDS = 2
 

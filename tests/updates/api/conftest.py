@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from tests.device import Device
 from tests.updates.flows.conftest import *  # noqa: F403 - a recommender with a live version
-from updates.api import client_tokens
+from updates.flows import client_token
 from updates.models import Deployment, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.version import VersionState
 from updates.store import artifacts
@@ -84,7 +84,7 @@ def with_token(films):
     """``with_token(user)``: a caller with a token of the devices of a user of ``films``."""
 
     def make(user: str, ttl_seconds: int = 3600):
-        token, _ = client_tokens.mint(films, user, ttl_seconds)
+        token, _ = client_token.mint(films, user, ttl_seconds)
         caller = Caller()
         caller.credentials(HTTP_AUTHORIZATION=f"Client {token}")
         return caller

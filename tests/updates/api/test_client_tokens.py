@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from tests.updates.api.conftest import Caller
-from updates.api import client_tokens
+from updates.flows import client_token
 from updates.flows.refresh_user import devices_of
 
 ADDRESS = "recommenders/films/client-tokens"
@@ -60,7 +60,7 @@ def test_a_token_expires(with_token):
 
 
 def forged(films):
-    token, _ = client_tokens.mint(films, "u1", 600)
+    token, _ = client_token.mint(films, "u1", 600)
     body, _, rest = token.partition(":")
     return {
         "changed": f"{body[:-1]}{'A' if body[-1] != 'A' else 'B'}:{rest}",

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from rest_framework import serializers
 
-from updates.api.client_tokens import LONGEST_SECONDS, SHORTEST_SECONDS
 from updates.api.serializers.base import Strict
 from updates.api.serializers.shapes import Refused, RowList
+from updates.flows.client_token import LONGEST_SECONDS, SHORTEST_SECONDS
 from updates.flows.refresh_user import Present, Sent, Settled
 from updates.learners.device import ItemVectors, UserVector
 from updates.models import UpdatePolicy

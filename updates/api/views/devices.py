@@ -10,7 +10,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
-from updates.api import client_tokens
 from updates.api.client_tokens import ClientTokenAuthentication, OwnUserOrRole
 from updates.api.problems import Problem
 from updates.api.schema import refuses
@@ -27,6 +26,7 @@ from updates.api.serializers.devices import (
     items_json,
 )
 from updates.api.views.base import OfRecommender, body
+from updates.flows.client_token import mint
 from updates.flows.refresh_user import (
     NoClientPolicy,
     Outcome,
@@ -67,7 +67,7 @@ class ClientTokens(OfRecommender):
         logged in."""
         client_policy(self.recommender)
         given = body(self, ClientTokenRequest)
-        token, expires_at = client_tokens.mint(self.recommender, **given)
+        token, expires_at = mint(self.recommender, **given)
         answer = {"token": token, "user": given["user"], "expires_at": expires_at}
         return Response(ClientToken(answer).data, status=201)
 
