@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from monitoring.views import fleet, policies, recommender, runs, versions
+from monitoring.views import demo, fleet, policies, recommender, runs, versions
 
 ONE = "recommenders/<slug:slug>"
 POLICY = f"{ONE}/policies/<slug:name>"
@@ -29,6 +29,8 @@ urlpatterns = [
     path(f"{VERSION}/proof/", versions.proof, name="version-proof"),
     path(f"{VERSION}/prove/", versions.prove_version, name="version-prove"),
     path(f"{VERSION}/promote/", versions.promote_version, name="version-promote"),
+    path("demo/<slug:slug>/", demo.demo, name="demo"),
+    path("demo/<slug:slug>/token/", demo.token, name="demo-token"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/cancel/", runs.cancel_run, name="run-cancel"),
 ]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.device import DeviceServer, open_page
+from tests.browser.fake_server import DeviceServer, open_page
 from updates.learners.factors.client import user_step, user_step_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.xdist_group("browser")]

@@ -90,6 +90,10 @@ function done(request) {
   });
 }
 
+/** What the server counts an interaction as that it does not see. */
+const stepsOf = ({ weight }) => Math.max(Math.ceil(weight), 1);
+const itemsOf = ({ item, over }) => (over === undefined ? [item] : [item, over]);
+
 function append(store, rows) {
   for (const { key, ...row } of rows) store.add(row);
 }
@@ -321,7 +325,7 @@ export class RecadminClient extends EventTarget {
       store("base").put(base, 0);
       for (const { key } of [...settled, ...refused]) if (key) store("queue").delete(key);
       await appendNewest(store("aside"), refused.map((row) => ({ ...row, problem })));
-      if (base.policy.sends !== "vector") return store("kept").clear();
+      if (base.policy?.sends !== "vector") return store("kept").clear();
       await appendNewest(store("kept"), settled.filter((row) => !refused.includes(row)));
       if (current && current.space_id !== base.space_id) await this.#unsettle(store);
     });
@@ -416,8 +420,7 @@ export class RecadminClient extends EventTarget {
     for (let moves = 0; ;) {
       await this.#expire();
       const batch = this.#batch();
-      const items = batch.flatMap(({ item, over }) => (over === undefined ? [item] : [item, over]));
-      await this.#fetchItems([...this.#lost(), ...items]);
+      await this.#fetchItems([...this.#lost(), ...batch.flatMap(itemsOf)]);
       if (!batch.length) return outcome;
       outcome = await this.#put(batch);
       moves = this.#queue[0]?.id === batch[0].id ? moves + 1 : 0;
@@ -427,32 +430,39 @@ export class RecadminClient extends EventTarget {
 
   /** The server has forgotten which interactions so old it knows, and would learn them twice. */
   async #expire() {
-    const { sends, offline_seconds } = this.policy;
+    if (this.policy?.sends !== "interactions") return;
+    const { offline_seconds } = this.policy;
     const oldest = this.#options.now() - 1000 * offline_seconds;
-    const refused = this.#queue.filter((row) => sends === "interactions" && Date.parse(row.event_time) < oldest);
+    const refused = this.#queue.filter((row) => Date.parse(row.event_time) < oldest);
     const problem = { title: "Too old", detail: `Interactions are sent within ${offline_seconds} s.` };
     if (refused.length) await this.#commit({ refused, problem });
   }
 
-  #batch() { return this.#queue.slice(0, this.policy.most_interactions); }
+  /** What is to be sent next: the first of the queue; nothing where devices are to send nothing. */
+  #batch() {
+    const { sends, most_interactions } = this.policy ?? { most_interactions: 0 };
+    let room = most_interactions;
+    const end = this.#queue.findIndex((row) => (room -= sends === "vector" ? stepsOf(row) : 1) < 0);
+    return end < 0 ? this.#queue : this.#queue.slice(0, end);
+  }
 
   #body(batch) {
-    const { space_id, revision, policy } = this.#base;
+    const { space_id, revision, offset, policy } = this.#base;
     const { vector, bias } = this.#replay(batch);
     const behind = policy.sends === "vector"
-      ? { steps: batch.length }
+      ? { steps: batch.reduce((steps, row) => steps + stepsOf(row), 0) }
       : { interactions: batch.map(({ key, ...row }) => row) };
-    return JSON.stringify({ space_id, revision, vector: [...vector], bias, sent_at: this.#time(), ...behind });
+    return JSON.stringify({ space_id, revision, offset, vector: [...vector], bias, sent_at: this.#time(), ...behind });
   }
 
   async #put(batch, keepalive = false) {
     const from = this.#base;
     const request = this.#request(this.#options.embedding, { method: "PUT", body: this.#body(batch), keepalive });
     const [outcome, change] = await request.then(
-      (answer) => [answer.outcome, { answer, settled: batch }],
+      (answer) => [answer.outcome, { answer, settled: this.#settled(answer, answer.outcome, batch, from) }],
       (refusal) => this.#afterRefusal(refusal, batch, from),
     );
-    const errors = change.settled && change.answer.interactions?.rejected;
+    const errors = change.settled?.length ? change.answer.interactions?.rejected : [];
     if (errors?.length) {
       change.refused = errors.map(({ row }) => batch[row]);
       change.problem = { title: "Rejected", detail: `${errors[0].field}: ${errors[0].error}`, errors };
@@ -465,17 +475,24 @@ export class RecadminClient extends EventTarget {
   /** What an answer other than success means for the batch; throws what is to be tried again later. */
   async #afterRefusal(refusal, batch, from) {
     const { kind, problem, status } = refusal;
-    if (kind === "space-moved" || kind === "revision-moved") {
-      const known = from.policy.sends === "interactions" ? batch.length : this.#known(problem, batch);
-      return [kind, { answer: problem, settled: batch.slice(0, known) }];
-    }
+    const { present } = problem;
+    if (present) return [kind, { answer: present, settled: this.#settled(present, kind, batch, from) }];
     if (status !== 400 && status !== 413) throw refusal;
     const rows = new Set(problem.errors?.map(({ row }) => row));
     const named = batch.filter((_, n) => rows.has(n));
     if (named.length) return ["refused", { refused: named, problem }];
-    const answer = await this.#request(this.#options.embedding); // or was it sent by a policy that has changed?
-    const changed = JSON.stringify(answer.policy) !== JSON.stringify(from.policy);
-    return ["refused", { answer, refused: changed ? [] : batch, problem }];
+    const answer = await this.#request(this.#options.embedding);
+    const began = ({ policy, space_id, revision, version }) => JSON.stringify([policy, space_id, revision, version]);
+    // What began from something else than is there now is tried again from that.
+    return ["refused", { answer, refused: began(answer) === began(from) ? batch : [], problem }];
+  }
+
+  /** The interactions of the batch that are behind the vector of the answer. */
+  #settled(answer, outcome, batch, from) {
+    const { sends } = from.policy;
+    if (answer.policy?.sends !== sends) return []; // the policy has changed: they were not looked at
+    if (sends === "interactions" || outcome === "accepted") return batch;
+    return batch.slice(0, this.#known(answer, batch));
   }
 
   /** How many of the batch the vector was taken with, where it is one of ours whose answer got lost. */
@@ -538,15 +555,14 @@ export class RecadminClient extends EventTarget {
     if (!this.#base || this.pending) this.#exclusively(() => this.#attempt(false));
   }
 
-  /** The page may never run again: what is queued is sent now, without waiting for locks or items. */
+  /** The page may never run again: what is learned is sent now, without waiting for locks or for items' vectors. */
   #hide() {
-    if (document.visibilityState !== "hidden" || !this.#base || !this.pending) return;
-    if (this.#options.now() < this.#notBefore) return;
+    if (document.visibilityState !== "hidden" || this.#options.now() < this.#notBefore) return;
     let batch = this.#batch();
-    while (batch.length > 1 && new Blob([this.#body(batch)]).size > LARGEST_KEEPALIVE) {
-      batch = batch.slice(0, batch.length / 2);
-    }
-    this.#put(batch, true).catch((error) => this.#later(error));
+    const end = batch.findIndex((row) => itemsOf(row).some((item) => this.#items.get(item)?.space_id !== this.spaceId));
+    if (end >= 0) batch = batch.slice(0, end);
+    while (batch.length && new Blob([this.#body(batch)]).size > LARGEST_KEEPALIVE) batch = batch.slice(0, batch.length / 2);
+    if (batch.length) this.#put(batch, true).catch((error) => this.#later(error));
   }
 
   #time() { return new Date(this.#options.now()).toISOString(); }
