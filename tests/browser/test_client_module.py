@@ -340,6 +340,7 @@ def test_leaving_the_page_sends_with_keepalive(server, visit):
           return fetch(url, options);
         } }"""
     )
+    page.evaluate("client.see(['1'])")
     interact(page, "1")
     hide(page)
     page.wait_for_function("client.pending === 0")
@@ -347,13 +348,25 @@ def test_leaving_the_page_sends_with_keepalive(server, visit):
     assert len(server.log) == 1
 
 
+def test_leaving_sends_only_what_it_has_learned_beside_the_items(server, visit):
+    page = visit()
+    page.evaluate("client.see(['1'])")
+    interact(page, "1")
+    interact(page, "2")
+    hide(page)
+    page.wait_for_function("client.pending === 1")
+    assert [row["item"] for row in server.log] == ["1"]
+    assert server.bodies[0]["vector"] == pytest.approx(server_vector(server)[:-1], abs=NEAR)
+
+
 def test_leaving_with_a_long_queue_sends_what_a_keepalive_request_may_carry(server, visit):
     page = visit()
-    name = "x" * 1_000
     page.evaluate(
-        """(name) => Promise.all(Array.from({ length: 100 }, (_, n) =>
-             client.interact({ item: `${n}${name}`, label: 1 })))""",
-        name,
+        """async () => {
+          const items = Array.from({ length: 100 }, (_, n) => `${n}${"x".repeat(1_000)}`);
+          await client.see(items);
+          await Promise.all(items.map((item) => client.interact({ item, label: 1 })));
+        }"""
     )
     hide(page)
     page.wait_for_function("client.pending < 100")
@@ -468,6 +481,15 @@ def test_sending_vectors_only_it_replays_on_the_vector_of_a_faster_device(server
     assert vector(tablet) == pytest.approx(expected, abs=NEAR)
 
 
+def test_sending_vectors_only_it_says_how_many_steps_are_behind_them(server, visit):
+    server.policy |= {"sends": "vector", "most_interactions": 20}
+    page = visit()
+    for weight in (8, 0.5, 9.5, 3):
+        interact(page, "1", weight=weight)
+    assert sync(page) == "accepted"
+    assert [body["steps"] for body in server.bodies] == [19, 3]
+
+
 def test_items_found_to_have_moved_bring_the_user_along(server, visit):
     page = visit()
     page.evaluate("client.see(['1'])")
@@ -520,6 +542,33 @@ def test_a_400_that_names_no_rows_sets_all_of_the_request_aside(server, visit):
     assert sync(page) == "refused"
     assert pending(page) == 0
     assert len(page.evaluate("client.setAside()")) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("interactions", "vector"), ("vector", "interactions")]
+)
+def test_what_was_sent_by_a_policy_that_has_changed_is_sent_anew(server, visit, before, after):
+    server.policy["sends"] = before
+    page = visit()
+    interact(page, "1")
+    expected = np.append(*server.learned([{"item": "1", "label": 1, "weight": 1.0}]))
+    server.policy["sends"] = after
+    server.refusals.append((400, {}, {"title": "Bad Request", "errors": [{"field": "vector"}]}))
+    assert sync(page) == "accepted"
+    assert server_vector(server) == pytest.approx(expected, abs=NEAR)
+    assert page.evaluate("client.setAside()") == []
+
+
+def test_while_devices_are_to_send_nothing_it_learns_and_keeps(server, visit):
+    policy, server.policy = server.policy, None
+    page = visit()
+    page.evaluate("client.see(['1'])")
+    interact(page, "1")
+    assert sync(page) == "refreshed"
+    assert [server.puts(), pending(page)] == [0, 1]
+    server.policy = policy
+    assert sync(page) == "accepted"
+    assert vector(page) == pytest.approx(server_vector(server), abs=NEAR)
 
 
 def test_rows_rejected_among_accepted_ones_are_told_and_settled(server, visit):

@@ -420,7 +420,9 @@ export class RecadminClient extends EventTarget {
     for (let moves = 0; ;) {
       await this.#expire();
       const batch = this.#batch();
-      await this.#fetchItems([...this.#lost(), ...batch.flatMap(itemsOf)]);
+      await this.#fetchItems([...this.#lost(), ...batch.flatMap(itemsOf)]).catch((error) => {
+        if (error.status !== 400) throw error; // of a name that is none: sending says which row
+      });
       if (!batch.length) return outcome;
       outcome = await this.#put(batch);
       moves = this.#queue[0]?.id === batch[0].id ? moves + 1 : 0;
@@ -440,10 +442,11 @@ export class RecadminClient extends EventTarget {
 
   /** What is to be sent next: the first of the queue; nothing where devices are to send nothing. */
   #batch() {
-    const { sends, most_interactions } = this.policy ?? { most_interactions: 0 };
+    if (!this.policy) return [];
+    const { sends, most_interactions } = this.policy;
     let room = most_interactions;
     const end = this.#queue.findIndex((row) => (room -= sends === "vector" ? stepsOf(row) : 1) < 0);
-    return end < 0 ? this.#queue : this.#queue.slice(0, end);
+    return this.#queue.slice(0, end < 0 ? undefined : Math.max(end, 1));
   }
 
   #body(batch) {
@@ -561,7 +564,8 @@ export class RecadminClient extends EventTarget {
     let batch = this.#batch();
     const end = batch.findIndex((row) => itemsOf(row).some((item) => this.#items.get(item)?.space_id !== this.spaceId));
     if (end >= 0) batch = batch.slice(0, end);
-    while (batch.length && new Blob([this.#body(batch)]).size > LARGEST_KEEPALIVE) batch = batch.slice(0, batch.length / 2);
+    const size = () => new Blob([this.#body(batch)]).size;
+    while (batch.length && size() > LARGEST_KEEPALIVE) batch = batch.slice(0, batch.length / 2);
     if (batch.length) this.#put(batch, true).catch((error) => this.#later(error));
   }
 
