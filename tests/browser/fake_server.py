@@ -47,7 +47,7 @@ class DeviceServer:
 
     def __init__(self, dim: int = 4, items: int = 40, sends: str = "interactions") -> None:
         self.learning = {"loss": "logistic", "rate": 0.2, "l2": 0.01, "dim": dim}
-        self.policy = {
+        self.policy: dict[str, Any] | None = {
             "refresh_seconds": 10,
             "sends": sends,
             "privacy_note": "",
@@ -164,6 +164,7 @@ class DeviceServer:
         if self.refusals:
             status, headers, problem = self.refusals.pop(0)
             return _json(route, status, problem, headers)
+        assert self.policy
         take = self._take_vector if self.policy["sends"] == "vector" else self._take_interactions
         status, answer = take(body)
         if self.losing:

@@ -9,6 +9,7 @@ const LARGEST_KEEPALIVE = 60_000; // bytes; browsers take 64 KiB
 const LONGEST_PAUSE = 300; // seconds
 const FIRST_REFRESH = 10; // seconds, before the policy is known
 const TIMEOUT_MS = 30_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1; // a longer one would end at once
 const MOST_MOVES = 5; // answers in a row that settle nothing
 
 const IN_ORDER = { keyPath: "key", autoIncrement: true };
@@ -89,6 +90,10 @@ function done(request) {
   });
 }
 
+/** What the server counts an interaction as that it does not see. */
+const stepsOf = ({ weight }) => Math.max(Math.ceil(weight), 1);
+const itemsOf = ({ item, over }) => (over === undefined ? [item] : [item, over]);
+
 function append(store, rows) {
   for (const { key, ...row } of rows) store.add(row);
 }
@@ -146,10 +151,11 @@ export class RecadminClient extends EventTarget {
   #notBefore = 0;
 
   /** A client with what this device has stored; where that is nothing, after asking the server. */
-  static async open({ url, slug, user, token, device = "", fetch = (...request) => globalThis.fetch(...request), now = Date.now }) {
+  static async open({ url, slug, user, token, device = "", fetch = window.fetch.bind(window), now = Date.now }) {
     const client = new RecadminClient();
-    client.#options = { api: `${url.replace(/\/$/, "")}/api/v1/recommenders/${encodeURIComponent(slug)}`, user, token, fetch, now };
-    client.#name = `recadmin ${JSON.stringify([url, slug, user, device])}`;
+    const api = `${url.replace(/\/$/, "")}/api/v1/recommenders/${encodeURIComponent(slug)}`;
+    client.#options = { api, embedding: `users/${encodeURIComponent(user)}/embedding`, token, fetch, now };
+    client.#name = `recadmin ${JSON.stringify([url, slug, String(user), device])}`;
     await client.#start();
     return client;
   }
@@ -180,17 +186,16 @@ export class RecadminClient extends EventTarget {
       row.key = await done(store("queue").add(row));
     });
     this.#unsaved.delete(row.id);
-    this.#channel.postMessage("queue");
+    this.#tell("queue");
     return row.id;
   }
 
   /** Fetches the vectors of items of which the present ones are not there; offline nothing changes. */
   async see(items) {
-    const names = items.map(String);
+    const names = Array.from(items, String);
     try {
       if (await this.#fetchItems(names)) return;
-      await this.sync(); // the items have moved to another space
-      await this.#fetchItems(names);
+      if ((await this.sync()) !== "offline") await this.#fetchItems(names); // they had moved to another space
     } catch (error) {
       this.#later(error);
     }
@@ -315,23 +320,31 @@ export class RecadminClient extends EventTarget {
   async #commit({ answer, from, settled = [], refused = [], problem }) {
     await this.#transaction("readwrite", async (store) => {
       const current = await done(store("base").get(0));
-      if (answer && (!current || current.revision === from?.revision || answer.revision > current.revision)) {
-        const { space_id, revision, offset, bias, version, learning, policy } = answer;
-        const vector = Float32Array.from(answer.vector);
-        const unknown_bias = current?.unknown_bias ?? 0;
-        store("base").put({ vector, bias, space_id, revision, offset, version, learning, policy, unknown_bias, taken_at: this.#options.now() }, 0);
-      }
+      const newer = answer && (!current || current.revision === from?.revision || answer.revision > current.revision);
+      const base = newer ? this.#baseOf(answer, current) : current;
+      store("base").put(base, 0);
       for (const { key } of [...settled, ...refused]) if (key) store("queue").delete(key);
       await appendNewest(store("aside"), refused.map((row) => ({ ...row, problem })));
-      const { policy, space_id } = answer ?? current;
-      if (policy?.sends !== "vector") return store("kept").clear();
+      if (base.policy?.sends !== "vector") return store("kept").clear();
       await appendNewest(store("kept"), settled.filter((row) => !refused.includes(row)));
-      if (current && current.space_id !== space_id) await this.#unsettle(store);
+      if (current && current.space_id !== base.space_id) await this.#unsettle(store);
     });
     for (const { id } of [...settled, ...refused]) this.#unsaved.delete(id);
     await this.#reload();
-    this.#channel.postMessage("queue");
+    this.#tell("queue");
     if (refused.length) this.#emit("refused", { problem, interactions: refused });
+  }
+
+  #baseOf({ vector, bias, space_id, revision, offset, version, learning, policy }, current) {
+    return {
+      vector: Float32Array.from(vector), bias, space_id, revision, offset, version, learning, policy,
+      unknown_bias: current?.unknown_bias ?? 0, taken_at: this.#options.now(),
+    };
+  }
+
+  /** Other tabs look again. */
+  #tell(changed) {
+    if (!this.#closing.signal.aborted) this.#channel.postMessage(changed);
   }
 
   /** The server has only vectors, of a space that is gone: what it settled is learned and sent again. */
@@ -357,8 +370,6 @@ export class RecadminClient extends EventTarget {
     if (response.ok) return response.json();
     throw new Refusal(response, await response.json().catch(() => ({})));
   }
-
-  get #embedding() { return `users/${encodeURIComponent(this.#options.user)}/embedding`; }
 
   /** Whether the items are of the space of the user; nothing is kept of another one. */
   async #fetchItems(names) {
@@ -388,7 +399,7 @@ export class RecadminClient extends EventTarget {
     for (const row of rows) this.#items.set(row.item, row);
     this.#base.unknown_bias = unknown_bias;
     this.#derive();
-    this.#channel.postMessage("items");
+    this.#tell("items");
   }
 
   /** Names of items whose vectors are of a space that is gone. */
@@ -398,7 +409,7 @@ export class RecadminClient extends EventTarget {
 
   async #refresh() {
     const from = this.#base;
-    await this.#commit({ answer: await this.#request(this.#embedding), from });
+    await this.#commit({ answer: await this.#request(this.#options.embedding), from });
     this.#emit("sync", { outcome: "refreshed" });
     return "refreshed";
   }
@@ -406,11 +417,12 @@ export class RecadminClient extends EventTarget {
   /** Sends until nothing is queued; the last outcome, or undefined. */
   async #send() {
     let outcome = this.#base ? undefined : await this.#refresh();
-    if (!this.policy) return outcome; // nothing is to be sent, for the time being
     for (let moves = 0; ;) {
       await this.#expire();
-      const batch = this.#queue.slice(0, this.policy.most_interactions);
-      await this.#fetchItems([...this.#lost(), ...batch.flatMap(({ item, over }) => (over === undefined ? [item] : [item, over]))]);
+      const batch = this.#batch();
+      await this.#fetchItems([...this.#lost(), ...batch.flatMap(itemsOf)]).catch((error) => {
+        if (error.status !== 400) throw error; // of a name that is none: sending says which row
+      });
       if (!batch.length) return outcome;
       outcome = await this.#put(batch);
       moves = this.#queue[0]?.id === batch[0].id ? moves + 1 : 0;
@@ -420,29 +432,40 @@ export class RecadminClient extends EventTarget {
 
   /** The server has forgotten which interactions so old it knows, and would learn them twice. */
   async #expire() {
-    const { sends, offline_seconds } = this.policy;
+    if (this.policy?.sends !== "interactions") return;
+    const { offline_seconds } = this.policy;
     const oldest = this.#options.now() - 1000 * offline_seconds;
-    const refused = this.#queue.filter((row) => sends === "interactions" && Date.parse(row.event_time) < oldest);
+    const refused = this.#queue.filter((row) => Date.parse(row.event_time) < oldest);
     const problem = { title: "Too old", detail: `Interactions are sent within ${offline_seconds} s.` };
     if (refused.length) await this.#commit({ refused, problem });
+  }
+
+  /** What is to be sent next: the first of the queue; nothing where devices are to send nothing. */
+  #batch() {
+    if (!this.policy) return [];
+    const { sends, most_interactions } = this.policy;
+    let room = most_interactions;
+    const end = this.#queue.findIndex((row) => (room -= sends === "vector" ? stepsOf(row) : 1) < 0);
+    return this.#queue.slice(0, end < 0 ? undefined : Math.max(end, 1));
   }
 
   #body(batch) {
     const { space_id, revision, offset, policy } = this.#base;
     const { vector, bias } = this.#replay(batch);
     const behind = policy.sends === "vector"
-      ? { steps: batch.reduce((steps, { weight }) => steps + Math.max(Math.ceil(weight), 1), 0) }
+      ? { steps: batch.reduce((steps, row) => steps + stepsOf(row), 0) }
       : { interactions: batch.map(({ key, ...row }) => row) };
     return JSON.stringify({ space_id, revision, offset, vector: [...vector], bias, sent_at: this.#time(), ...behind });
   }
 
   async #put(batch, keepalive = false) {
     const from = this.#base;
-    const [outcome, change] = await this.#request(this.#embedding, { method: "PUT", body: this.#body(batch), keepalive }).then(
-      (answer) => [answer.outcome, { answer, settled: batch }],
-      (refusal) => this.#afterRefusal(refusal, batch),
+    const request = this.#request(this.#options.embedding, { method: "PUT", body: this.#body(batch), keepalive });
+    const [outcome, change] = await request.then(
+      (answer) => [answer.outcome, { answer, settled: this.#settled(answer, answer.outcome, batch, from) }],
+      (refusal) => this.#afterRefusal(refusal, batch, from),
     );
-    const errors = change.settled && change.answer.interactions?.rejected;
+    const errors = change.settled?.length ? change.answer.interactions?.rejected : [];
     if (errors?.length) {
       change.refused = errors.map(({ row }) => batch[row]);
       change.problem = { title: "Rejected", detail: `${errors[0].field}: ${errors[0].error}`, errors };
@@ -453,19 +476,31 @@ export class RecadminClient extends EventTarget {
   }
 
   /** What an answer other than success means for the batch; throws what is to be tried again later. */
-  #afterRefusal(refusal, batch) {
+  async #afterRefusal(refusal, batch, from) {
     const { kind, problem, status } = refusal;
     const { present } = problem;
-    if (kind === "space-moved") return [kind, { answer: present, settled: present.policy?.sends === "interactions" ? batch : [] }];
-    if (kind === "revision-moved") return [kind, { answer: present, settled: batch.slice(0, this.#known(present, batch)) }];
-    if (status !== 400) throw refusal;
+    if (present) return [kind, { answer: present, settled: this.#settled(present, kind, batch, from) }];
+    if (status !== 400 && status !== 413) throw refusal;
     const rows = new Set(problem.errors?.map(({ row }) => row));
     const named = batch.filter((_, n) => rows.has(n));
-    return ["refused", { refused: named.length ? named : batch, problem }];
+    if (named.length) return ["refused", { refused: named, problem }];
+    const answer = await this.#request(this.#options.embedding);
+    const began = ({ policy, space_id, revision, version }) => JSON.stringify([policy, space_id, revision, version]);
+    // What began from something else than is there now is tried again from that.
+    return ["refused", { answer, refused: began(answer) === began(from) ? batch : [], problem }];
+  }
+
+  /** The interactions of the batch that are behind the vector of the answer. */
+  #settled(answer, outcome, batch, from) {
+    const { sends } = from.policy;
+    if (answer.policy?.sends !== sends) return []; // the policy has changed: they were not looked at
+    if (sends === "interactions" || outcome === "accepted") return batch;
+    return batch.slice(0, this.#known(answer, batch));
   }
 
   /** How many of the batch the vector was taken with, where it is one of ours whose answer got lost. */
   #known(answer, batch) {
+    if (answer.space_id !== this.spaceId) return 0;
     const near = (a, b) => Math.abs(a - b) < 1e-6;
     for (let n = batch.length; n > 0; n--) {
       const { vector, bias } = this.#replay(batch.slice(0, n));
@@ -516,19 +551,22 @@ export class RecadminClient extends EventTarget {
     this.#timer ||= setTimeout(() => {
       this.#timer = 0;
       this.#tick();
-    }, 1000 * seconds);
+    }, Math.min(1000 * seconds, LONGEST_TIMER_MS));
   }
 
   #tick() {
     if (!this.#base || this.pending) this.#exclusively(() => this.#attempt(false));
   }
 
-  /** The page may never run again: what is queued is sent now, without waiting for locks or items. */
+  /** The page may never run again: what is learned is sent now, without waiting for locks or for items' vectors. */
   #hide() {
-    if (document.visibilityState !== "hidden" || !this.policy || !this.pending || this.#options.now() < this.#notBefore) return;
-    let batch = this.#queue.slice(0, this.policy.most_interactions);
-    while (batch.length > 1 && new Blob([this.#body(batch)]).size > LARGEST_KEEPALIVE) batch = batch.slice(0, batch.length / 2);
-    this.#put(batch, true).catch((error) => this.#later(error));
+    if (document.visibilityState !== "hidden" || this.#options.now() < this.#notBefore) return;
+    let batch = this.#batch();
+    const end = batch.findIndex((row) => itemsOf(row).some((item) => this.#items.get(item)?.space_id !== this.spaceId));
+    if (end >= 0) batch = batch.slice(0, end);
+    const size = () => new Blob([this.#body(batch)]).size;
+    while (batch.length && size() > LARGEST_KEEPALIVE) batch = batch.slice(0, batch.length / 2);
+    if (batch.length) this.#put(batch, true).catch((error) => this.#later(error));
   }
 
   #time() { return new Date(this.#options.now()).toISOString(); }
