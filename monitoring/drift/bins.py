@@ -56,11 +56,8 @@ def value_bins(now: ValueSketch, against: ValueSketch) -> Bins:
     chosen = dict.fromkeys(
         [*_most_frequent(now, against), *_risen(now, against), *_risen(against, now)]
     )
-    columns = []
-    for sketch in (now, against):
-        counts = np.array([sketch.count(value) for value in chosen], float)
-        columns.append(np.append(counts, max(sketch.present - counts.sum(), 0)))
-    return _with_missing([*chosen, REST], *columns, now, against)
+    ours, theirs = (_counts(sketch, list(chosen)) for sketch in (now, against))
+    return _with_missing([*chosen, REST], ours, theirs, now, against)
 
 
 def _edges(now: NumberSketch, against: NumberSketch) -> np.ndarray:
@@ -70,6 +67,11 @@ def _edges(now: NumberSketch, against: NumberSketch) -> np.ndarray:
     inner, repeated = quantiles[1:-1], quantiles[:-1][np.diff(quantiles) == 0]
     # What fills a whole bin is parted from what is just below it.
     return np.unique(np.concatenate([inner, np.nextafter(repeated, -np.inf)]))
+
+
+def _counts(sketch: ValueSketch, values: list[str]) -> np.ndarray:
+    counts = np.array([sketch.count(value) for value in values], float)
+    return np.append(counts, max(sketch.present - counts.sum(), 0))
 
 
 def _ranges(edges: np.ndarray) -> list[str]:

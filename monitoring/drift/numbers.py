@@ -54,7 +54,7 @@ class NumberSketch:
         if not self._kll.is_estimation_mode():
             return float(self.rows)
         error = self._kll.normalized_rank_error(True) / ERRORS_IN_BOUND
-        return 1 / (1 / self.rows + error**2 / (0.1 * 0.9))
+        return float(1 / (1 / self.rows + error**2 / (0.1 * 0.9)))
 
     def merge(self, other: NumberSketch) -> None:
         """Take the other's rows in too."""
