@@ -182,6 +182,8 @@ SPECTACULAR_SETTINGS = {
         "VersionState": "updates.models.version.VersionState",
         "FreshnessState": "updates.api.serializers.recommenders.FRESHNESS_STATES",
         "ProblemType": "updates.api.schema.PROBLEM_TYPES",
+        "Strategy": "updates.models.policy.Strategy",
+        "ExecutedStrategy": "updates.models.policy.EXECUTED",
         "Trigger": "updates.models.policy.TRIGGER_LABELS",
     },
 }
