@@ -139,6 +139,10 @@ class RecommendedItems(serializers.Serializer):
     version = serializers.IntegerField()
     offset = serializers.IntegerField(help_text="Last offset that the weights have learned.")
     age_seconds = serializers.FloatField(allow_null=True, help_text="Now − watermark.")
+    source = serializers.ChoiceField(
+        ["client", "server"],
+        help_text="Whose vector of the user: client where devices know more than training.",
+    )
 
 
 class Scored(serializers.Serializer):

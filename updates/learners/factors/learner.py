@@ -26,6 +26,7 @@ from updates.learners.base import (
 )
 from updates.learners.factors import files
 from updates.learners.factors.batches import Columns, keys_of
+from updates.learners.factors.device import FactorsOnDevice
 from updates.learners.factors.history import History
 from updates.learners.factors.items import Items
 from updates.learners.factors.loops import (
@@ -73,6 +74,7 @@ class Factors(Learner):
     lives_in: ClassVar = {USERS: ITEMS}
     sequential = True
     supports_delta = True
+    device_component = USERS
     options = OPTIONS
     variants = ({}, {"loss": BPR, "epochs": 2})
 
@@ -196,6 +198,10 @@ class Factors(Learner):
             rows = self._found(columns, np.zeros(chunk.num_rows, bool))
             parts.append(predict_all(rows, self._parameters()))
         return np.concatenate(parts)
+
+    def on_device(self) -> FactorsOnDevice:
+        fields = self._user_field, self._item_field
+        return FactorsOnDevice(self._users, self._items, fields, self.settings)
 
     def user(self, user: str) -> tuple[np.ndarray, float]:
         """Vector (dim,) float32 and bias of a user; zeros of one that is not known."""
