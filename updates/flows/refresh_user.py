@@ -177,13 +177,13 @@ def count(recommender: Recommender, amounts: Mapping[str, float]) -> None:
 
 @dataclass(frozen=True)
 class _Judged:
-    """present : before what was sent. made : after it. gained : counts that say what fresh vectors
-    are worth."""
+    """present : before what was sent. made : after it. counts : of interactions, and what fresh
+    vectors gained in log loss."""
 
     outcome: Outcome
     present: InForce
     made: UserVector
-    gained: dict[str, float]
+    counts: dict[str, float]
 
 
 def _take_interactions(
@@ -217,7 +217,7 @@ def _take_interactions(
         after = replace(
             after, user=judged.made, unseen=learned, source="client", revision=after.revision + 1
         )
-        count(recommender, judged.gained)
+        count(recommender, judged.counts)
     return Settled(
         judged.outcome,
         _present(served, after),
@@ -249,13 +249,14 @@ def _judge(
         check_explained(side, sent.user, made, interactions)
     labels = np.array([one.label for one in interactions], float)
     unrefreshed = side.probabilities(present.known, interactions)
-    gained = {
+    gained = losses(labels, unrefreshed) - losses(labels, refreshed)
+    counts = {
         "interactions": float(len(labels)),
         "positives": float(labels.sum()),
-        "loss_refreshed": float(losses(labels, refreshed).sum()),
-        "loss_unrefreshed": float(losses(labels, unrefreshed).sum()),
+        "gained": float(gained.sum()),
+        "gained_squares": float((gained**2).sum()),
     }
-    return _Judged(outcome, present, made, gained)
+    return _Judged(outcome, present, made, counts)
 
 
 def _outcome(sent: Sent, present: InForce) -> Outcome:

@@ -57,6 +57,7 @@ redis.call('ZREMRANGEBYRANK', kept, 0, -most - 1)
 redis.call('HDEL', state, 'space', 'vector', 'bias')
 for _, key in ipairs({state, ids, kept}) do redis.call('EXPIRE', key, keep) end
 redis.call('ZADD', devices, now, ARGV[13])
+redis.call('ZREMRANGEBYSCORE', devices, '-inf', string.format('(%.0f', now - 1000 * keep))
 return reply
 """
 )
@@ -212,11 +213,20 @@ class Devices:
             found: dict[bytes, bytes] = self.client.hgetall(f"{self.devices_key}:counts")
         return {name.decode(): float(amount) for name, amount in found.items()}
 
-    def active(self, since_ms: int) -> list[str]:
-        """Users whose devices have sent something since then. Raises LogUnavailable."""
+    def told(self, since_ms: int, after: int) -> dict[str, set[int]]:
+        """By user whose devices have sent something since then, the offsets beyond the one given
+        that they brought, in one round trip. Raises LogUnavailable."""
         with unavailable_as_such():
-            found = self.client.zrange(self.devices_key, since_ms, "+inf", byscore=True)
-        return [user.decode() for user in found]
+            users = self.client.zrange(self.devices_key, since_ms, "+inf", byscore=True)
+            with self.client.pipeline(transaction=False) as pipeline:
+                for user in users:
+                    key = self._key("kept", user.decode())
+                    pipeline.zrange(key, f"({after}", "+inf", byscore=True, withscores=True)
+                kept = pipeline.execute()
+        return {
+            user.decode(): {int(offset) for _, offset in rows}
+            for user, rows in zip(users, kept, strict=True)
+        }
 
 
 def _own(space: bytes | None, vector: bytes | None, bias: bytes | None) -> OwnVector | None:

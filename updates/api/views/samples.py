@@ -84,7 +84,10 @@ class Recommendations(ForDevices):
     @extend_schema(parameters=[RecommendationsQuery], responses=RecommendedItems)
     @refuses(409, 429)
     def get(self, request: Request, slug: str) -> Response:
-        """The items that score highest for a user; one that is not known gets what all like."""
+        """The items that score highest for a user, of those that the user has not met yet.
+
+        A user that is not known gets what all like.
+        """
         found = scorer.recommend(self.recommender, **query(request, RecommendationsQuery))
         return Response(RecommendedItems(found).data)
 

@@ -29,6 +29,7 @@ from updates.samples.sources.ml_100k import MovieLens100K
 
 HOUR = 3_600.0
 CADENCES = {"hourly": HOUR, "daily": 24 * HOUR, "weekly": 168 * HOUR, "never": np.inf}
+BIAS = "hourly, the device refreshes the bias alone"
 # Of a user's interactions, counted from the first one ever.
 PERIODS = {"1st to 10th": (0, 10), "11th to 50th": (10, 50), "51st and later": (50, np.inf)}
 RESAMPLES, CONFIDENCE = 2_000, 95
@@ -96,8 +97,13 @@ class Record:
         return Record(*(part[chosen] for part in vars(self).values()))
 
 
-def replay(table: pa.Table, options: Mapping[str, Any], seconds: float) -> Record:
-    """The last fifth, the server being updated at each multiple of so many seconds."""
+def replay(
+    table: pa.Table, options: Mapping[str, Any], seconds: float, *, vectors: bool = True
+) -> Record:
+    """The last fifth, the server being updated at each multiple of so many seconds.
+
+    vectors : whether the device refreshes all of its user, or the bias alone.
+    """
     table = table.combine_chunks()
     cut = int(SHARE_BEFORE * len(table))
     server = Factors(IDS, options)
@@ -113,8 +119,9 @@ def replay(table: pa.Table, options: Mapping[str, Any], seconds: float) -> Recor
             device.fetch()
             learned = n
         if n >= cut:
-            vectors = server.user(user), device.user(user)
-            both = [judged(server, at, item, met[user]) for at in vectors]
+            known, fresh = server.user(user), device.user(user)
+            ways = known, fresh if vectors else (known[0], fresh[1])
+            both = [judged(server, at, item, met[user]) for at in ways]
             counts = len(met[user]), device.since[user]
             rows.append((user, label, *counts, *zip(*both, strict=True)))
             device.take(user, item, label)
@@ -179,6 +186,8 @@ def tables(table: pa.Table, loss: str) -> str:
     options = {"loss": loss, **SETTINGS[loss, 1]}
     records = {name: replay(table, options, seconds) for name, seconds in CADENCES.items()}
     hourly = records["hourly"]
+    if loss != BPR:  # in which the bias of the user cancels out
+        records[BIAS] = replay(table, options, HOUR, vectors=False)
     lives = {
         name: hourly.where((hourly.before >= begin) & (hourly.before < end))
         for name, (begin, end) in PERIODS.items()

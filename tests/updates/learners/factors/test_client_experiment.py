@@ -83,6 +83,13 @@ def test_vectors_differ_only_where_the_user_has_been_there_since(table):
     assert moved[record.since > 0].mean() > 0.9
 
 
+def test_a_bias_that_is_refreshed_alone_is_added_to_the_scores_of_all_items(table):
+    bias, whole = (replay(table, OPTIONS, EVERY, vectors=vectors) for vectors in (False, True))
+    assert np.array_equal(bias.hits[:, 0], bias.hits[:, 1])
+    assert np.array_equal(bias.logits[:, 0], whole.logits[:, 0])
+    assert not np.array_equal(bias.logits[:, 1], whole.logits[:, 1])
+
+
 def test_measures_are_of_all_and_their_interval_is_of_users():
     random = np.random.default_rng(0)
     n = 4_000
