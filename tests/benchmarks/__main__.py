@@ -22,6 +22,7 @@ NAMES = (
     "wide_deep",
     "recommend",
     "client_step",
+    "embedding",
     "swap",
     "startup",
     "gate",
