@@ -62,7 +62,7 @@ def _database() -> Findings:
         "migrations": Finding(
             False,
             f"Migrations of {missing} app{'s' * (missing != 1)} have not been applied.",
-            "Run `python manage.py migrate`.",
+            "Run “python manage.py migrate”.",
         )
         if missing
         else Finding(True, "All migrations have been applied."),
@@ -79,7 +79,7 @@ def _valkey() -> Findings:
     status = valkey_status(now)
     durable = Finding(True, "Valkey answers, and what it has answered for is on disk.")
     if status.undurable:
-        todo = "Run it with `appendonly yes` and `appendfsync everysec` or `always`; see its disk."
+        todo = "Run it with “appendonly yes” and “appendfsync always” (or everysec); see its disk."
         durable = Finding(False, status.undurable, todo)
     workers = {f"worker-{queue}": _worker(queue, status, now) for queue in QUEUES}
     return {"valkey": durable, **workers, "beat": _beat(status.beat, now)}
@@ -97,19 +97,19 @@ def _worker(queue: str, status: ValkeyStatus, now: datetime) -> Finding:
     return Finding(
         False,
         f"No worker takes {QUEUES[queue]}: {heard}.",
-        f"Start it: the line `{queue}` of the Procfile.",
+        f"Start it: the line “{queue}” of the Procfile.",
         last,
     )
 
 
 def _beat(beat: Heartbeat | None, now: datetime) -> Finding:
     if beat and beat.state(now) == ProcessState.ALIVE:
-        return Finding(True, f"Ticked {_ago(beat.at, now)} ago.", since=beat.started_at)
-    heard = f"Ticked last {_ago(beat.at, now)} ago" if beat else "Has not ticked lately"
+        return Finding(True, f"Beat ticked {_ago(beat.at, now)} ago.", since=beat.started_at)
+    heard = f"Beat ticked last {_ago(beat.at, now)} ago" if beat else "No beat has ticked lately"
     return Finding(
         False,
         f"{heard}: nothing falls due by the clock.",
-        "Start it: the line `beat` of the Procfile.",
+        "Start it: the line “beat” of the Procfile.",
         beat and beat.at,
     )
 
@@ -132,7 +132,7 @@ def _static() -> Findings:
     try:
         staticfiles_storage.url(A_STATIC_FILE)
     except ValueError:
-        todo = "Run `python manage.py collectstatic`, then start the web again."
+        todo = "Run “python manage.py collectstatic”, then start the web again."
         return {"static": Finding(False, "The manifest of static files lacks some.", todo)}
     return {"static": Finding(True, "Pages find their static files.")}
 

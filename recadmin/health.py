@@ -37,7 +37,7 @@ def ready(request: HttpRequest) -> JsonResponse:
         {"status": status, "checks": checks},
         status=200 if usable else 503,
         headers={"Cache-Control": "no-store"},
-        json_dumps_params={"indent": 1},
+        json_dumps_params={"indent": 1, "ensure_ascii": False},
     )
 
 

@@ -162,7 +162,7 @@ def test_a_worker_that_is_not_heard_of_degrades_and_takes_no_traffic_away(
     line = found[f"worker-{queue}"]
     assert "the last was heard of 25 s ago" in line["said"]
     assert line["seconds"] == pytest.approx(25, abs=1)
-    assert f"`{queue}` of the Procfile" in line["do"]
+    assert f"“{queue}” of the Procfile" in line["do"]
 
 
 def test_workers_that_never_were_are_missed_too(client, db, valkey):
@@ -178,7 +178,7 @@ def test_a_beat_that_ticks_no_more_degrades(client, db, processes, later):
     code, _, found = asked(client)
     assert code == 200
     assert found["beat"]["status"] == "failed"
-    assert "Ticked last 1 min ago" in found["beat"]["said"]
+    assert "Beat ticked last 1 min ago" in found["beat"]["said"]
 
 
 def test_a_full_disk_degrades(client, db, processes, settings):
