@@ -10,7 +10,7 @@ from redis.client import Pipeline
 
 # What each queue is for: said on the page and in the answer of /readyz.
 QUEUES = {
-    "control": "the scheduler’s tick, joining, measurements, archiving",
+    "control": "the tick of the scheduler, joining, measurements, archiving",
     "runs": "updates and proofs",
     "online": "online sessions",
 }

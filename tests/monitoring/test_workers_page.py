@@ -47,7 +47,7 @@ def gone_in(time_machine, pulses, *names):
 def test_it_says_who_lives_and_that_nothing_waits(as_viewer, pulses):
     words = text(as_viewer.get("/workers/"))
     assert f"runs@here pid {os.getpid()} alive runs" in words
-    assert "Beat’s last tick 0 s ago alive" in words
+    assert "last tick 0 s ago alive" in words
     assert words.count("none waits") == len(QUEUES)
     assert "Procfile" not in words
 
@@ -91,7 +91,7 @@ def test_how_long_messages_have_waited_is_said(as_viewer, pulses, valkey_server,
 def test_a_beat_that_ticks_no_more_is_said(as_viewer, pulses, time_machine):
     gone_in(time_machine, pulses, "beat")
     words = text(as_viewer.get("/workers/"))
-    assert "Beat’s last tick 30 s ago gone" in words
+    assert "last tick 30 s ago gone" in words
     assert "nothing falls due by the clock" in words
 
 
