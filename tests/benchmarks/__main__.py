@@ -22,6 +22,7 @@ NAMES = (
     "wide_deep",
     "recommend",
     "swap",
+    "scrape",
     "startup",
     "gate",
 )

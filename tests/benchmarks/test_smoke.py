@@ -23,6 +23,7 @@ TINY = {
     "wide_deep": {"sizes": (600, 1_000), "repetitions": 1, "requests": 5},
     "recommend": {"sizes": (300, 1_000), "dims": (4,), "requests": 5},
     "swap": {"history": 1_000, "rate": 500.0, "swaps": 1, "trees": 2},
+    "scrape": {"fleets": (1, 2), "runs": 5, "scrapes": 3},
     "startup": {"starts": ("first",)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
@@ -33,6 +34,7 @@ REAL_PROCESSES = {
     "score",
     "learning_lag",
     "swap",
+    "scrape",
     "startup",
 }
 STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
