@@ -84,7 +84,7 @@ def _add_components(
 def _add_runs(
     values: Values, slugs: Mapping[int, str], finished: FinishedRuns, now: datetime
 ) -> None:
-    rows = UpdateRun.objects.filter(state__in=ACTIVE).order_by().values_list("recommender", "state")
+    rows = UpdateRun.objects.active().order_by().values_list("recommender", "state")
     active: Counter[tuple[int, str]] = Counter()
     spent: Counter[int] = Counter()
     for pk, state, count, cpu in rows.annotate(Count("pk"), Sum("cpu_seconds")):
