@@ -24,6 +24,7 @@ NAMES = (
     "client_step",
     "embedding",
     "swap",
+    "scrape",
     "startup",
     "gate",
 )

@@ -25,6 +25,7 @@ TINY = {
     "client_step": {"dims": (2,), "items": (30,), "repetitions": 1, "milliseconds": 1.0},
     "embedding": {"users": 4, "interactions": (2,)},
     "swap": {"history": 1_000, "rate": 500.0, "swaps": 1, "trees": 2},
+    "scrape": {"fleets": (1, 2), "runs": 5, "scrapes": 3},
     "startup": {"starts": ("first",)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
@@ -37,6 +38,7 @@ REAL_PROCESSES = {
     "score",
     "learning_lag",
     "swap",
+    "scrape",
     "startup",
 }
 STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
