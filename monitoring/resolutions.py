@@ -26,6 +26,10 @@ class Resolution:
         """Start of the cell that has the time, both in seconds since 1970 in UTC."""
         return t // self.seconds * self.seconds
 
+    def cell_from(self, t: int) -> int:
+        """Start of the first cell that begins at the time or after it."""
+        return self.cell(t + self.seconds - 1)
+
 
 TEN_SECONDS = Resolution(10, 2 * DAY, TenSecondPoint, finer=None)
 MINUTE = Resolution(60, 30 * DAY, MinutePoint, finer=TEN_SECONDS)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Min
+from django.db.models import Max, Min
 
 from monitoring.models import PendingCell, Retention, Series
 from monitoring.resolutions import HOUR, RESOLUTIONS, Resolution
+from monitoring.slices import slices
 
 MOST_ROWS = 10_000
 SERIES_AT_ONCE = 1_000
@@ -23,17 +25,16 @@ _ALL = 2**62
 
 def prune(now: datetime) -> None:
     """Delete what is older than each resolution is kept, if it is rolled up; by whole hours."""
-    series = list(Series.objects.order_by("pk").values_list("pk", flat=True))
     for resolution in RESOLUTIONS:
         if resolution.kept_seconds is not None:
-            _delete_older(resolution, series, int(now.timestamp()) - resolution.kept_seconds)
-        _delete_orphans(resolution, series)
+            _delete_older(resolution, int(now.timestamp()) - resolution.kept_seconds)
+        _delete_orphans(resolution)
 
 
-def _delete_older(resolution: Resolution, series: Sequence[int], oldest: int) -> None:
+def _delete_older(resolution: Resolution, oldest: int) -> None:
     kept = _advance(resolution, oldest)
     if kept.cleared_to < kept.kept_from:
-        _delete(resolution, series, kept.kept_from)
+        _delete(resolution, _known(), kept.kept_from)
         kept.cleared_to = kept.kept_from
         kept.save(update_fields=["cleared_to"])
 
@@ -51,18 +52,24 @@ def _advance(resolution: Resolution, oldest: int) -> Retention:
     return kept
 
 
-def _delete_orphans(resolution: Resolution, series: Sequence[int]) -> None:
-    # Keys are never given twice, so that those which are missing are of series that are gone.
+def _delete_orphans(resolution: Resolution) -> None:
     points = resolution.points._default_manager
-    newest = points.order_by("-series_id").values_list("series_id", flat=True).first() or 0
-    gone = sorted(set(range(1, newest + 1)) - set(series))
-    _delete(resolution, gone, _ALL)
+    newest = points.aggregate(newest=Max("series_id"))["newest"] or 0
+    # Keys are never given twice: those of series that are gone are missing.
+    for missing in slices(sorted(set(range(1, newest + 1)) - set(_known())), SERIES_AT_ONCE):
+        left = set(points.filter(series__in=missing).values_list("series_id", flat=True).distinct())
+        # A series that has been created meanwhile is there before its points can be seen.
+        gone = left - set(_known(pk__in=left))
+        _delete(resolution, sorted(gone), _ALL)
+
+
+def _known(**where: Any) -> list[int]:
+    return list(Series.objects.filter(**where).order_by("pk").values_list("pk", flat=True))
 
 
 def _delete(resolution: Resolution, series: Sequence[int], before: int) -> None:
     points = resolution.points._default_manager
-    for i in range(0, len(series), SERIES_AT_ONCE):
-        some = series[i : i + SERIES_AT_ONCE]
+    for some in slices(series, SERIES_AT_ONCE):
         while points.filter(series__in=some, t__lt=before).exists():
             _delete_some(resolution, some, before)
 
