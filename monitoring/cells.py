@@ -31,9 +31,9 @@ class Cells(NamedTuple):
     def of(cls, rows: Iterable[tuple[int, int, float, int]]) -> Cells:
         """Those of the rows (series, t, value, count)."""
         # Without a list of them all between; whole numbers below 2⁵³ lose nothing as floats.
-        columns = np.fromiter(chain.from_iterable(rows), np.float64).reshape(-1, len(cls._fields)).T
-        series, t, value, count = columns
-        return cls(series.astype(np.int64), t.astype(np.int64), value, count.astype(np.int64))
+        table = np.fromiter(chain.from_iterable(rows), np.float64).reshape(-1, len(cls._fields))
+        kinds = (np.int64, np.int64, np.float64, np.int64)
+        return cls(*(column.astype(kind) for column, kind in zip(table.T, kinds, strict=True)))
 
     def followed_by(self, later: Cells) -> Cells:
         """These up to the first of the later ones, then those; all are of one series."""

@@ -117,10 +117,8 @@ def read(
     t, value = cells.t, cells.value
     if kind.holds:
         t, value = _held(t, value, before, first, last)
-    if t.size > points:
-        kept = LTTBDownsampler().downsample(t, np.ascontiguousarray(value), n_out=points)
-        t, value = t[kept], value[kept]
-    return list(zip((t * 1000).tolist(), value.tolist(), strict=True))
+    kept = _thinned(t, value, points)
+    return list(zip((t[kept] * 1000).tolist(), value[kept].tolist(), strict=True))
 
 
 def resolution(start: datetime, end: datetime) -> Resolution:
@@ -195,6 +193,16 @@ def _held(
     if t.size and t[-1] < last:
         t, value = np.append(t, last), np.append(value, value[-1])
     return t, value
+
+
+def _thinned(t: np.ndarray, value: np.ndarray, points: int) -> np.ndarray:
+    """Which are kept; of two, both ends, as the library takes three at least."""
+    if t.size <= points:
+        return np.arange(t.size)
+    if points == 2:
+        return np.array([0, t.size - 1])
+    kept: np.ndarray = LTTBDownsampler().downsample(t, value, n_out=points)
+    return kept
 
 
 def _series_ids(keys: set[Key]) -> dict[Key, int]:
