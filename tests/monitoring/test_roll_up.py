@@ -3,10 +3,10 @@
 import math
 from collections import defaultdict
 from datetime import timedelta
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -146,6 +146,30 @@ def test_a_write_that_is_killed_leaves_no_point_that_is_not_to_be_rolled_up(news
             record(news, {"ne": 2.0 + statement}, NOW + statement * MINUTE)
     roll_up(NOW + 3 * HOUR)
     assert points(MinutePoint) == aggregated(60)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_a_point_that_is_committed_after_its_minute_was_rolled_up_is_not_lost(news):
+    record(news, {"ne": 1.0}, NOW)
+    written, rolled_up = Event(), Event()
+
+    def write():
+        with transaction.atomic():
+            record(news, {"ne": 3.0}, NOW + 10 * SECOND)
+            written.set()
+            rolled_up.wait()
+        connection.close()
+
+    writer = Thread(target=write)
+    writer.start()
+    written.wait()
+    roll_up(NOW + 3 * HOUR)
+    assert points(HourPoint) == {("ne", 0): 1.0}
+    rolled_up.set()
+    writer.join()
+    roll_up(NOW + 3 * HOUR)
+    assert points(MinutePoint) == points(HourPoint) == {("ne", 0): 2.0}
 
 
 @pytest.mark.django_db(transaction=True)
