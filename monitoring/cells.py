@@ -13,8 +13,6 @@ from django.db.models import F, Value
 from monitoring.metrics import Aggregate
 from monitoring.resolutions import Resolution
 
-ROWS_FETCHED = 10_000
-
 
 class Cells(NamedTuple):
     """(n,) columns, in the order of series and time.
@@ -30,7 +28,7 @@ class Cells(NamedTuple):
     @classmethod
     def of(cls, rows: Iterable[tuple[int, int, float, int]]) -> Cells:
         """Those of the rows (series, t, value, count)."""
-        # Without a list of them all between; whole numbers below 2⁵³ lose nothing as floats.
+        # Whole numbers below 2⁵³ lose nothing as floats.
         table = np.fromiter(chain.from_iterable(rows), np.float64).reshape(-1, len(cls._fields))
         kinds = (np.int64, np.int64, np.float64, np.int64)
         return cls(*(column.astype(kind) for column, kind in zip(table.T, kinds, strict=True)))
@@ -47,8 +45,7 @@ def stored(resolution: Resolution, **where: Any) -> Cells:
     """The points at that resolution that meet the conditions."""
     points = resolution.points._default_manager.filter(**where).order_by("series_id", "t")
     count = F("count") if resolution.finer else Value(1)
-    rows = points.values_list("series_id", "t", "value", count)
-    return Cells.of(rows.iterator(chunk_size=ROWS_FETCHED))
+    return Cells.of(points.values_list("series_id", "t", "value", count))
 
 
 def store(resolution: Resolution, rows: Iterable[tuple[Any, ...]]) -> None:
