@@ -125,16 +125,27 @@ ONLINE_CHARTS = (
     ),
 )
 
+CLIENT_CHARTS = (
+    Chart(
+        "fresh-users",
+        "Users on fresh vectors",
+        ((metrics.FRESH_USER_SHARE, "share of users"),),
+        "No user was looked at in this range: that takes a live version, and samples of the last "
+        "day.",
+    ),
+)
+
 
 def charts_of(policies: Iterable[UpdatePolicy], components: Sequence[str] = ()) -> list[Chart]:
-    """The charts of a recommender with these policies: more for one that learns online, one more
-    for each that fires, and one of the ages where there are several components."""
+    """The charts of a recommender with these policies: more for one that learns online or on
+    devices, one for each that fires, and one of the ages where there are several components."""
     policies = list(policies)
     ages = [_ages_chart(tuple(components))] if len(components) > 1 else []
     online = ONLINE_CHARTS if any(p.strategy == Strategy.ONLINE for p in policies) else ()
+    devices = CLIENT_CHARTS if any(p.strategy == Strategy.CLIENT for p in policies) else ()
     cadences = (_cadence_chart(p) for p in policies if p.trigger not in _NEVER_FIRE)
     freshness, *others = CHARTS
-    return [freshness, *ages, *others, *online, *cadences]
+    return [freshness, *ages, *others, *online, *devices, *cadences]
 
 
 def _ages_chart(components: tuple[str, ...]) -> Chart:

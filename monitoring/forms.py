@@ -10,12 +10,15 @@ from django import forms
 from updates.cadence import Cadence, Trigger
 from updates.models import Recommender, UpdatePolicy
 from updates.models.policy import (
+    EXECUTED,
     LONGEST_INTERVAL_SECONDS,
     LONGEST_WINDOW_SECONDS,
     MOST_SAMPLES,
     TRIGGER_LABELS,
     Strategy,
 )
+
+EXECUTABLE = [(strategy.value, strategy.label) for strategy in EXECUTED]
 
 FIELD_OF_TRIGGER = {
     Trigger.INTERVAL: ["interval_seconds"],
@@ -27,7 +30,7 @@ FIELD_OF_TRIGGER = {
 class TriggerForm(forms.Form):
     """Start an update now."""
 
-    strategy = forms.ChoiceField(choices=Strategy.choices)
+    strategy = forms.ChoiceField(choices=EXECUTABLE)
     window_seconds = forms.IntegerField(
         required=False,
         min_value=1,
@@ -50,7 +53,7 @@ class TriggerForm(forms.Form):
             self.fields["components"].choices = [(name, name) for name in names]
             return
         del self.fields["components"]
-        others = [(name, label) for name, label in Strategy.choices if name != Strategy.LOCAL]
+        others = [(name, label) for name, label in EXECUTABLE if name != Strategy.LOCAL]
         self.fields["strategy"].choices = others
 
 

@@ -22,6 +22,7 @@ ADMITTED_FEATURES = "admitted_features"
 DEPLOYED_BYTES = "deployed_bytes"
 TINY_SHARE = "tiny_share"
 OPTIMALITY_GAP = "optimality_gap"
+FRESH_USER_SHARE = "fresh_user_share"
 RUN_CPU_SECONDS = "run_cpu_seconds"
 LEARNING_LAG_P50_MS = "learning_lag_p50_ms"
 LEARNING_LAG_P95_MS = "learning_lag_p95_ms"
@@ -160,6 +161,13 @@ METRICS: dict[str, Metric] = {
         Metric(LEARNING_LAG_P50_MS, "ms", f"Median {_LEARNING_LAG}"),
         Metric(LEARNING_LAG_P95_MS, "ms", f"95th percentile {_LEARNING_LAG}"),
         Metric(LEARNING_LAG_P99_MS, "ms", f"99th percentile {_LEARNING_LAG}"),
+        Metric(
+            FRESH_USER_SHARE,
+            "",
+            "Of the users who did something in the last day, among the newest 50,000 samples, the "
+            "share whose vector knows all of it but what is younger than the objective: learned in "
+            "training, or refreshed by their devices.",
+        ),
         Metric(
             RUN_CPU_SECONDS,
             "s",

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from monitoring import metrics
 from monitoring.age_bar import AgeBar
 from monitoring.components import components
+from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.series import newest_by_policy
 from monitoring.served import online_positions, served_facts, with_sync
@@ -62,6 +63,14 @@ def joining(recommender: Recommender, now: datetime) -> dict[str, Any] | None:
     """How impressions and feedback are joined; None where the joiner does not answer."""
     try:
         return joiners.report(recommender, now)
+    except LogUnavailable:
+        return None
+
+
+def devices(recommender: Recommender) -> dict[str, Any] | None:
+    """What users' devices bring; None where Valkey does not answer."""
+    try:
+        return device_report(recommender)
     except LogUnavailable:
         return None
 

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
-from monitoring import learning_lag, metrics
+from monitoring import devices, learning_lag, metrics
 from monitoring.components import components
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.freshness import Freshness, LiveFacts
@@ -16,10 +16,11 @@ from monitoring.live_quality import judge
 from monitoring.models import LiveScoring
 from monitoring.retention import prune
 from monitoring.roll_up import roll_up
-from monitoring.series import Measurement, record_all
+from monitoring.series import Measurement, record, record_all
 from monitoring.served import online_positions, served_facts
 from updates.artifacts import CorruptArtifact
-from updates.models import Recommender
+from updates.models import Recommender, UpdatePolicy
+from updates.models.policy import Strategy
 from updates.samples.log import Head, LogUnavailable
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,27 @@ def keep_series() -> None:
     now = timezone.now()
     roll_up(now)
     prune(now)
+
+
+@shared_task
+def observe_devices() -> None:
+    """Record how fresh the vectors are of users whose devices refresh them."""
+    now = timezone.now()
+    told = UpdatePolicy.objects.filter(strategy=Strategy.CLIENT, enabled=True)
+    recommenders = list(
+        Recommender.objects.filter(policies__in=told).select_related("live_version").distinct()
+    )
+    heads, served = log_heads(recommenders), served_facts(recommenders, now)
+    for recommender in recommenders:
+        try:
+            found = devices.measure(
+                recommender, heads[recommender.pk], served.get(recommender.pk), now
+            )
+        except (KeyError, LogUnavailable) as error:
+            logger.warning("%s: users are not looked at: %s", recommender.slug, error)
+            continue
+        if found is not None:
+            record(recommender, {metrics.FRESH_USER_SHARE: found.share}, now)
 
 
 def _record_learning_lag(recommenders: list[Recommender], now: datetime) -> None:

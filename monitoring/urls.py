@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from monitoring.views import fleet, policies, recommender, runs, versions
+from monitoring.views import demo, fleet, policies, recommender, runs, versions
 
 ONE = "recommenders/<slug:slug>"
 POLICY = f"{ONE}/policies/<slug:name>"
@@ -16,6 +16,7 @@ urlpatterns = [
     path(f"{ONE}/", recommender.recommender, name="recommender"),
     path(f"{ONE}/headline/", recommender.headline, name="headline"),
     path(f"{ONE}/joining/", recommender.joining, name="joining"),
+    path(f"{ONE}/devices/", recommender.devices, name="devices"),
     path(f"{ONE}/updates/", recommender.start_update, name="start-update"),
     path(f"{ONE}/rollback/", recommender.rollback, name="rollback"),
     path(f"{POLICY}/", policies.policy, name="policy"),
@@ -29,6 +30,8 @@ urlpatterns = [
     path(f"{VERSION}/proof/", versions.proof, name="version-proof"),
     path(f"{VERSION}/prove/", versions.prove_version, name="version-prove"),
     path(f"{VERSION}/promote/", versions.promote_version, name="version-promote"),
+    path("demo/<slug:slug>/", demo.demo, name="demo"),
+    path("demo/<slug:slug>/token/", demo.token, name="demo-token"),
     path("runs/<int:pk>/", runs.run, name="run"),
     path("runs/<int:pk>/cancel/", runs.cancel_run, name="run-cancel"),
 ]

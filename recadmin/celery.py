@@ -36,10 +36,15 @@ redis.Channel.do_restore = False
 app.conf.beat_schedule = {
     "tick": {"task": "updates.tasks.tick", "schedule": 1.0, "options": {"expires": 5}},
     "observe": {"task": "monitoring.tasks.observe", "schedule": 10.0, "options": {"expires": 10}},
-    "keep_series": {
+    "keep-series": {
         "task": "monitoring.tasks.keep_series",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    "observe-devices": {
+        "task": "monitoring.tasks.observe_devices",
+        "schedule": 30.0,
+        "options": {"expires": 30},
     },
     "archive": {
         "task": "updates.tasks.archive_logs",

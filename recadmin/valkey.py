@@ -9,6 +9,7 @@ from redis.retry import Retry
 
 CONNECT_TIMEOUT_SECONDS = 2.0
 REPLY_TIMEOUT_SECONDS = 10.0
+IMPATIENT_SECONDS = 0.25
 
 
 def connection() -> redis.Redis:
@@ -17,14 +18,19 @@ def connection() -> redis.Redis:
     It retries for about a second, so that a restart of the server goes unnoticed; what is sent
     through it must therefore be safe to send twice.
     """
-    return _client(settings.REDIS_URL)
+    return _client(settings.REDIS_URL, REPLY_TIMEOUT_SECONDS, retries=4)
 
 
-@lru_cache(maxsize=4)
-def _client(url: str) -> redis.Redis:
+def impatient() -> redis.Redis:
+    """The same for what can do without the answer: it gives up at once."""
+    return _client(settings.REDIS_URL, IMPATIENT_SECONDS, retries=0)
+
+
+@lru_cache(maxsize=8)
+def _client(url: str, reply_timeout_seconds: float, retries: int) -> redis.Redis:
     return redis.Redis.from_url(
         url,
-        socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        socket_timeout=REPLY_TIMEOUT_SECONDS,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=4),
+        socket_connect_timeout=min(CONNECT_TIMEOUT_SECONDS, reply_timeout_seconds),
+        socket_timeout=reply_timeout_seconds,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), retries=retries),
     )

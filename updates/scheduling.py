@@ -16,7 +16,7 @@ from updates.cadence import Trigger
 from updates.flows.prove import look_after_proofs
 from updates.flows.trigger import WriterBusy, nudge, trigger
 from updates.models import ComponentLease, UpdatePolicy, UpdateRun
-from updates.models.policy import Strategy
+from updates.models.policy import EXECUTED, Strategy
 from updates.models.run import ACTIVE, WRITING, IllegalRunMove, RunState
 from updates.samples.log import Head, SampleLog
 
@@ -33,9 +33,9 @@ STALENESS_MARGIN = 0.1
 def tick(now: datetime | None = None) -> None:
     """Everything that time or arrived samples make due. One failing policy stops no other."""
     now = now or timezone.now()
-    active = UpdatePolicy.objects.filter(enabled=True, hold_reason="").select_related(
-        "recommender__live_version"
-    )
+    active = UpdatePolicy.objects.filter(
+        enabled=True, hold_reason="", strategy__in=EXECUTED
+    ).select_related("recommender__live_version")
     due = Q(next_due_at__lte=now)
     watching = Q(trigger__in=[Trigger.SAMPLES, Trigger.STALENESS, Trigger.CONTINUOUS])
     policies = list(active.filter(due | watching))

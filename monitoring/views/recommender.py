@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -16,6 +18,7 @@ from recadmin.roles import OPERATOR, VIEWER
 from updates.flows.roll_back import roll_back
 from updates.flows.trigger import trigger
 from updates.models import Recommender
+from updates.models.policy import Strategy
 
 ROWS = 12
 
@@ -28,6 +31,8 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
     policies = recommender_page.policies(found)
     context = recommender_page.headline(found, timezone.now()) | {
         "joining": recommender_page.joining(found, timezone.now()),
+        "devices": recommender_page.devices(found) if _has_devices(policies) else None,
+        "has_devices": _has_devices(policies),
         "charts": charts.charts_of((row["policy"] for row in policies), _components(found)),
         "policies": policies,
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
@@ -53,6 +58,15 @@ def joining(request: HttpRequest, slug: str) -> HttpResponse:
     found = _find(slug)
     state = recommender_page.joining(found, timezone.now())
     return page(request, "monitoring/_joining.html", {"recommender": found, "joining": state})
+
+
+@require_safe
+@needs(VIEWER)
+def devices(request: HttpRequest, slug: str) -> HttpResponse:
+    """What users' devices bring, for htmx."""
+    found = _find(slug)
+    context = {"recommender": found, "devices": recommender_page.devices(found)}
+    return page(request, "monitoring/_devices.html", context)
 
 
 @require_POST
@@ -85,6 +99,10 @@ def rollback(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _find(slug: str) -> Recommender:
     return get_object_or_404(Recommender.objects.select_related("live_version"), slug=slug)
+
+
+def _has_devices(policies: list[dict[str, Any]]) -> bool:
+    return any(row["policy"].strategy == Strategy.CLIENT for row in policies)
 
 
 def _components(recommender: Recommender) -> list[str]:

@@ -22,6 +22,7 @@ NAMES = (
     "wide_deep",
     "recommend",
     "series",
+    "client_step",
     "swap",
     "startup",
     "gate",

@@ -13,12 +13,12 @@ from updates.learners.factors.learner import Factors
 from updates.samples.schema import LABEL, SampleSchema
 
 SCHEMA = SampleSchema(user="user", item="item")
-K, SEEN = 10, 100
+K, USERS, MET = 10, 1_000, 100
 WARM_UP = 20
 
 
 def tables(
-    sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000),
+    sizes: tuple[int, ...] = (1_000, 100_000, 1_000_000),
     dims: tuple[int, ...] = (16, 64),
     requests: int = 500,
 ) -> Iterator[Table]:
@@ -27,20 +27,18 @@ def tables(
     yield Table(
         f"Recommend: the best {K} items for a user, exactly",
         rows,
-        f"Of a user's name, {SEEN} seen items by name being left out, to names and scores; in the "
-        f"library, without the web server. The first {WARM_UP} are not counted.",
+        f"Of a user's name to names and scores, the {MET} items that the user has met being left "
+        f"out; in the library, without the web server. The first {WARM_UP} are not counted.",
     )
 
 
 def row(size: int, dim: int, requests: int) -> dict[str, object]:
     """Percentiles of one size."""
-    learner, users = learned(size, dim), min(size, 1_000)
-    seen = [[f"i{(n * 7919 + m) % size}" for m in range(SEEN)] for n in range(users)]
+    learner = learned(size, dim)
     seconds, cpu = [], []
     for request in range(WARM_UP + requests):
-        n = request % users
         began, worked = time.perf_counter(), time.process_time()
-        learner.recommend(f"u{n}", K, seen[n])
+        learner.recommend(f"u{request % USERS}", K)
         seconds.append(time.perf_counter() - began)
         cpu.append(time.process_time() - worked)
     times = percentiles_ms(seconds[WARM_UP:])
@@ -49,15 +47,17 @@ def row(size: int, dim: int, requests: int) -> dict[str, object]:
 
 
 def learned(size: int, dim: int) -> Factors:
-    """A learner that has met each item once."""
+    """A learner that has met each item once, and each of the users MET more drawn at random."""
     learner, random = Factors(SCHEMA, {"dim": dim}), np.random.default_rng(1)
+    rows = size + USERS * MET
+    items = [*range(size), *random.integers(size, size=USERS * MET).tolist()]
     table = pa.table(
         {
-            LABEL: random.integers(0, 2, size).astype(np.float32),
-            "event_time": np.zeros(size, "datetime64[ms]"),
-            "weight": np.ones(size, np.float32),
-            "user": [f"u{n % 1_000}" for n in range(size)],
-            "item": [f"i{n}" for n in range(size)],
+            LABEL: random.integers(0, 2, rows).astype(np.float32),
+            "event_time": np.zeros(rows, "datetime64[ms]"),
+            "weight": np.ones(rows, np.float32),
+            "user": [f"u{n % USERS}" if n >= size else "all" for n in range(rows)],
+            "item": [f"i{item}" for item in items],
         }
     )
     learner.fit(table.cast(SCHEMA.arrow).to_batches())

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from updates.admin.policy_form import GOES_WITH
 from updates.models import Recommender, UpdatePolicy
-from updates.models.policy import ONLINE_CADENCE
+from updates.models.policy import CLIENT_FIELDS, ONLINE_CADENCE
 
 GUARDRAILS = [
     "min_samples",
@@ -24,6 +24,10 @@ DATA_HELP = (
 ONLINE_HELP = (
     "How often an online session sends what it has learned to serving, keeps it safe, and makes a "
     "version of it. A change is in force within a second."
+)
+CLIENT_HELP = (
+    "What users' devices are told: how often they send, what leaves them, and what the app is to "
+    "say of it. Devices hear of a change with their next request."
 )
 GUARDRAILS_HELP = (
     "A candidate that breaks one of these is not promoted: it is kept as rejected, with the reason."
@@ -59,6 +63,7 @@ def policy_fieldsets(policy: UpdatePolicy | None, *, editable: bool) -> list[tup
         ("What", {"fields": ["recommender", "name", "strategy", "components"]}),
         ("When", {"fields": when, "description": _when_help(policy, editable)}),
         ("Online", {"fields": ONLINE_CADENCE, "description": ONLINE_HELP}),
+        ("Devices", {"fields": CLIENT_FIELDS, "description": CLIENT_HELP}),
         (
             "From which data",
             {"fields": ["window_seconds", "replay_fraction"], "description": DATA_HELP},

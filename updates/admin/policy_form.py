@@ -10,11 +10,11 @@ from django.http import QueryDict
 from updates.admin.forms import HelpfulForm
 from updates.cadence import Trigger
 from updates.models import Recommender, UpdatePolicy
-from updates.models.policy import ONLINE_CADENCE, Strategy
+from updates.models.policy import CLIENT_FIELDS, ONLINE_CADENCE, Strategy
 
 CADENCE_FIELDS = ["trigger", "interval_seconds", "cron", "timezone", "every_samples"]
 # What an operator may change, as over the API; the rest is configuration.
-OPERABLE = {*CADENCE_FIELDS, *ONLINE_CADENCE, "enabled"}
+OPERABLE = {*CADENCE_FIELDS, *ONLINE_CADENCE, "refresh_seconds", "enabled"}
 # Which values of a select a field goes with; beside others it is not read.
 GOES_WITH = {
     "interval_seconds": {"trigger": Trigger.INTERVAL},
@@ -26,6 +26,7 @@ GOES_WITH = {
     "sync_interval_ms": {"strategy": Strategy.ONLINE},
     "checkpoint_seconds": {"strategy": Strategy.ONLINE},
     "version_every_minutes": {"strategy": Strategy.ONLINE},
+    **{field: {"strategy": Strategy.CLIENT} for field in CLIENT_FIELDS},
 }
 FOR_ADMINS = "Configuration: only admins change it."
 

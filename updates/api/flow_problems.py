@@ -8,10 +8,11 @@ from updates.api.problems import Problem, describe
 from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
 from updates.flows.delete_recommender import StillUpdating
+from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
 from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
 from updates.flows.trigger import TriggerError, WriterBusy
-from updates.learners.base import RecommendUnsupported
+from updates.learners.base import DevicesUnsupported, RecommendUnsupported
 from updates.models.proof import ProofUnderWay
 from updates.models.run import IllegalRunMove
 from updates.models.version import IllegalVersionMove
@@ -76,6 +77,28 @@ def _nothing_live(error: NoLiveVersion) -> Problem:
 @describe.register
 def _has_no_items(error: RecommendUnsupported) -> Problem:
     return Problem(409, f"{error}.", "recommends-nothing")
+
+
+@describe.register
+def _has_no_devices(error: DevicesUnsupported) -> Problem:
+    return Problem(409, f"{error}.", "no-devices")
+
+
+@describe.register
+def _devices_send_nothing(error: NoClientPolicy) -> Problem:
+    return Problem(409, str(error), "no-client-policy")
+
+
+@describe.register
+def _implausible(error: ImplausibleVector) -> Problem:
+    errors = [{"field": "vector", "error": str(error), "kind": error.kind}]
+    return Problem(400, f"vector: {error}.", "implausible-vector", errors=errors)
+
+
+@describe.register
+def _too_much(error: TooMuch) -> Problem:
+    retry = {"Retry-After": str(error.retry_after_seconds)}
+    return Problem(429, str(error), "too-much", headers=retry)
 
 
 @describe.register

@@ -38,6 +38,13 @@ TITLES = {
     "log-unavailable": "The sample log does not answer",
     "joiner-full": "Too many impressions are remembered",
     "locked-out": "Too many failed attempts",
+    "no-client-policy": "Devices are to send nothing",
+    "no-devices": "This learner has nothing for devices",
+    "space-moved": "The items have moved to another space",
+    "revision-moved": "Another device was faster",
+    "implausible-vector": "Nothing leads to that vector",
+    "other-user": "The token is for another user",
+    "too-much": "More than one user may do",
 }
 
 

@@ -5,7 +5,10 @@ from copy import deepcopy
 from typing import Any
 
 from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
-from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerFieldExtension,
+)
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiParameter
@@ -53,6 +56,10 @@ PROBLEM = {
                     "field": {"type": "string", "description": "Dotted path; empty: the whole."},
                     "error": {"type": "string"},
                     "row": {"type": "integer", "description": "0-based number of the row."},
+                    "kind": {
+                        "type": "string",
+                        "description": "With implausible-vector: why, in a word.",
+                    },
                 },
                 "required": ["field", "error"],
                 "additionalProperties": False,
@@ -62,6 +69,11 @@ PROBLEM = {
             "type": "string",
             "format": "uri-reference",
             "description": "With writer-busy: the run that is in the way.",
+        },
+        "present": {
+            "type": "object",
+            "description": "With space-moved and revision-moved: as the answer of 200, without "
+            "`outcome`. The device goes on from there.",
         },
     },
     "required": ["type", "title", "status", "detail", "instance", "errors"],
@@ -151,6 +163,21 @@ class TokenScheme(KnoxTokenScheme):
     """As knox's own."""
 
     target_class = "updates.api.tokens.TokenAuthentication"
+
+
+class ClientTokenScheme(OpenApiAuthenticationExtension):
+    """Tokens of devices."""
+
+    target_class = "updates.api.client_tokens.ClientTokenAuthentication"
+    name = "ClientToken"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Authorization: Client …`, for the devices of one user.",
+        }
 
 
 class LearnerOptionsSchema(OpenApiSerializerFieldExtension):

@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from updates.api import flow_problems  # noqa: F401  (registers what the flows refuse)
 from updates.api.views import (
     auth,
+    devices,
     joiner,
     policies,
     proofs,
@@ -50,6 +51,11 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
         path(f"{ONE}/joiner", joiner.JoinerView.as_view(), name="joiner"),
         path(f"{ONE}/score", samples.Score.as_view(), name="score"),
         path(f"{ONE}/recommendations", samples.Recommendations.as_view(), name="recommendations"),
+        path(f"{ONE}/client-tokens", devices.ClientTokens.as_view(), name="client-tokens"),
+        path(
+            f"{ONE}/users/<str:user>/embedding", devices.EmbeddingView.as_view(), name="embedding"
+        ),
+        path(f"{ONE}/items/vectors", devices.ItemsView.as_view(), name="item-vectors"),
     ]
 
 

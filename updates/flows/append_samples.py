@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from updates.models import Recommender
 from updates.samples.log import Appended, SampleLog
+from updates.samples.stream import Beside
 from updates.signals import samples_appended
 
 
@@ -16,12 +17,12 @@ def append_samples(
     *,
     batch_id: str,
     arrived_at: datetime | None = None,
+    beside: Beside | None = None,
 ) -> Appended:
-    """Append a batch, durably, then tell who watches.
-
-    Raises LogUnavailable, BatchConflict and ValueError as ``SampleLog.append`` does.
-    """
-    appended = SampleLog(recommender).append(batch, batch_id, arrived_at or timezone.now())
+    """Append a batch, durably, then tell who watches. Arguments and errors as of
+    ``SampleLog.append``."""
+    log = SampleLog(recommender)
+    appended = log.append(batch, batch_id, arrived_at or timezone.now(), beside)
     # The samples are stored: a watcher that fails must not make the client send them again.
     samples_appended.send_robust(Recommender, recommender=recommender, appended=appended)
     return appended

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 
 from updates.models import Recommender, UpdatePolicy, UpdateRun
 from updates.models.component_rules import component_errors
-from updates.models.policy import Strategy
+from updates.models.policy import EXECUTED, Strategy
 from updates.models.run import ACTIVE, RunState
 
 logger = logging.getLogger(__name__)
@@ -93,13 +93,15 @@ def _plan(
     window_seconds: int | None,
 ) -> dict[str, Any]:
     if policy is not None:
+        if policy.strategy not in EXECUTED:
+            raise TriggerError("policy", f"{policy.name} is for devices: workers do nothing of it.")
         return {
             "strategy": policy.strategy,
             "components": policy.effective_components,
             "window_seconds": policy.window_seconds,
         }
-    if strategy not in Strategy.values:
-        raise TriggerError("strategy", f"Must be one of {', '.join(Strategy.values)}.")
+    if strategy not in EXECUTED:
+        raise TriggerError("strategy", f"Must be one of {', '.join(EXECUTED)}.")
     once = UpdatePolicy(recommender=recommender, strategy=strategy, components=components or [])
     for field, problem in component_errors(once).items():
         raise TriggerError(field, problem)

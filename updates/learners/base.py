@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 import numpy as np
 import pyarrow as pa
 
+from updates.learners.device import DeviceSide
 from updates.learners.options import Option, resolve
 from updates.samples.schema import SampleSchema
 
@@ -78,6 +79,13 @@ class RecommendUnsupported(NotImplementedError):
         super().__init__(f"{learner} scores rows; it has no list of items to recommend from")
 
 
+class DevicesUnsupported(NotImplementedError):
+    """This learner has no vectors of users that devices could refresh."""
+
+    def __init__(self, learner: str) -> None:
+        super().__init__(f"{learner} has no vectors of users that devices could refresh")
+
+
 class Recommended(NamedTuple):
     """items : (m,) names, the best first. scores : (m,) log-odds, falling."""
 
@@ -101,6 +109,8 @@ class Learner(ABC):
     replayable : a sample may be learned more than once; others count their samples, and would
         count it twice.
     supports_delta : can say what learning changed, so that a serving form follows it.
+    device_component : the one of which devices may refresh what is their user's, see
+        ``updates.learners.device``; "" of none.
     options : all there are; ``variants``, options given to learners that between them use all
         compiled code, to be compiled before the first update.
     """
@@ -112,6 +122,7 @@ class Learner(ABC):
     sequential: ClassVar[bool]
     replayable: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
+    device_component: ClassVar[str] = ""
     options: ClassVar[Sequence[Option]]
     variants: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
@@ -176,12 +187,33 @@ class Learner(ABC):
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n,) float64 probabilities of label 1, finite and within [0, 1]."""
 
-    def recommend(self, user: str, k: int, seen: Collection[str] = ()) -> Recommended:
+    def recommend(
+        self,
+        user: str,
+        k: int,
+        seen: Collection[str] = (),
+        *,
+        at: tuple[np.ndarray, float] | None = None,
+        repeats: bool = False,
+    ) -> Recommended:
         """At most k of the items that the model knows, the best for the user first.
 
-        A user that is not known gets what is best for all. seen : items to be left out.
+        A user that is not known gets what is best for all.
+
+        Parameters
+        ----------
+        seen : items to be left out, beside those that the model knows the user to have met.
+        at : the user's vector and bias, where fresher ones are known than the model's.
+        repeats : whether items that the user has met may be recommended again.
         """
         raise RecommendUnsupported(self.name)
+
+    def on_device(self) -> DeviceSide:
+        """What it has for devices, as long as this learner does not change.
+
+        Only with a ``device_component``; raises DevicesUnsupported.
+        """
+        raise DevicesUnsupported(self.name)
 
     @property
     def deploys_rounded(self) -> bool:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from updates.learners import registry
 from updates.learners.base import Learner
 from updates.learners.factors.client import user_step, user_step_pairs
+from updates.learners.factors.history import History
 from updates.learners.factors.recommend import best
 from updates.samples.parse import parse_ndjson
 from updates.samples.schema import SampleSchema
@@ -81,6 +82,9 @@ def _use_factors() -> None:
     user_step(user, 0.0, items, ones, ones, ones, 0.1, 0.0)
     user_step_pairs(user, (items, ones), (items, ones), ones, 0.1, 0.0)
     best(np.ones(1, np.float32), 1)
+    history = History(1)
+    history.remember(np.zeros(1, np.int64), np.ones(1, np.uint64))
+    history.of(0)
 
 
 if __name__ == "__main__":

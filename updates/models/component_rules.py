@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from updates.models.policy import UpdatePolicy
 
 FULL, INCREMENTAL, ONLINE, LOCAL = "full", "incremental", "online", "local"
+CLIENT = "client"
 
 
 def component_errors(policy: UpdatePolicy) -> dict[str, str]:
@@ -21,7 +22,9 @@ def component_errors(policy: UpdatePolicy) -> dict[str, str]:
         only = f"{policy.recommender.learner} has one component only"
         return {"strategy": f"{only}: use incremental, online or full."}
     wrong = ""
-    if policy.strategy == LOCAL and not named:
+    if policy.strategy == CLIENT and named - {policy.learner.device_component}:
+        wrong = f"Devices refresh {policy.learner.device_component} only."
+    elif policy.strategy == LOCAL and not named:
         wrong = f"Name those that it updates; this learner has {known}."
     elif policy.strategy == ONLINE and named and not policy.learner.moved(named):
         wrong = f"{sorted(named)} are only trained anew: use local or full."
@@ -31,7 +34,8 @@ def component_errors(policy: UpdatePolicy) -> dict[str, str]:
 
 
 def conflicts(policy: UpdatePolicy) -> dict[str, str]:
-    """Why it does not go together with another policy that is on, where one of both is local.
+    """Why it does not go together with another policy that is on, where one of both is local, or is
+    for devices.
 
     Two that learn on would take the samples of a component from one another; and what lives in a
     space that is learned online would be trained for one that is gone when it is done. What is
@@ -40,11 +44,28 @@ def conflicts(policy: UpdatePolicy) -> dict[str, str]:
     if not policy.enabled or policy.begins_anew:
         return {}
     for other in policy.recommender.policies.filter(enabled=True).exclude(pk=policy.pk):
+        if why := _unlearned_by_users(policy, other):
+            return {"components": why}
+        if CLIENT in (policy.strategy, other.strategy):
+            continue
         if LOCAL not in (policy.strategy, other.strategy) or other.begins_anew:
             continue
         if why := _same_component(policy, other) or _moving_space(policy, other):
             return {"components": why}
     return {}
+
+
+def _unlearned_by_users(policy: UpdatePolicy, other: UpdatePolicy) -> str:
+    """Devices count on it that what is learned online has moved their users."""
+    users = policy.learner.device_component
+    for one, another in ((policy, other), (other, policy)):
+        learns_beside = one.strategy == ONLINE and another.strategy == CLIENT
+        if learns_beside and users not in one.effective_components:
+            return (
+                f"Policy {one.name} learns online without {users}, which the devices of policy "
+                f"{another.name} refresh. Let {one.name} update {users} as well."
+            )
+    return ""
 
 
 def _same_component(policy: UpdatePolicy, other: UpdatePolicy) -> str:

@@ -14,7 +14,7 @@ from updates.cadence import Cadence, CadenceError, Trigger
 from updates.learners.base import Learner
 from updates.models.bounds import Bounds
 from updates.models.component_rules import component_errors, conflicts
-from updates.models.recommender import YEAR_SECONDS, Recommender
+from updates.models.recommender import DAY_SECONDS, YEAR_SECONDS, Recommender
 from updates.strategies.local import begins_anew
 
 
@@ -23,6 +23,20 @@ class Strategy(models.TextChoices):
     INCREMENTAL = "incremental", "incremental: learn the new samples on top of the live version"
     ONLINE = "online", "online: learn each sample as it arrives"
     LOCAL = "local", "local: update some components, let the others be"
+    CLIENT = "client", "client: users' devices refresh their own vectors"
+
+
+# What workers execute; devices do the rest.
+EXECUTED = [strategy for strategy in Strategy if strategy != Strategy.CLIENT]
+# Strategies that never rest: no trigger makes them due.
+CONTINUOUS = [Strategy.ONLINE, Strategy.CLIENT]
+
+
+class Sends(models.TextChoices):
+    """What leaves a device."""
+
+    INTERACTIONS = "interactions", "interactions: what the user did, and the vector it led to"
+    VECTOR = "vector", "vector: the vector alone; what the user did stays on the device"
 
 
 TRIGGER_LABELS = [
@@ -31,16 +45,19 @@ TRIGGER_LABELS = [
     (Trigger.SAMPLES, "samples: every so many new samples"),
     (Trigger.STALENESS, "staleness: before the freshness objective is missed"),
     (Trigger.MANUAL, "manual: only when asked"),
-    (Trigger.CONTINUOUS, "continuous: always, for strategy online"),
+    (Trigger.CONTINUOUS, "continuous: always, for strategies online and client"),
 ]
 
 
 # How often an online session sends, keeps and judges what it has learned.
 ONLINE_CADENCE = ["sync_interval_ms", "checkpoint_seconds", "version_every_minutes"]
+# What devices are told.
+CLIENT_FIELDS = ["refresh_seconds", "sends", "offline_seconds", "privacy_note"]
 
 LONGEST_INTERVAL_SECONDS = YEAR_SECONDS
 LONGEST_WINDOW_SECONDS = 50 * YEAR_SECONDS  # a century would not fit PostgreSQL's integer
 MOST_SAMPLES = 10**12
+LONGEST_OFFLINE_SECONDS = 30 * DAY_SECONDS
 BOUNDS = {
     "interval_seconds": Bounds(1, LONGEST_INTERVAL_SECONDS, "seconds (a year)"),
     "every_samples": Bounds(1, MOST_SAMPLES, "samples"),
@@ -48,6 +65,8 @@ BOUNDS = {
     "sync_interval_ms": Bounds(10, 60_000, "milliseconds (a minute)"),
     "checkpoint_seconds": Bounds(1, 3_600, "seconds (an hour)"),
     "version_every_minutes": Bounds(0.05, 1_440, "minutes (a day)"),
+    "refresh_seconds": Bounds(1, 3_600, "seconds (an hour)"),
+    "offline_seconds": Bounds(60, LONGEST_OFFLINE_SECONDS, "seconds (30 days)"),
 }
 
 
@@ -111,6 +130,31 @@ class UpdatePolicy(models.Model):
         validators=BOUNDS["version_every_minutes"].validators,
         help_text="For strategy online: minutes until the running model, judged by its "
         "guardrails, becomes a version.",
+    )
+    refresh_seconds = models.PositiveIntegerField(
+        default=10,
+        validators=BOUNDS["refresh_seconds"].validators,
+        help_text="For strategy client: seconds that a device collects interactions before it "
+        "sends them. Its own recommendations change at once, whatever this is.",
+    )
+    sends = models.CharField(
+        max_length=20,
+        choices=Sends,
+        default=Sends.INTERACTIONS,
+        help_text="For strategy client: what leaves the device. With the vector alone the server "
+        "never learns what the user did, and its items learn nothing from it.",
+    )
+    offline_seconds = models.PositiveIntegerField(
+        default=7 * DAY_SECONDS,
+        validators=BOUNDS["offline_seconds"].validators,
+        help_text="For strategy client: how old an interaction may be when it arrives; a device "
+        "that was offline for longer leaves out what is older.",
+    )
+    privacy_note = models.TextField(
+        blank=True,
+        max_length=2_000,
+        help_text="For strategy client: what the app tells its users of what is kept and sent; "
+        "devices get it with their policy.",
     )
     min_samples = models.PositiveIntegerField(
         default=1,
@@ -204,6 +248,8 @@ class UpdatePolicy(models.Model):
     def effective_components(self) -> list[str]:
         """What it names, or all of the learner's; of those that samples do not move only what a
         full or local update trains anew."""
+        if self.strategy == Strategy.CLIENT:
+            return [self.learner.device_component]
         named = self.components or self.learner.components
         if self.strategy in (Strategy.FULL, Strategy.LOCAL):
             return list(named)
@@ -223,7 +269,7 @@ class UpdatePolicy(models.Model):
     def clean(self) -> None:
         errors: dict[str, Any] = {}
         self._name_continuous()
-        errors |= self._online_errors()
+        errors |= self._continuous_errors()
         try:
             self.cadence.validate()
         except CadenceError as error:
@@ -241,33 +287,46 @@ class UpdatePolicy(models.Model):
 
     def _name_continuous(self) -> bool:
         """Fill in the trigger that a form or a client leaves out: there is no interval to name."""
-        left_out = self.strategy == Strategy.ONLINE and self.cadence == Cadence(Trigger.INTERVAL)
+        left_out = self.strategy in CONTINUOUS and self.cadence == Cadence(Trigger.INTERVAL)
         if left_out:
             self.trigger = Trigger.CONTINUOUS
         return left_out
 
-    def _online_errors(self) -> dict[str, str]:
-        online = self.strategy == Strategy.ONLINE
-        if not online:
+    def _continuous_errors(self) -> dict[str, str]:
+        if self.strategy not in CONTINUOUS:
             wrong = self.trigger == Trigger.CONTINUOUS
-            return {"trigger": "Continuous is for strategy online."} if wrong else {}
+            return {"trigger": "Continuous is for strategies online and client."} if wrong else {}
         errors = {}
         if self.trigger not in (Trigger.CONTINUOUS, Trigger.MANUAL):
-            errors["trigger"] = (
-                "An online policy is continuous, or manual: it learns whenever samples arrive."
-            )
-        if self.recommender_id:
-            if not self.learner.supports_delta:
-                errors["strategy"] = (
-                    f"{self.recommender.learner} cannot learn online: it does not learn sample by "
-                    "sample, or cannot send what changed to serving."
-                )
-            others = UpdatePolicy.objects.filter(
-                recommender_id=self.recommender_id, strategy=Strategy.ONLINE
-            ).exclude(pk=self.pk)
-            if others.exists():
-                errors["strategy"] = "There is an online policy already: one learner learns."
+            what = "it learns whenever samples arrive"
+            if self.strategy == Strategy.CLIENT:
+                what = "devices learn whenever their users do something"
+            errors["trigger"] = f"Policies of {self.strategy} are continuous, or manual: {what}."
+        if self.recommender_id and (why := self._impossible() or self._second()):
+            errors["strategy"] = why
         return errors
+
+    def _impossible(self) -> str:
+        """Why the learner cannot do what is asked."""
+        name = self.recommender.learner
+        if self.strategy == Strategy.ONLINE and not self.learner.supports_delta:
+            return (
+                f"{name} cannot learn online: it does not learn sample by sample, or cannot send "
+                "what changed to serving."
+            )
+        if self.strategy == Strategy.CLIENT and not self.learner.device_component:
+            return f"{name} has no vectors of users that devices could refresh."
+        return ""
+
+    def _second(self) -> str:
+        others = UpdatePolicy.objects.filter(
+            recommender_id=self.recommender_id, strategy=self.strategy
+        )
+        if not others.exclude(pk=self.pk).exists():
+            return ""
+        if self.strategy == Strategy.ONLINE:
+            return "There is an online policy already: one learner learns."
+        return "There is a client policy already: devices are told one thing."
 
     def reschedule(self) -> None:
         """Begin its schedule anew from now (in memory; the caller saves)."""

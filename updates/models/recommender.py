@@ -142,6 +142,14 @@ class Recommender(models.Model):
         return registry.get(self.learner)
 
     @property
+    def device_component(self) -> str:
+        """The one that its users' devices may refresh a part of; "" where there is none."""
+        try:
+            return self.learner_class.device_component
+        except registry.UnknownLearner:
+            return ""
+
+    @property
     def component_names(self) -> tuple[str, ...]:
         """Those of its learner; none where that cannot be loaded."""
         try:

@@ -36,6 +36,7 @@ from updates.samples.stream import (
     Appended,
     ArchiveMoved,
     BatchConflict,
+    Beside,
     Entry,
     LogGap,
     LogUnavailable,
@@ -75,16 +76,24 @@ class SampleLog:
         )
         self.folder = settings.RECADMIN_DATA / "samples" / f"r{recommender.pk}"
 
-    def append(self, batch: pa.RecordBatch, batch_id: str, arrived_at: datetime) -> Appended:
+    def append(
+        self,
+        batch: pa.RecordBatch,
+        batch_id: str,
+        arrived_at: datetime,
+        beside: Beside | None = None,
+    ) -> Appended:
         """Add a batch with the columns of ``schema.arrow``; on disk when this returns.
 
         A batch id that was used before for the same content adds nothing and is answered as then.
+        beside : what is written in the same step, or refuses it.
 
         Raises
         ------
         LogUnavailable : come again with the same batch id.
         BatchConflict : the batch id was used before for other content.
         ValueError : the batch is empty, or the batch id is, or is too long.
+        What ``beside`` raises.
         """
         if not batch.num_rows:
             raise ValueError("batch must hold at least one sample, got none")
@@ -106,7 +115,11 @@ class SampleLog:
                 return known
             try:
                 return self.stream.append(
-                    payload, **about, archived_through=archived_through, fresh=attempt > 0
+                    payload,
+                    **about,
+                    archived_through=archived_through,
+                    fresh=attempt > 0,
+                    beside=beside,
                 )
             except ArchiveMoved:
                 continue

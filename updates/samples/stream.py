@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 
@@ -34,7 +35,8 @@ MOST_IN_ID = 2**64 - 1  # the second half of an entry's id, which ours leave at 
 
 # KEYS: stream, head, batch. ARGV: rows, newest event time, arrived, batch id, digest, payload,
 # archived (last archived offset that the caller knows), fresh (the caller has just looked it up).
-APPEND = Script("""
+APPENDING = """
+local function append()
 local known = redis.call('GET', KEYS[3])
 if known then
   -- Written again so that a WAITAOF on this connection waits for it.
@@ -57,7 +59,9 @@ redis.call('HSET', KEYS[2], 'last', last, 'archived', text(archived),
   'event', text(math.max(tonumber(head[3] or ARGV[2]), tonumber(ARGV[2]))),
   'arrived', text(math.max(tonumber(head[4] or ARGV[3]), tonumber(ARGV[3]))))
 return {'new', first, last}
-""")
+end
+"""
+APPEND = Script(APPENDING + "return append()")
 
 # KEYS: stream, head. ARGV: last archived offset, first entry id to keep. Of two archivers the one
 # that comes late must not set the mark back.
@@ -101,6 +105,21 @@ class Appended:
     first_offset: int
     last_offset: int
     duplicate: bool
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is written together with a batch, or refuses it.
+
+    script : begins with APPENDING and calls ``append()``, whose reply it returns unless it replies
+        ``{'refused'}``. keys, args : follow those of appending, which are three and eight.
+    refusal : raised then.
+    """
+
+    script: Script
+    keys: list[str]
+    args: list[Any]
+    refusal: Exception
 
 
 @dataclass(frozen=True)
@@ -162,20 +181,28 @@ class SampleStream:
         batch_id: str,
         archived_through: int,
         fresh: bool,
+        beside: Beside | None = None,
     ) -> Appended:
         """Add a batch and return once it is on disk; a known batch id adds nothing.
 
         archived_through : last archived offset as the caller knew it when it made sure that the
             batch is not among the archived ones; offsets up to it are never given out again.
         fresh : that knowledge is of this moment, not remembered.
+        beside : what is written in the same step.
 
-        Raises LogUnavailable, BatchConflict, and ArchiveMoved where the caller must look again.
+        Raises LogUnavailable, BatchConflict, what ``beside`` raises, and ArchiveMoved where the
+        caller must look again.
         """
         content = digest(payload)
         keys = [self.stream_key, self.head_key, self._batch_key(batch_id)]
         about = [rows, newest_event_time_ms, arrived_at_ms, batch_id, content]
         args = [*about, payload, archived_through, int(fresh)]
-        reply = APPEND.run_durably(self.client, keys, args, always_synced=self.always_synced)
+        script = beside.script if beside else APPEND
+        if beside:
+            keys, args = [*keys, *beside.keys], [*args, *beside.args]
+        reply = script.run_durably(self.client, keys, args, always_synced=self.always_synced)
+        if beside and reply[0] == b"refused":
+            raise beside.refusal
         if reply[0] == b"moved":
             raise ArchiveMoved(f"{self.key_prefix}: more than {archived_through} is archived")
         if reply[0] == b"new":

@@ -1,7 +1,9 @@
 """From a row to a model in memory, every byte checked."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from updates.artifacts import MANIFEST, CorruptArtifact
 from updates.learners import registry
@@ -26,7 +28,8 @@ def load(version: ModelVersion, *, serving: bool) -> Learner:
 
 def version_weights(version: ModelVersion) -> Weights:
     """What a version serves. Raises CorruptArtifact and UnknownLearner."""
-    return Weights(load(version, serving=True), version.next_offset - 1, version.watermark)
+    behind = _behind(version.components, version.next_offset)
+    return Weights(load(version, serving=True), version.next_offset - 1, version.watermark, behind)
 
 
 def checkpoint_weights(recommender_id: int, epoch: int, beyond: int) -> Weights | None:
@@ -49,8 +52,18 @@ def checkpoint_weights(recommender_id: int, epoch: int, beyond: int) -> Weights 
                 raise CorruptArtifact(str(refusal)) from refusal
             # Its files went when another took its place: that one is newer.
             continue
-        return Weights(learner, checkpoint.next_offset - 1, checkpoint.watermark)
+        behind = _behind(checkpoint.components, checkpoint.next_offset)
+        return Weights(learner, checkpoint.next_offset - 1, checkpoint.watermark, behind)
     return None
+
+
+def _behind(components: Mapping[str, Any], next_offset: int) -> dict[str, int]:
+    """The last offset learned, of components that have learned less than all."""
+    return {
+        name: known["next_offset"] - 1
+        for name, known in components.items()
+        if known["next_offset"] < next_offset
+    }
 
 
 def same_kind(weights: Weights, version: ModelVersion) -> bool:

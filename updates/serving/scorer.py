@@ -27,7 +27,7 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from updates.artifacts import CorruptArtifact
-from updates.learners.base import Learner
+from updates.learners.base import Learner, Recommended
 from updates.learners.registry import UnknownLearner
 from updates.models import Deployment, ModelVersion, Recommender, ServingReport
 from updates.samples.batches import conform
@@ -36,6 +36,7 @@ from updates.serving import follow
 from updates.serving.following import Following
 from updates.serving.loader import checkpoint_weights, load, same_kind, version_weights
 from updates.serving.served import RecommendedItems, Scored, Served
+from updates.serving.user_vectors import Source, device_state_if_any, in_force
 from updates.serving.weights import Learned, Weights
 
 logger = logging.getLogger(__name__)
@@ -66,26 +67,46 @@ class Scorer:
 
     def score(self, recommender: Recommender, rows: list[Any]) -> Scored:
         """Probabilities for the rows, in order. Raises NoLiveVersion and ParseError."""
-        served = self._served.get(recommender.pk) or self._first_load(recommender)
+        served = self.serves(recommender)
         batch = feature_batch(served.weights.learner.schema, rows)
         scores, learned = served.weights.predict(batch)
         self._count(served, len(rows))
         return Scored(scores.tolist(), served.number, learned.offset, _age_seconds(learned))
 
     def recommend(
-        self, recommender: Recommender, user: str, k: int, seen: Collection[str]
+        self,
+        recommender: Recommender,
+        user: str,
+        k: int,
+        seen: Collection[str],
+        *,
+        repeats: bool = False,
     ) -> RecommendedItems:
         """At most k items for a user. Raises NoLiveVersion and RecommendUnsupported."""
-        served = self._served.get(recommender.pk) or self._first_load(recommender)
-        found, learned = served.weights.recommend(user, k, seen)
+        served = self.serves(recommender)
+        state = device_state_if_any(recommender, served, user)
+
+        def ask(learner: Learner) -> tuple[Recommended, Source]:
+            if state is None:
+                return learner.recommend(user, k, seen, repeats=repeats), "server"
+            vector = in_force(served.weights, learner, user, state)
+            left_out = seen if repeats else [*seen, *vector.items]
+            found = learner.recommend(user, k, left_out, at=vector.user, repeats=repeats)
+            return found, vector.source
+
+        (found, source), learned = served.weights.read(ask)
         self._count(served, len(found.items))
         about = served.number, learned.offset, _age_seconds(learned)
-        return RecommendedItems(found.scores.tolist(), *about, found.items)
+        return RecommendedItems(found.scores.tolist(), *about, found.items, source)
 
     def _count(self, served: Served, rows: int) -> None:
         with self._lock:
             self._counts[served.deployment_id, "scored_requests"] += 1
             self._counts[served.deployment_id, "scored_rows"] += rows
+
+    def serves(self, recommender: Recommender) -> Served:
+        """What is served of one recommender. Raises NoLiveVersion."""
+        return self._served.get(recommender.pk) or self._first_load(recommender)
 
     def served(self) -> list[Served]:
         """What is served now."""
@@ -277,8 +298,13 @@ def _learner(digest: str, version_id: int) -> Learner:
     return load(ModelVersion.objects.get(pk=version_id), serving=True)
 
 
+def served(recommender: Recommender) -> Served:
+    """What this process serves of a recommender. Raises NoLiveVersion."""
+    return process_scorer().serves(recommender)
+
+
 def recommend(
-    recommender: Recommender, user: str, k: int, seen: Collection[str]
+    recommender: Recommender, user: str, k: int, seen: Collection[str], *, repeats: bool = False
 ) -> RecommendedItems:
     """Recommend with this process's scorer."""
-    return process_scorer().recommend(recommender, user, k, seen)
+    return process_scorer().recommend(recommender, user, k, seen, repeats=repeats)

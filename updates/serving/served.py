@@ -45,6 +45,11 @@ class Scored:
 
 @dataclass(frozen=True)
 class RecommendedItems(Scored):
-    """Items, the best first, each with its score as log-odds."""
+    """Items, the best first, each with its score as log-odds.
+
+    source : whose vector of the user gave them: training's (server), or one that devices have
+    refreshed (client).
+    """
 
     items: list[str]
+    source: str

@@ -9,17 +9,20 @@ were learned in one ``sync_interval_ms``, whose taking over is a fraction of tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from updates.learners.base import Learner, Recommended
+from updates.learners.base import Learner
 from updates.samples.batches import from_ms
 from updates.serving.deltas import Sent
+
+T = TypeVar("T")
 
 
 class Gate:
@@ -80,13 +83,21 @@ class Weights:
     """A learner in its serving form, with how far it has learned.
 
     offset : last offset learned. watermark : newest event time learned. sequence : number of the
-    newest delta applied, None before the first. One thread applies.
+    newest delta applied, None before the first. behind : of components that have learned less, the
+    last offset that they have. One thread applies.
     """
 
-    def __init__(self, learner: Learner, offset: int, watermark: datetime | None) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        offset: int,
+        watermark: datetime | None,
+        behind: Mapping[str, int] | None = None,
+    ) -> None:
         self.learner = learner
         self.offset = offset
         self.watermark = watermark
+        self.behind = behind or {}
         self.sequence: int | None = None
         self._gate = Gate()
 
@@ -95,13 +106,15 @@ class Weights:
         with self._gate.shared():
             return self.learner.predict(batch), Learned(self.offset, self.watermark)
 
-    def recommend(self, user: str, k: int, seen: Collection[str]) -> tuple[Recommended, Learned]:
-        """What one state of the weights recommends, and what that has learned.
-
-        Raises RecommendUnsupported.
-        """
+    def read(self, question: Callable[[Learner], T]) -> tuple[T, Learned]:
+        """What one state of the weights answers, and what that has learned. No delta is applied
+        meanwhile: ask nothing that waits."""
         with self._gate.shared():
-            return self.learner.recommend(user, k, seen), Learned(self.offset, self.watermark)
+            return question(self.learner), Learned(self.offset, self.watermark)
+
+    def offset_of(self, component: str) -> int:
+        """The last offset that a component has learned; ask for it in a ``read``."""
+        return self.behind.get(component, self.offset)
 
     def apply(self, sent: Sent) -> None:
         """Come to where the delta ends. Raises ValueError where it leaves out what is missing here,
@@ -114,5 +127,5 @@ class Weights:
         watermark = from_ms(sent.watermark_ms)
         with self._gate.alone():
             self.learner.apply(sent.payload)
-            self.offset, self.sequence = sent.offset, sent.sequence
+            self.offset, self.sequence, self.behind = sent.offset, sent.sequence, {}
             self.watermark = max(self.watermark or watermark, watermark)

@@ -1,7 +1,8 @@
 """The demo: ML-100k, half of it as history, the rest played live at 360 times its pace.
 
-Two recommenders get the same samples: a sparse linear model with full and incremental updates, and
-trees with a regression on their leaves, which are renewed daily while it learns online.
+Three recommenders get the same samples: a sparse linear model with full and incremental updates,
+trees with a regression on their leaves, which are renewed daily while it learns online, and vectors
+of users and films, with a page whose visitors' vectors are refreshed in the browser.
 """
 
 import contextlib
@@ -43,6 +44,12 @@ RECOMMENDERS: dict[str, dict[str, Any]] = {
         "component_objectives": {"trees": 4 * DAY_SECONDS},
         "grace_seconds": HOUR_SECONDS,
     },
+    "ml-100k-vectors": {
+        "name": f"MovieLens 100K, {SPEED} × as fast: vectors, refreshed on devices",
+        "learner": "factors",
+        "freshness_objective_seconds": 2 * HOUR_SECONDS,
+        "grace_seconds": HOUR_SECONDS,
+    },
 }
 DAILY = {
     "trigger": "interval",
@@ -63,11 +70,26 @@ POLICIES: dict[str, list[dict[str, Any]]] = {
         {"name": "online-regression", "strategy": "online", "version_every_minutes": 1.0},
         {"name": "daily-trees", "strategy": "local", "components": ["trees"], **DAILY},
     ],
+    "ml-100k-vectors": [
+        {
+            "name": "hourly-incremental",
+            "strategy": "incremental",
+            "trigger": "interval",
+            "interval_seconds": HOUR_SECONDS,
+        },
+        {
+            "name": "on-devices",
+            "strategy": "client",
+            "refresh_seconds": 5,
+            "privacy_note": "What you rate here becomes samples of this demo, under the name that "
+            "you have logged in with. It is deleted with the recommender.",
+        },
+    ],
 }
 
 
 class Command(BaseCommand):
-    help = f"Set the demo up (recommenders {' and '.join(RECOMMENDERS)}) and play it."
+    help = f"Set the demo up (recommenders {', '.join(RECOMMENDERS)}) and play it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--setup-only", action="store_true", help="create, play nothing")

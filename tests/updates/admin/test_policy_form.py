@@ -84,7 +84,15 @@ def test_the_recommender_of_the_address_wins_over_that_of_the_form(
 def test_fields_are_grouped_by_what_they_are_for(as_admin, daily):
     fieldsets = as_admin.get(change_page(daily)).context["adminform"]
     names = [fieldset.name for fieldset in fieldsets]
-    assert names == ["What", "When", "Online", "From which data", "Guardrails", "How it stands"]
+    assert names == [
+        "What",
+        "When",
+        "Online",
+        "Devices",
+        "From which data",
+        "Guardrails",
+        "How it stands",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from openapi_core.deserializing.media_types.util import json_loads
 from openapi_core.testing import MockRequest
 from rest_framework.test import APIClient
 
+from tests.device import Device
 from tests.updates.flows.conftest import *  # noqa: F403 - a recommender with a live version
+from updates.flows import client_token
 from updates.models import Deployment, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.version import VersionState
 from updates.store import artifacts
@@ -51,6 +53,9 @@ class Caller(APIClient):
             self.check(response)
         return response
 
+    def generic_json(self, method, path, body):
+        return getattr(self, method.lower())(path, body, format="json")
+
     def check(self, response):
         """The answer is as described; problems have their media type and say which status."""
         if response.status_code >= 400:
@@ -60,6 +65,47 @@ class Caller(APIClient):
             asked = response.wsgi_request
             request = MockRequest("http://testserver", asked.method.lower(), asked.path)
             _openapi().validate_response(request, DjangoOpenAPIResponse(response))
+
+
+@pytest.fixture
+def films(transactional_db, make_recommender, append, update, make_policy):
+    """A recommender of ``factors`` with a live version and a policy for devices."""
+    options = {"dim": 4, "item_rate": 0.05}
+    recommender = make_recommender("films", "factors", learner_options=options)
+    append(recommender, 2_000)
+    run = update(recommender)
+    assert run.state == "promoted", run.error
+    make_policy(recommender, "devices", strategy="client", interval_seconds=None)
+    return recommender
+
+
+@pytest.fixture
+def with_token(films):
+    """``with_token(user)``: a caller with a token of the devices of a user of ``films``."""
+
+    def make(user: str, ttl_seconds: int = 3600):
+        token, _ = client_token.mint(films, user, ttl_seconds)
+        caller = Caller()
+        caller.credentials(HTTP_AUTHORIZATION=f"Client {token}")
+        return caller
+
+    return make
+
+
+@pytest.fixture
+def device(with_token):
+    """``device(user, name)``: a device of a user of ``films``."""
+
+    def make(user: str, name: str = "phone") -> Device:
+        caller = with_token(user)
+
+        def call(method, path, body):
+            answer = caller.generic_json(method, f"recommenders/films/{path}", body)
+            return answer.status_code, answer.json()
+
+        return Device(call, user, name)
+
+    return make
 
 
 @pytest.fixture

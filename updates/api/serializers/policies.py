@@ -7,7 +7,7 @@ from rest_framework import serializers
 from updates.api.serializers.base import Address, Clean, Strict
 from updates.flows.create_policy import create_policy
 from updates.models import CadenceChange, UpdatePolicy
-from updates.models.policy import ONLINE_CADENCE, TRIGGER_LABELS
+from updates.models.policy import CLIENT_FIELDS, ONLINE_CADENCE, TRIGGER_LABELS
 
 CADENCE = ["interval_seconds", "cron", "timezone", "every_samples"]
 GUARDRAILS = [
@@ -18,7 +18,7 @@ GUARDRAILS = [
     "max_calibration",
 ]
 # What an operator may change; the rest is configuration.
-OPERABLE = {"trigger", *CADENCE, *ONLINE_CADENCE, "enabled"}
+OPERABLE = {"trigger", *CADENCE, *ONLINE_CADENCE, "refresh_seconds", "enabled"}
 
 
 class CadenceSerializer(Strict, serializers.ModelSerializer):
@@ -61,6 +61,7 @@ class PolicySerializer(Clean):
             "window_seconds",
             "replay_fraction",
             *ONLINE_CADENCE,
+            *CLIENT_FIELDS,
             "guardrails",
             "enabled",
             "hold_reason",

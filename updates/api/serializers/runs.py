@@ -11,7 +11,7 @@ from updates.api.serializers.shapes import Evaluation, Step
 from updates.flows.online.outlook import outlook
 from updates.flows.value import value_of
 from updates.models import Recommender, RunTransition, UpdateRun
-from updates.models.policy import LONGEST_WINDOW_SECONDS, Strategy
+from updates.models.policy import EXECUTED, LONGEST_WINDOW_SECONDS
 from updates.models.run import RunState
 
 
@@ -190,7 +190,7 @@ class TriggerSerializer(Strict):
     """An update to start: as a policy says, or as given here."""
 
     policy = serializers.SlugField(required=False)
-    strategy = serializers.ChoiceField(choices=Strategy.choices, required=False)
+    strategy = serializers.ChoiceField(choices=EXECUTED, required=False)
     components = serializers.ListField(child=serializers.CharField(), required=False)
     window_seconds = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=LONGEST_WINDOW_SECONDS

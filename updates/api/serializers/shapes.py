@@ -119,7 +119,10 @@ class RecommendationsQuery(Strict):
         default="",
         allow_blank=True,
         max_length=100_000,
-        help_text="Items to leave out, separated by commas.",
+        help_text="More items to leave out, separated by commas.",
+    )
+    repeats = serializers.BooleanField(
+        default=False, help_text="Whether items that the user has met may be recommended again."
     )
 
     def validate_seen(self, names: str) -> list[str]:
@@ -136,6 +139,10 @@ class RecommendedItems(serializers.Serializer):
     version = serializers.IntegerField()
     offset = serializers.IntegerField(help_text="Last offset that the weights have learned.")
     age_seconds = serializers.FloatField(allow_null=True, help_text="Now − watermark.")
+    source = serializers.ChoiceField(
+        ["client", "server"],
+        help_text="Whose vector of the user: client where devices know more than training.",
+    )
 
 
 class Scored(serializers.Serializer):

@@ -26,6 +26,7 @@ from updates.api.serializers.shapes import (
     Scored,
 )
 from updates.api.views.base import OfRecommender, body, query
+from updates.api.views.devices import ForDevices
 from updates.flows.append_samples import append_samples
 from updates.serving import scorer
 
@@ -75,11 +76,18 @@ class Score(OfRecommender):
         return Response(Scored(scorer.score(self.recommender, rows)).data)
 
 
-class Recommendations(OfRecommender):
+class Recommendations(ForDevices):
+    @property
+    def user(self) -> str:
+        return self.request.query_params.get("user", "")
+
     @extend_schema(parameters=[RecommendationsQuery], responses=RecommendedItems)
-    @refuses(409)
+    @refuses(409, 429)
     def get(self, request: Request, slug: str) -> Response:
-        """The items that score highest for a user; one that is not known gets what all like."""
+        """The items that score highest for a user, of those that the user has not met yet.
+
+        A user that is not known gets what all like.
+        """
         found = scorer.recommend(self.recommender, **query(request, RecommendationsQuery))
         return Response(RecommendedItems(found).data)
 

@@ -80,7 +80,7 @@ class ByFactors:
         return _before(self._learner, sample)
 
     def recommend(self, sample: pa.RecordBatch, seen: set[str]) -> list[str]:
-        return self._learner.recommend(sample["user"][0].as_py(), K, seen).items
+        return self._learner.recommend(sample["user"][0].as_py(), K, seen, repeats=True).items
 
 
 class ByScores:

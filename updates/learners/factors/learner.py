@@ -26,6 +26,8 @@ from updates.learners.base import (
 )
 from updates.learners.factors import files
 from updates.learners.factors.batches import Columns, keys_of
+from updates.learners.factors.device import FactorsOnDevice
+from updates.learners.factors.history import History
 from updates.learners.factors.items import Items
 from updates.learners.factors.loops import (
     INTERCEPT,
@@ -35,7 +37,7 @@ from updates.learners.factors.loops import (
     predict_all,
 )
 from updates.learners.factors.recommend import as_names, recommend
-from updates.learners.factors.settings import BPR, OPTIONS, Steps
+from updates.learners.factors.settings import BPR, OPTIONS, REMEMBER, Steps, of_space
 from updates.learners.factors.side import Side
 from updates.learners.gbdt import chunks
 from updates.learners.sparse.linear import ServingFormNeeded, ServingOnlyError
@@ -72,6 +74,7 @@ class Factors(Learner):
     lives_in: ClassVar = {USERS: ITEMS}
     sequential = True
     supports_delta = True
+    device_component = USERS
     options = OPTIONS
     variants = ({}, {"loss": BPR, "epochs": 2})
 
@@ -90,7 +93,7 @@ class Factors(Learner):
         if ITEMS in self._trained:
             self._items = Items(width, self.settings["seed"])
         if USERS in self._trained:
-            self._users = Side(width)
+            self._users, self._history = Side(width), History(self.settings[REMEMBER])
         self._position = 0
 
     @property
@@ -141,7 +144,7 @@ class Factors(Learner):
         """The samples, after all that are trained have got a vector."""
         columns = Columns.of(self.schema, chunk)
         if not self.space_id and ITEMS in self._trained and chunk.num_rows:
-            self._items.name_by_beginning(sorted(self.settings.items()), columns.first)
+            self._items.name_by_beginning(of_space(self.settings), columns.first)
         new = np.zeros(len(columns.labels), bool)
         if ITEMS in self._trained:
             firsts = self._items.side.unknown(columns.items)
@@ -152,6 +155,7 @@ class Factors(Learner):
         if USERS in self._trained:
             keys = columns.users[self._users.unknown(columns.users)]
             self._users.vectors.add(keys, np.zeros((len(keys), self.settings["dim"] + 1)))
+            self._history.remember(self._users.find(columns.users), columns.items)
         return self._found(columns, new)
 
     def _found(self, columns: Columns, new: np.ndarray) -> Interactions:
@@ -192,6 +196,10 @@ class Factors(Learner):
             rows = self._found(columns, np.zeros(chunk.num_rows, bool))
             parts.append(predict_all(rows, self._parameters()))
         return np.concatenate(parts)
+
+    def on_device(self) -> FactorsOnDevice:
+        fields = self._user_field, self._item_field
+        return FactorsOnDevice(self._users, self._items, fields, self.settings)
 
     def user(self, user: str) -> tuple[np.ndarray, float]:
         """Vector (dim,) float32 and bias of a user; zeros of one that is not known."""
@@ -238,15 +246,25 @@ class Factors(Learner):
         return self._items.side.rows[:, -1] + self.intercept
 
     def recommend(
-        self, user: str | tuple[np.ndarray, float], k: int, seen: Collection[str] = ()
+        self,
+        user: str,
+        k: int,
+        seen: Collection[str] = (),
+        *,
+        at: tuple[np.ndarray, float] | None = None,
+        repeats: bool = False,
     ) -> Recommended:
         """At most k items that score highest for a user, exactly.
 
-        user : a name, or a vector (dim,) float32 of this space and its bias. seen : names of items
-        to be left out.
+        at : vector (dim,) float32 of this space and bias. What the user met is left out as far as
+        it is remembered: the newest ``remember`` samples of all users, whatever their labels.
         """
-        vector, bias = self.user(user) if isinstance(user, str) else user
-        rows = self._items.side.find(keys_of(self._item_field, as_names(seen)))
+        vector, bias = self.user(user) if at is None else at
+        left_out = keys_of(self._item_field, as_names(seen))
+        if not repeats:
+            row = self._users.find(keys_of(self._user_field, as_names([user])))[0]
+            left_out = np.concatenate([left_out, self._history.of(int(row))])
+        rows = self._items.side.find(left_out)
         whole = np.append(vector, bias + self.intercept).astype(np.float32)
         return recommend(whole, self._items.side.rows, self._items.names, k, rows)
 
@@ -256,7 +274,8 @@ class Factors(Learner):
         items, space = self._items, self.space_id
         files.write(folder / files.ITEMS, items.to_arrays(), space)
         save_file({"squares": items.squares[: items.side.size]}, folder / files.ITEMS_LEARNING)
-        files.write(folder / files.USERS, self._users.to_arrays(), space)
+        users = {**self._users.to_arrays(), **self._history.to_arrays()}
+        files.write(folder / files.USERS, users, space)
         files.write_count(folder, self._position)
 
     def load(self, folder: Path) -> None:
@@ -265,40 +284,44 @@ class Factors(Learner):
         Raises ValueError if it is of another ``dim``, SpaceMismatch if the users are of other
         items.
         """
-        items, users = self._load(folder)
-        items.restore_squares(load_file(folder / files.ITEMS_LEARNING)["squares"])
-        self._items, self._users, self._serving = items, users, False
+        self._load(folder)
+        self._items.restore_squares(load_file(folder / files.ITEMS_LEARNING)["squares"])
+        self._serving = False
         self._position = files.read_count(folder)
         self._trained = frozenset(self.components)
 
     def load_serving(self, folder: Path) -> None:
-        """Load vectors, biases and names. Raises as ``load``."""
-        self._items, self._users = self._load(folder)
+        """Load vectors, biases, names and who met what. Raises as ``load``."""
+        self._load(folder)
         self._serving = True
 
-    def _load(self, folder: Path) -> tuple[Items, Side]:
+    def _load(self, folder: Path) -> None:
         width = self.settings["dim"] + 1
         items, users = Items(width, self.settings["seed"]), Side(width)
+        history = History(self.settings[REMEMBER])
         arrays, space = files.read(folder / files.ITEMS)
         items.restore(arrays, space)
-        users.restore(files.read(folder / files.USERS, space)[0])
-        return items, users
+        arrays, _ = files.read(folder / files.USERS, space)
+        users.restore(arrays)
+        history.apply(arrays)
+        self._items, self._users, self._history = items, users, history
 
     def snapshot(self) -> Self:
         """A copy of this instant."""
         learner = copy.copy(self)
         learner._items, learner._users = self._items.copy(), self._users.copy()
+        learner._history = self._history.copy()
         return learner
 
     def track(self) -> None:
-        """Remember from now on which vectors learning changes."""
-        self._items.track()
-        self._users.track()
+        """Remember from now on which vectors learning changes, and who meets what."""
+        for part in (self._items, self._users, self._history):
+            part.track()
 
     def delta(self) -> bytes:
         """Users and items learned since the last call."""
         users = {f"{USERS}.{name}": array for name, array in self._users.touched().items()}
-        return save({**users, **self._items.touched()})
+        return save({**users, **self._history.touched(), **self._items.touched()})
 
     def apply(self, delta: bytes) -> None:
         """Bring the serving form to where ``delta`` was taken.
@@ -312,14 +335,15 @@ class Factors(Learner):
         if self._items.side.size and space != self.space_id:
             raise files.SpaceMismatch(space, self.space_id)
         self._users.vectors.put(arrays[f"{USERS}.keys"], arrays[f"{USERS}.vectors"])
+        self._history.apply(arrays)
         self._items.apply(arrays)
 
     def sparsity(self) -> Sparsity:
         """Users and items that have a vector, each as one weight other than 0."""
         size = self._users.size + self._items.side.size
         bytes_each = 8 + 4 * (self.settings["dim"] + 1)
-        names = self._items.names.nbytes
-        return Sparsity(size, size, size, size * bytes_each + names, 0.0)
+        others = self._items.names.nbytes + self._history.nbytes
+        return Sparsity(size, size, size, size * bytes_each + others, 0.0)
 
     def is_finite(self) -> bool:
         """Whether every parameter of both components is a finite number."""

@@ -9,6 +9,7 @@ from updates.learners.options import Option
 
 LOGISTIC, BPR = "logistic", "bpr"
 ADAGRAD, SGD = "adagrad", "sgd"
+REMEMBER = "remember"
 OPTIONS = (
     Option("dim", 16, "Numbers in each vector.", 1, 1024),
     Option(
@@ -24,7 +25,20 @@ OPTIONS = (
     Option("user_rate", 0.2, "Learning rate of users, on the server and on devices.", 1e-6, 10.0),
     Option("l2", 0.01, "Pull of all vectors and biases towards 0.", 0.0, 10.0),
     Option("seed", 1, "Draws the first vectors of items, and negatives.", 0, 2**31 - 1),
+    Option(
+        REMEMBER,
+        10_000_000,
+        "Newest interactions kept, so that users are not recommended what they have met: 16 bytes "
+        "of memory and 12 on disk each.",
+        0,
+        1_000_000_000,
+    ),
 )
+
+
+def of_space(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The resolved settings that decide where vectors lie, by name."""
+    return sorted((name, value) for name, value in settings.items() if name != REMEMBER)
 
 
 class Steps(NamedTuple):

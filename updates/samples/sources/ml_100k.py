@@ -91,6 +91,18 @@ def read_ml_100k(folder: Path) -> pa.Table:
     return pa.table(columns).combine_chunks()
 
 
+def film_titles() -> dict[str, str]:
+    """Title and year by item, as people write them: "The Birdcage (1996)".
+
+    Raises SourceMissing.
+    """
+    films = _read(_folder() / "ml-100k.item")
+    articles = r"^(.*), (The|A|An|Il|La|Le|Les|Das|Der|Die|El|L')( \(.*\))?$"
+    titles = pc.replace_substring_regex(films["movie_title"], articles, r"\2 \1\3")
+    named = pc.binary_join_element_wise(titles, " (", films["release_year"], ")", "")
+    return dict(zip(films["item_id"].cast(pa.string()).to_pylist(), named.to_pylist(), strict=True))
+
+
 def _folder() -> Path:
     recbole = find_spec("recbole")
     if recbole is not None and recbole.origin:

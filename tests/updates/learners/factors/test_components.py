@@ -107,9 +107,11 @@ def test_a_serving_form_follows_new_items_by_deltas_from_any_state_in_between(le
         serving = served(folder)
         serving.apply(delta)
         assert serving.item_names.to_pylist() == learner.item_names.to_pylist()
-        assert serving.recommend("u1", 5).items == learner.recommend("u1", 5).items
+        for repeats in (False, True):
+            found = serving.recommend("u1", 5, repeats=repeats)
+            assert found.items == learner.recommend("u1", 5, repeats=repeats).items
         assert np.array_equal(serving.predict(tastes(200)), learner.predict(tastes(200)))
-    assert serving.recommend("u1", 1).items == ["new"]
+    assert serving.recommend("u1", 1, repeats=True).items == ["new"]
 
 
 def test_a_delta_carries_the_negatives_that_were_drawn(tmp_path):
