@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connection
 
 from monitoring import retention
@@ -10,6 +11,7 @@ from monitoring.models import HourPoint, MinutePoint, Series, TenSecondPoint
 from monitoring.retention import prune
 from monitoring.roll_up import roll_up
 from monitoring.series import record
+from monitoring.tasks import keep_series
 from tests.monitoring.conftest import NOW
 from tests.monitoring.killed import killed_at
 
@@ -39,6 +41,14 @@ def test_points_are_kept_for_two_days_minutes_for_thirty_and_hours_for_ever(news
     assert ages(TenSecondPoint) == [47, 3]
     assert ages(MinutePoint) == [719, 49, 47, 3]
     assert ages(HourPoint) == [9000, 721, 719, 49, 47, 3]
+
+
+def test_the_background_rolls_up_before_it_deletes(news):
+    record(news, {"ne": 1.0}, NOW)
+    with time_machine.travel(NOW + 3 * DAY, tick=False):
+        keep_series()
+    assert not TenSecondPoint.objects.exists()
+    assert MinutePoint.objects.get().value == HourPoint.objects.get().value == 1.0
 
 
 def test_only_whole_hours_are_deleted(news):
