@@ -21,6 +21,7 @@ NAMES = (
     "learning_lag",
     "wide_deep",
     "recommend",
+    "series",
     "client_step",
     "embedding",
     "swap",
