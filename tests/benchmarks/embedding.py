@@ -28,11 +28,19 @@ def tables(users: int = 400, interactions: Sequence[int] = (1, 10)) -> Iterator[
     with served() as (_, api):
         _prepare(api)
         rows = [_row(api, users, each) for each in interactions]
+        used = percentiles_ms(_until_used(api, users))
     note = (
         f"{CLIENTS} clients on the same two cores; each request of another user, its vector "
         f"checked against its interactions; `factors`, 16 numbers a vector, {ITEMS:,} items."
     )
     yield Table("PUT users/{user}/embedding", rows, note)
+    note = (
+        "From the answer of a device's request to recommendations by what it brought, whichever of "
+        "the two web processes makes them; nothing else is asked meanwhile."
+    )
+    yield Table(
+        "Interaction answered → in the recommendations", [{"requests": users, **used}], note
+    )
 
 
 def _prepare(api: ApiClient) -> None:
@@ -72,6 +80,20 @@ def _row(api: ApiClient, users: int, interactions: int) -> dict[str, Any]:
     }
 
 
+def _until_used(api: ApiClient, users: int) -> list[float]:
+    spent = []
+    with api.another() as client, api.another() as app:
+        for n in range(users):
+            user = f"soon-{n}"
+            _put(client, user, _body(api, user, 1))
+            began, source = time.perf_counter(), ""
+            while source != "client":
+                asked = app.request("GET", f"/api/v1/{PATH}/recommendations?user={user}")
+                source = json.loads(asked.body)["source"]
+            spent.append(time.perf_counter() - began)
+    return spent
+
+
 def _body(api: ApiClient, user: str, interactions: int) -> bytes:
     """What the device of a new user sends after so many interactions."""
 
@@ -88,10 +110,15 @@ def _put_all(api: ApiClient, bodies: Sequence[tuple[str, bytes]]) -> list[float]
     spent = []
     with api.another() as client:
         for user, body in bodies:
-            address = f"/api/v1/{PATH}/users/{user}/embedding"
             began = time.perf_counter()
-            answer = client.request("PUT", address, body, {"Content-Type": "application/json"})
+            _put(client, user, body)
             spent.append(time.perf_counter() - began)
-            if b'"outcome":"accepted"' not in answer.body:
-                raise RuntimeError(f"{answer.status}: {answer.body[:500].decode()}")
     return spent
+
+
+def _put(client: ApiClient, user: str, body: bytes) -> None:
+    """Send it on the kept connection; raises where it is not accepted as it is."""
+    address = f"/api/v1/{PATH}/users/{user}/embedding"
+    answer = client.request("PUT", address, body, {"Content-Type": "application/json"})
+    if b'"outcome":"accepted"' not in answer.body:
+        raise RuntimeError(f"{answer.status}: {answer.body[:500].decode()}")
