@@ -138,6 +138,7 @@ CONTENT_SECURITY_POLICY = {
 # Apps whose pages talk to recadmin from their users' browsers: only where devices may, and never
 # with a session's cookie.
 CORS_ALLOWED_ORIGINS = [o for o in os.environ.get("CLIENT_ORIGINS", "").split(",") if o]
+CORS_EXPOSE_HEADERS = ["Retry-After"]
 CORS_URLS_REGEX = r"^/api/v1/recommenders/[^/]+/(users/|items/|recommendations)"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -182,6 +183,8 @@ SPECTACULAR_SETTINGS = {
         "VersionState": "updates.models.version.VersionState",
         "FreshnessState": "updates.api.serializers.recommenders.FRESHNESS_STATES",
         "ProblemType": "updates.api.schema.PROBLEM_TYPES",
+        "Strategy": "updates.models.policy.Strategy",
+        "ExecutedStrategy": "updates.models.policy.EXECUTED",
         "Trigger": "updates.models.policy.TRIGGER_LABELS",
     },
 }
@@ -193,6 +196,11 @@ SEGMENT_ROWS = int(os.environ.get("SEGMENT_ROWS", "50000"))
 SEGMENT_SECONDS = int(os.environ.get("SEGMENT_SECONDS", "3600"))
 # Impressions that a recommender's joiner may remember at once (docs/joiner.md: memory).
 JOINER_MOST_IMPRESSIONS = int(os.environ.get("JOINER_MOST_IMPRESSIONS", "1000000"))
+
+# A scraper of /metrics without an account sends this as its bearer token; empty: there is none.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+# With less than this free for the data folder, /readyz and the page of the workers warn.
+DISK_FLOOR_BYTES = int(os.environ.get("DISK_FLOOR_BYTES", str(2**30)))
 
 LOGGING = {
     "version": 1,
