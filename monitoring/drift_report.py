@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from monitoring.drift.compare import FeatureDrift, compare_all
 from monitoring.models import DriftAlarm
-from monitoring.sketches import Period, arrived, learned
+from monitoring.sketches import Period, arrived, learned, newest
 from updates.models import Recommender
 from updates.samples.schema import LABEL
 
 WINDOW = timedelta(hours=1)
-# With fewer samples that the live version has not learned, all of the window is looked at.
+# With fewer samples that the live version has not learned, the newest that it has are looked at.
 LEAST_NEW = 1000
 
 
@@ -40,8 +40,8 @@ class DriftReport:
             if self.version is None:
                 return "There is nothing to compare with: no version is live. Run a full update."
             return (
-                "The samples that the live version has learned are not sketched yet: sketches "
-                "follow the log every minute."
+                "There is nothing to compare with: all that the live version has learned arrived "
+                "just now. Drift is looked at once more samples arrive."
             )
         return ""
 
@@ -54,15 +54,19 @@ def report(
 ) -> DriftReport:
     """A span of arrivals against another, or against the live version's training range.
 
-    span : the last hour unless said otherwise, or the newest range where nothing arrived in it.
+    span : unless said otherwise, of the last hour what the live version has not learned, or the
+        newest 1,000 samples where that is fewer.
     """
-    present = arrived(recommender, *span) if span else _newest(recommender, now)
     live = recommender.live_version
+    if span:
+        present = arrived(recommender, *span)
+    else:
+        present = newest(recommender, now - WINDOW, live.next_offset if live else 1, LEAST_NEW)
     if against:
         earlier, version = arrived(recommender, *against), None
     else:
         version = live and live.number
-        earlier = learned(recommender, live.learned_ranges if live else [])
+        earlier = learned(recommender, live.learned_ranges if live else [], present)
     found = compare_all(present.sketches, earlier.sketches)
     return DriftReport(
         present,
@@ -76,16 +80,3 @@ def report(
             ).values_list("feature", "firing_since")
         ),
     )
-
-
-def _newest(recommender: Recommender, now: datetime) -> Period:
-    """Of the last hour what the live version has not learned, or all where that is little; what
-    arrived last where nothing did in that hour."""
-    found = arrived(recommender, now - WINDOW, now)
-    if not found.last_offset:
-        newest = recommender.sketched_ranges.order_by("-last_offset").first()
-        return arrived(recommender, newest.ends_at, now) if newest else found
-    live = recommender.live_version
-    if live and found.last_offset - live.next_offset >= LEAST_NEW:
-        return arrived(recommender, now - WINDOW, now, live.next_offset)
-    return found

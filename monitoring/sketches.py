@@ -28,6 +28,8 @@ CELL_MS = 60_000
 ROWS_A_RANGE = 10_000
 # So much of the log is sketched in one go, so that no recommender waits long for another.
 MOST_ROWS = 200_000
+# Of a busy hour the newest so many ranges are looked at: millions of samples tell no more.
+MOST_RECENT = 100
 # Ranges older than the age are put together where they fall into one cell of that width.
 COARSER = (
     (timedelta(hours=1), timedelta(minutes=10)),
@@ -132,22 +134,34 @@ def _join(recommender: Recommender, ranges: Sequence[SketchedRange]) -> None:
         _write(_new_range(recommender, *offsets, first.starts_at, ends_at), sketches)
 
 
-def arrived(
-    recommender: Recommender, start: datetime, end: datetime, from_offset: int = 1
-) -> Period:
+def arrived(recommender: Recommender, start: datetime, end: datetime) -> Period:
     """What arrived from ``start`` on and before ``end``, to the width of a range."""
-    ranges = recommender.sketched_ranges.filter(
-        ends_at__gte=start, starts_at__lt=end, first_offset__gte=from_offset
-    )
-    return _period(ranges)
+    return _period(recommender.sketched_ranges.filter(ends_at__gte=start, starts_at__lt=end))
 
 
-def learned(recommender: Recommender, ranges: Iterable[dict[str, int]]) -> Period:
-    """What lies in ranges of offsets, as versions say what they learned; to a range's width."""
+def newest(recommender: Recommender, since: datetime, next_offset: int, least: int) -> Period:
+    """What arrived since then from an offset on; all the newest ranges that hold so many samples
+    where that is fewer, or where nothing arrived."""
+    ranges = list(recommender.sketched_ranges.order_by("-first_offset")[:MOST_RECENT])
+    recent = [r for r in ranges if r.ends_at >= since and r.first_offset >= next_offset]
+    if _samples(recent) < least:
+        enough = next((n for n in range(len(ranges)) if _samples(ranges[:n]) >= least), len(ranges))
+        recent = ranges[:enough]
+    return _period(recent)
+
+
+def learned(recommender: Recommender, ranges: Iterable[dict[str, int]], without: Period) -> Period:
+    """What lies in ranges of offsets, as versions say what they learned, to a range's width, but
+    for the samples of another period: what is compared must not be in both."""
     wanted = Q(pk__in=[])
     for part in ranges:
         wanted |= Q(first_offset__lte=part["last_offset"], last_offset__gte=part["first_offset"])
-    return _period(recommender.sketched_ranges.filter(wanted))
+    both = Q(first_offset__lte=without.last_offset, last_offset__gte=without.first_offset)
+    return _period(recommender.sketched_ranges.filter(wanted).exclude(both))
+
+
+def _samples(ranges: Iterable[SketchedRange]) -> int:
+    return sum(r.last_offset - r.first_offset + 1 for r in ranges)
 
 
 def _period(found: Iterable[SketchedRange]) -> Period:

@@ -6,7 +6,7 @@ import pytest
 
 from monitoring import sketches
 from monitoring.models import FeatureSketch
-from monitoring.sketches import arrived, coarsen, follow, learned, sketched_through
+from monitoring.sketches import Period, arrived, coarsen, follow, learned, newest, sketched_through
 from updates.flows.append_samples import append_samples
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -88,8 +88,27 @@ def test_two_periods_are_told_apart_by_arrival_and_by_offsets(news, arrive):
     arrive(30, NOON)
     arrive(20, NOON + HOUR)
     assert rows(arrived(news, NOON + HOUR, NOON + 2 * HOUR))["item"] == 20
-    assert rows(learned(news, [{"first_offset": 1, "last_offset": 30}]))["item"] == 30
-    assert learned(news, []).sketches == {}
+    nothing = Period({})
+    assert rows(learned(news, [{"first_offset": 1, "last_offset": 30}], nothing))["item"] == 30
+    assert learned(news, [], nothing).sketches == {}
+
+
+def test_what_was_learned_is_told_without_what_it_is_compared_with(news, arrive):
+    arrive(30, NOON)
+    arrive(20, NOON + HOUR)
+    now = newest(news, NOON + HOUR, next_offset=51, least=10)
+    assert (now.first_offset, now.last_offset) == (31, 50)
+    before = learned(news, [{"first_offset": 1, "last_offset": 50}], without=now)
+    assert (before.first_offset, before.last_offset) == (1, 30)
+
+
+def test_of_the_newest_samples_those_not_learned_count_where_they_are_enough(news, arrive):
+    for minutes in range(4):
+        arrive(10, NOON + minutes * MINUTE)
+    assert newest(news, NOON, next_offset=21, least=20).first_offset == 21
+    assert newest(news, NOON, next_offset=31, least=20).first_offset == 21
+    assert newest(news, NOON + 5 * MINUTE, next_offset=41, least=15).first_offset == 21
+    assert newest(news, NOON, next_offset=1, least=1_000).first_offset == 1
 
 
 def test_old_ranges_are_put_together_without_losing_a_sample(news, arrive):
