@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from monitoring.drift.alarm import AlarmState, Budget, Rule
 from monitoring.drift.compare import FeatureDrift
-from monitoring.drift_report import report
+from monitoring.drift_report import LOG_LOSS, report
 from monitoring.models import DriftAlarm
 from updates.models import Recommender
 
@@ -24,9 +24,17 @@ def rule_of(fleet: Sequence[Recommender]) -> Rule:
 
 def look(recommender: Recommender, rule: Rule, now: datetime) -> None:
     """Take every alarm of a recommender a step further; what has no rows stays as it is."""
-    found = report(recommender, now)
-    for drift in [*found.features, *([found.label] if found.label else [])]:
+    for drift in report(recommender, now).all:
         _step(recommender, drift, rule, now)
+
+
+def loss_moved(recommender: Recommender, move: int, now: datetime) -> None:
+    """Take the alarm on log loss along: on where it has risen (1), off where it has fallen (−1)."""
+    alarms = DriftAlarm.objects.filter(recommender=recommender, feature=LOG_LOSS)
+    if move < 0:
+        alarms.delete()
+    elif move > 0 and not alarms.exists():
+        DriftAlarm.objects.create(recommender=recommender, feature=LOG_LOSS, firing_since=now)
 
 
 def _step(recommender: Recommender, drift: FeatureDrift, rule: Rule, now: datetime) -> None:

@@ -91,6 +91,15 @@ class DriftAnswer(serializers.Serializer):
     )
     features = FeatureDriftSerializer(many=True)
     label = FeatureDriftSerializer(allow_null=True)
+    prediction = FeatureDriftSerializer(
+        allow_null=True,
+        help_text="Predictions, each by the version that was live when its sample was sketched.",
+    )
+    loss_rose_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When ADWIN saw the log loss on newly arrived samples rise; null: it has not, or "
+        "has fallen since.",
+    )
 
 
 class DriftView(OfRecommender):
@@ -112,6 +121,8 @@ def to_json(found: DriftReport) -> dict[str, Any]:
         "version": found.version,
         "missing": found.missing,
         "features": [_feature(drift, found.alarms) for drift in found.features],
+        "loss_rose_at": found.loss_rose_at,
+        "prediction": found.prediction and _feature(found.prediction, found.alarms),
         "label": found.label and _feature(found.label, found.alarms),
     }
 

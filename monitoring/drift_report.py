@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitoring.drift.compare import FeatureDrift, compare_all
+from monitoring.drift.compare import FeatureDrift, Sketch, compare, compare_all
 from monitoring.models import DriftAlarm
-from monitoring.sketches import Period, arrived, learned, newest
+from monitoring.sketches import PREDICTION, Period, arrived, learned, newest
 from updates.models import Recommender
 from updates.samples.schema import LABEL
 
 WINDOW = timedelta(hours=1)
+QUOTES = '"'
+# The alarm on the live version's log loss; no feature's name has quotation marks.
+LOG_LOSS = '"log loss"'
 # With fewer samples that the live version has not learned, the newest that it has are looked at.
 LEAST_NEW = 1000
 
@@ -20,7 +23,7 @@ LEAST_NEW = 1000
 class DriftReport:
     """Two periods and what differs between them.
 
-    features : by their contribution. label : None without rows in both periods.
+    features : by their contribution. label, prediction : None without rows in both periods.
     version : whose training range it is compared against; None for two periods by time.
     """
 
@@ -29,7 +32,20 @@ class DriftReport:
     version: int | None
     features: list[FeatureDrift]
     label: FeatureDrift | None
+    prediction: FeatureDrift | None
     alarms: dict[str, datetime]
+
+    @property
+    def all(self) -> list[FeatureDrift]:
+        """Features, then label and predictions."""
+        others = (self.label, self.prediction)
+        return [*self.features, *(drift for drift in others if drift is not None)]
+
+    @property
+    def loss_rose_at(self) -> datetime | None:
+        """When ADWIN saw the log loss of the live version rise; None where it has not, or has
+        fallen since."""
+        return self.alarms.get(LOG_LOSS)
 
     @property
     def missing(self) -> str:
@@ -67,16 +83,27 @@ def report(
     else:
         version = live and live.number
         earlier = learned(recommender, live.learned_ranges if live else [], present)
-    found = compare_all(present.sketches, earlier.sketches)
+    found = compare_all(_features(present), _features(earlier))
     return DriftReport(
         present,
         earlier,
         version,
-        [drift for drift in found if drift.feature != LABEL],
-        next((drift for drift in found if drift.feature == LABEL), None),
-        dict(
+        found,
+        label=_one(LABEL, present, earlier),
+        prediction=_one(PREDICTION, present, earlier),
+        alarms=dict(
             DriftAlarm.objects.filter(
                 recommender=recommender, firing_since__isnull=False
             ).values_list("feature", "firing_since")
         ),
     )
+
+
+def _features(period: Period) -> dict[str, Sketch]:
+    return {n: s for n, s in period.sketches.items() if n not in (LABEL, PREDICTION)}
+
+
+def _one(name: str, *periods: Period) -> FeatureDrift | None:
+    if not all(name in period.sketches for period in periods):
+        return None
+    return compare(name.strip(QUOTES), *(period.sketches[name] for period in periods))

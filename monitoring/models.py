@@ -155,6 +155,7 @@ class LiveScoring(models.Model):
     window = models.JSONField(
         default=list, help_text="[label, prediction, weight] of samples judged, not yet recorded."
     )
+    losses = models.JSONField(default=dict, help_text="State of ADWIN on their log losses.")
 
     def __str__(self) -> str:
         return f"{self.recommender_id} from {self.next_offset}"

@@ -6,6 +6,7 @@ belongs into another cell of time. What follows is merged into it, or begins the
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,12 +19,20 @@ from django.db.models import Max, Q
 
 from monitoring.drift.batches import merge_into, sketch_batch
 from monitoring.drift.compare import KINDS, Sketch
+from monitoring.drift.numbers import NumberSketch
 from monitoring.models import FeatureSketch, SketchedRange
+from updates.artifacts import CorruptArtifact
+from updates.learners.registry import UnknownLearner
 from updates.models import Recommender
 from updates.samples.batches import OFFSET, from_ms
 from updates.samples.log import SampleLog
 from updates.samples.schema import ARRIVED_AT
+from updates.serving import scorer
 
+logger = logging.getLogger(__name__)
+
+# In quotation marks, which no feature's name has.
+PREDICTION = '"prediction"'
 CELL_MS = 60_000
 ROWS_A_RANGE = 10_000
 # So much of the log is sketched in one go, so that no recommender waits long for another.
@@ -82,7 +91,7 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 def _add(recommender: Recommender, piece: pa.RecordBatch, after: int) -> bool:
     """Write the sketches of a piece; False where another process has come first."""
-    sketches = sketch_batch(piece, recommender.sample_schema)
+    sketches = sketch_batch(piece, recommender.sample_schema) | _predictions(recommender, piece)
     times = np.asarray(piece.column(ARRIVED_AT).view(pa.int64()))
     first, last = (piece.column(OFFSET)[at].as_py() for at in (0, -1))
     ends_at = from_ms(int(times.max()))
@@ -100,6 +109,18 @@ def _add(recommender: Recommender, piece: pa.RecordBatch, after: int) -> bool:
             starts_at = from_ms(int(times[0]))
             _write(_new_range(recommender, first, last, starts_at, ends_at), sketches)
     return True
+
+
+def _predictions(recommender: Recommender, piece: pa.RecordBatch) -> dict[str, Sketch]:
+    """What the live version predicts; nothing where none is live or it cannot be loaded."""
+    version = recommender.live_version
+    if version is None:
+        return {}
+    try:
+        return {PREDICTION: NumberSketch.of(scorer.predict(version, piece))}
+    except (CorruptArtifact, UnknownLearner) as error:
+        logger.warning("%s: predictions are not sketched: %s", recommender.slug, error)
+        return {}
 
 
 def _same_range(newest: SketchedRange, first_offset: int, arrived_ms: int) -> bool:

@@ -29,17 +29,18 @@ class Adwin:
         self.seen = self.width = self.changes = 0
         self.total = self.squares = 0.0
 
-    def update(self, values: Iterable[float]) -> bool:
-        """Take values in; whether any of them made the window be cut to a higher mean."""
-        risen = False
+    def update(self, values: Iterable[float]) -> int:
+        """Take values in; 1 where the last cut that they led to left a higher mean, −1 where it
+        left a lower one, 0 where the window was not cut."""
+        move = 0
         for value in values:
             self._insert(value)
             if self.seen % CLOCK == 0 and self.width > GRACE:
                 before = self.total / self.width
                 if self._cut():
                     self.changes += 1
-                    risen |= self.total / self.width > before
-        return risen
+                    move = 1 if self.total / self.width > before else -1
+        return move
 
     def to_json(self) -> dict[str, Any]:
         """Its state."""

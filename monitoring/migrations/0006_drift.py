@@ -12,6 +12,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name='livescoring',
+            name='losses',
+            field=models.JSONField(default=dict, help_text='State of ADWIN on their log losses.'),
+        ),
         migrations.CreateModel(
             name='SketchedRange',
             fields=[

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from monitoring.drift_alarms import loss_moved
 from monitoring.models import DriftAlarm
 from monitoring.tasks import observe_drift
 from tests.monitoring.conftest import text
@@ -94,6 +95,7 @@ def test_a_promotion_makes_what_it_learned_the_reference(api, news, arrive, make
     make_live(
         news, learned_ranges=[{"first_offset": 2_001, "last_offset": 3_500}], next_offset=3_501
     )
+    arrive(news, 1_500, NOON + timedelta(hours=3), device="watch")
     answer = api.get(DRIFT).json()
     assert answer["version"] == 2
     assert {found["verdict"] for found in answer["features"]} == {"stable"}
@@ -130,3 +132,29 @@ def test_an_alarm_is_shown_while_it_fires(api, news, arrive):
     arrive(news, 1_500, NOON + timedelta(hours=2), device="watch")
     first = api.get(DRIFT).json()["features"][0]
     assert first["alarm_since"] == NOON.isoformat().replace("+00:00", "Z")
+
+
+def test_what_the_live_version_predicts_is_compared_too(api, live, make_batch):
+    for at in (NOON, NOON + timedelta(hours=2)):
+        first = SampleLog(live.recommender).head().last_offset
+        rows = [{"label": i % 2, "item": f"i{i % 20}", "device": "phone"} for i in range(1_500)]
+        batch = make_batch(rows)
+        append_samples(live.recommender, batch, batch_id=f"from-{first}", arrived_at=at)
+        observe_drift()
+    learned = {"first_offset": 1, "last_offset": 2_500}
+    type(live).objects.filter(pk=live.pk).update(learned_ranges=[learned], next_offset=2_501)
+    prediction = api.get(DRIFT).json()["prediction"]
+    assert prediction["rows"] == 1_500
+    assert prediction["verdict"] in ("stable", "slight")
+
+
+def test_a_risen_log_loss_is_told_until_it_has_fallen(api, as_viewer, news):
+    assert api.get(DRIFT).json()["loss_rose_at"] is None
+    loss_moved(news, 1, NOON)
+    loss_moved(news, 1, NOON + timedelta(hours=1))
+    assert api.get(DRIFT).json()["loss_rose_at"] == NOON.isoformat().replace("+00:00", "Z")
+    assert "The log loss of what is live has risen" in text(
+        as_viewer.get("/recommenders/news/drift/")
+    )
+    loss_moved(news, -1, NOON + timedelta(hours=2))
+    assert api.get(DRIFT).json()["loss_rose_at"] is None

@@ -51,7 +51,7 @@
       const response = await fetch(section.dataset.api, { headers: { Accept: "application/json" } });
       if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
       const answer = await response.json();
-      shown = [...answer.features, answer.label].find((found) => found?.feature === feature);
+      shown = [...answer.features, answer.label, answer.prediction].find((found) => found?.feature === feature);
       if (!shown) throw new Error("it is no longer compared");
       draw();
     } catch (error) {

@@ -59,10 +59,9 @@ def test_it_goes_on_from_its_state_as_if_it_had_not_stopped():
     assert again.to_json() == whole.to_json()
 
 
-def test_it_says_whether_the_mean_has_risen():
+def test_it_says_which_way_the_mean_has_moved():
     rng = np.random.default_rng(0)
     adwin = Adwin()
-    assert not adwin.update(rng.uniform(0, 0.4, 2_000).tolist())
-    assert adwin.update(rng.uniform(0.4, 0.8, 2_000).tolist())
-    assert not adwin.update(rng.uniform(0, 0.4, 2_000).tolist())
-    assert adwin.changes >= 2
+    assert adwin.update(rng.uniform(0, 0.4, 2_000).tolist()) == 0
+    assert adwin.update(rng.uniform(0.4, 0.8, 2_000).tolist()) == 1
+    assert adwin.update(rng.uniform(0, 0.4, 2_000).tolist()) == -1
