@@ -8,6 +8,8 @@ from celery import Celery
 from celery.signals import beat_init
 from kombu.transport import redis
 
+from recadmin import pulse
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recadmin.settings")
 
 app = Celery("recadmin")
@@ -36,6 +38,11 @@ redis.Channel.do_restore = False
 app.conf.beat_schedule = {
     "tick": {"task": "updates.tasks.tick", "schedule": 1.0, "options": {"expires": 5}},
     "observe": {"task": "monitoring.tasks.observe", "schedule": 10.0, "options": {"expires": 10}},
+    "keep-series": {
+        "task": "monitoring.tasks.keep_series",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "observe-devices": {
         "task": "monitoring.tasks.observe_devices",
         "schedule": 30.0,
@@ -58,6 +65,7 @@ app.conf.beat_schedule = {
     },
 }
 app.autodiscover_tasks()
+pulse.install(app)
 
 
 @beat_init.connect

@@ -21,9 +21,9 @@ def connection() -> redis.Redis:
     return _client(settings.REDIS_URL, REPLY_TIMEOUT_SECONDS, retries=4)
 
 
-def impatient() -> redis.Redis:
-    """The same for what can do without the answer: it gives up at once."""
-    return _client(settings.REDIS_URL, IMPATIENT_SECONDS, retries=0)
+def impatient(seconds: float = IMPATIENT_SECONDS) -> redis.Redis:
+    """The same for what can do without the answer: it gives up after so many seconds."""
+    return _client(settings.REDIS_URL, seconds, retries=0)
 
 
 @lru_cache(maxsize=8)

@@ -245,7 +245,7 @@ class Factors(Learner):
     @property
     def item_biases(self) -> np.ndarray:
         """(n,) float64, each with the intercept, as ``user_step`` takes them."""
-        return self._items.side.rows[:, -1] + self.intercept
+        return self._items.side.rows[:, -1].astype(np.float64) + self.intercept
 
     def recommend(
         self,
