@@ -34,7 +34,6 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
         "joining": recommender_page.joining(found, timezone.now()),
         "devices": recommender_page.devices(found) if _has_devices(policies) else None,
         "has_devices": _has_devices(policies),
-        "drift": report(found, timezone.now()),
         "charts": charts.charts_of((row["policy"] for row in policies), _components(found)),
         "policies": policies,
         "versions": _page_of(request, recommender_page.versions(found), "versions"),

@@ -124,7 +124,10 @@ def test_the_page_ranks_features_with_their_verdicts(as_viewer, news, arrive):
 
 def test_the_page_says_why_there_is_nothing_to_compare(as_viewer, make_recommender, valkey):
     make_recommender("news")
-    assert "sketches follow the log every minute" in text(as_viewer.get("/recommenders/news/"))
+    page = as_viewer.get("/recommenders/news/").content.decode()
+    assert 'hx-get="/recommenders/news/drift/"' in page
+    part = text(as_viewer.get("/recommenders/news/drift/"))
+    assert "sketches follow the log every minute" in part
 
 
 def test_an_alarm_is_shown_while_it_fires(api, news, arrive):
