@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from monitoring.views import demo, fleet, policies, recommender, runs, versions
+from monitoring.views import demo, fleet, metrics, policies, recommender, runs, versions, workers
 
 ONE = "recommenders/<slug:slug>"
 POLICY = f"{ONE}/policies/<slug:name>"
@@ -13,6 +13,8 @@ urlpatterns = [
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("", fleet.fleet, name="fleet"),
+    path("metrics", metrics.metrics, name="prometheus"),
+    path("workers/", workers.workers, name="workers"),
     path(f"{ONE}/", recommender.recommender, name="recommender"),
     path(f"{ONE}/headline/", recommender.headline, name="headline"),
     path(f"{ONE}/joining/", recommender.joining, name="joining"),

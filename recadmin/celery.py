@@ -8,6 +8,8 @@ from celery import Celery
 from celery.signals import beat_init
 from kombu.transport import redis
 
+from recadmin import pulse
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recadmin.settings")
 
 app = Celery("recadmin")
@@ -58,6 +60,7 @@ app.conf.beat_schedule = {
     },
 }
 app.autodiscover_tasks()
+pulse.install(app)
 
 
 @beat_init.connect

@@ -194,6 +194,11 @@ SEGMENT_SECONDS = int(os.environ.get("SEGMENT_SECONDS", "3600"))
 # Impressions that a recommender's joiner may remember at once (docs/joiner.md: memory).
 JOINER_MOST_IMPRESSIONS = int(os.environ.get("JOINER_MOST_IMPRESSIONS", "1000000"))
 
+# A scraper of /metrics without an account sends this as its bearer token; empty: there is none.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+# With less than this free for the data folder, /readyz and the page of the workers warn.
+DISK_FLOOR_BYTES = int(os.environ.get("DISK_FLOOR_BYTES", str(2**30)))
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -1,4 +1,4 @@
-"""The connection to Valkey: one pool a process and address, used by all."""
+"""Connections to Valkey: one pool a process, address and patience, used by all."""
 
 from functools import lru_cache
 
@@ -9,11 +9,13 @@ from redis.retry import Retry
 
 CONNECT_TIMEOUT_SECONDS = 2.0
 REPLY_TIMEOUT_SECONDS = 10.0
+# For what can do without the answer, and for who asks whether there is one.
 IMPATIENT_SECONDS = 0.25
+ASKING_SECONDS = 1.0
 
 
 def connection() -> redis.Redis:
-    """A thread-safe client for ``settings.REDIS_URL``.
+    """A client of the configured server; connections are made when needed.
 
     It retries for about a second, so that a restart of the server goes unnoticed; what is sent
     through it must therefore be safe to send twice.
@@ -24,6 +26,12 @@ def connection() -> redis.Redis:
 def impatient() -> redis.Redis:
     """The same for what can do without the answer: it gives up at once."""
     return _client(settings.REDIS_URL, IMPATIENT_SECONDS, retries=0)
+
+
+def impatient_connection() -> redis.Redis:
+    """As ``connection``, for who asks whether Valkey answers: a second to connect, one for the
+    reply, and no second try."""
+    return _client(settings.REDIS_URL, ASKING_SECONDS, retries=0)
 
 
 @lru_cache(maxsize=8)

@@ -9,6 +9,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_g
 
 PATHS = [
     "/",
+    "/workers/",
     "/recommenders/shop/",
     "/recommenders/shop/versions/1/",
     "/runs/{run}/",
