@@ -138,6 +138,7 @@ CONTENT_SECURITY_POLICY = {
 # Apps whose pages talk to recadmin from their users' browsers: only where devices may, and never
 # with a session's cookie.
 CORS_ALLOWED_ORIGINS = [o for o in os.environ.get("CLIENT_ORIGINS", "").split(",") if o]
+CORS_EXPOSE_HEADERS = ["Retry-After"]
 CORS_URLS_REGEX = r"^/api/v1/recommenders/[^/]+/(users/|items/|recommendations)"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -182,6 +183,8 @@ SPECTACULAR_SETTINGS = {
         "VersionState": "updates.models.version.VersionState",
         "FreshnessState": "updates.api.serializers.recommenders.FRESHNESS_STATES",
         "ProblemType": "updates.api.schema.PROBLEM_TYPES",
+        "Strategy": "updates.models.policy.Strategy",
+        "ExecutedStrategy": "updates.models.policy.EXECUTED",
         "Trigger": "updates.models.policy.TRIGGER_LABELS",
     },
 }
