@@ -14,6 +14,7 @@ from monitoring.components import components
 from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.models import Point
+from monitoring.obstacles import in_the_way
 from monitoring.served import online_positions, served_facts, with_sync
 from updates import joiners
 from updates.models import (
@@ -41,7 +42,8 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
     heads = log_heads([recommender])
     sent = online_positions([recommender])
     served = served_facts([recommender], now, sent)
-    fresh = fleet_freshness([recommender], now, heads, served)[recommender.pk]
+    obstacles = in_the_way([recommender], now)
+    fresh = fleet_freshness([recommender], now, heads, served, obstacles)[recommender.pk]
     deployment = open_deployment(recommender)
     return {
         "recommender": recommender,
@@ -52,7 +54,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "alerts": serving_alerts(recommender, deployment, now),
         "sync": sync(recommender, sent.get(recommender.pk), now),
         "components": components(
-            recommender, now, heads.get(recommender.pk), served.get(recommender.pk)
+            recommender, now, heads.get(recommender.pk), served.get(recommender.pk), obstacles
         ),
         "log_silent": not heads,
         "runs": recent_runs(recommender),

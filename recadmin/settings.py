@@ -182,6 +182,7 @@ SPECTACULAR_SETTINGS = {
         "RunState": "updates.models.run.RunState",
         "VersionState": "updates.models.version.VersionState",
         "FreshnessState": "updates.api.serializers.recommenders.FRESHNESS_STATES",
+        "FreshnessCause": "updates.api.serializers.recommenders.FRESHNESS_CAUSES",
         "ProblemType": "updates.api.schema.PROBLEM_TYPES",
         "Strategy": "updates.models.policy.Strategy",
         "ExecutedStrategy": "updates.models.policy.EXECUTED",
