@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
+from monitoring.alerts.channels import AlertChannel, Notification
+from monitoring.alerts.models import Alert, AlertTransition, Silence
 from updates.models import Recommender, UpdatePolicy
 
 
@@ -73,3 +75,14 @@ class LiveScoring(models.Model):
 
     def __str__(self) -> str:
         return f"{self.recommender_id} from {self.next_offset}"
+
+__all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertTransition",
+    "LiveScoring",
+    "Notification",
+    "Point",
+    "Series",
+    "Silence",
+]
