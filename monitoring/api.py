@@ -15,6 +15,7 @@ from monitoring.devices_api import DevicesView
 from monitoring.freshness_api import FreshnessView
 from monitoring.marks import CADENCE, PROMOTION, ROLLBACK, marks
 from monitoring.provisional import provisional_from
+from monitoring.resolutions import RESOLUTIONS
 from updates.api.serializers.base import Strict
 from updates.api.serializers.shapes import Sparsity
 from updates.api.views.base import OfRecommender, query
@@ -77,6 +78,14 @@ SeriesSerializer = type(
         "name": serializers.CharField(),
         "unit": serializers.CharField(allow_blank=True),
         "definition": serializers.CharField(),
+        "resolution_seconds": serializers.ChoiceField(
+            choices=[resolution.seconds for resolution in RESOLUTIONS],
+            help_text="How much time a point stands for; it is at its beginning.",
+        ),
+        "aggregate": serializers.ChoiceField(
+            choices=[str(aggregate) for aggregate in metrics.Aggregate],
+            help_text="What the values measured in a longer time than ten seconds come to.",
+        ),
         "from": serializers.DateTimeField(),
         "to": serializers.DateTimeField(),
         "points": PointsField(),
@@ -108,6 +117,8 @@ class MetricsView(OfRecommender):
             "name": metric.name,
             "unit": metric.unit,
             "definition": metric.definition,
+            "resolution_seconds": series.resolution(start, end).seconds,
+            "aggregate": metric.aggregate,
             "from": start,
             "to": end,
             "points": _points(self.recommender, metric.name, wanted),

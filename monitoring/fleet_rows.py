@@ -12,7 +12,7 @@ from django.db.models import Avg, F, OuterRef, Subquery
 from monitoring import metrics
 from monitoring.age_bar import AgeBar
 from monitoring.freshness import Freshness
-from monitoring.models import Point
+from monitoring.models import TenSecondPoint
 from monitoring.sparkline import Sparkline
 from updates.models import Recommender, UpdatePolicy, UpdateRun
 
@@ -70,7 +70,7 @@ def _last_runs(recommenders: Sequence[Recommender]) -> dict[int, UpdateRun]:
 
 def _ne_by_minute(recommenders: Sequence[Recommender], now: datetime) -> dict[int, list[float]]:
     rows = (
-        Point.objects.filter(
+        TenSecondPoint.objects.filter(
             series__recommender__in=[r.pk for r in recommenders],
             series__name=metrics.NE,
             t__gte=int((now - SPARK_SPAN).timestamp()),

@@ -6,6 +6,7 @@ The page shows the definition beside the chart, the API answers it with the poin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 AGE_SECONDS = "age_seconds"
 COMPONENT_AGE_SECONDS = "component_age_seconds"
@@ -37,19 +38,36 @@ class UnknownMetric(ValueError):
         super().__init__(f"name: must be one of {', '.join(METRICS)}, got {name!r}")
 
 
+class Aggregate(StrEnum):
+    """What the points of a longer cell come to.
+
+    MEAN : the mean over all ten-second points in it; of what is measured again and again.
+    SUM : their sum; of what adds up.
+    LAST : the newest; of what stays true until the next point (what is deployed does, what is
+        measured on a window of samples does not).
+    """
+
+    MEAN = "mean"
+    SUM = "sum"
+    LAST = "last"
+
+
 @dataclass(frozen=True)
 class Metric:
     """One kind of series; some are kept by policy.
 
     unit : of its values; "" for a ratio without one.
-    holds : its value stays true until the next point (what is deployed does, what is measured on
-        a window of samples does not).
     """
 
     name: str
     unit: str
     definition: str
-    holds: bool = False
+    aggregate: Aggregate = Aggregate.MEAN
+
+    @property
+    def holds(self) -> bool:
+        """Whether its value stays true until the next point."""
+        return self.aggregate is Aggregate.LAST
 
 
 _ON_ARRIVAL = "of what is served on newly arrived samples, before it learned them"
@@ -108,31 +126,31 @@ METRICS: dict[str, Metric] = {
             NON_ZERO_WEIGHTS,
             "weights",
             "Weights of the live version that are not zero.",
-            holds=True,
+            Aggregate.LAST,
         ),
         Metric(
             SEEN_FEATURES,
             "features",
             "Distinct feature values that the live version has met.",
-            holds=True,
+            Aggregate.LAST,
         ),
         Metric(
             ADMITTED_FEATURES,
             "features",
             "Feature values that the live version keeps parameters of.",
-            holds=True,
+            Aggregate.LAST,
         ),
         Metric(
             DEPLOYED_BYTES,
             "bytes",
             "Bytes of the live version's parameters that serving loads.",
-            holds=True,
+            Aggregate.LAST,
         ),
         Metric(
             TINY_SHARE,
             "",
             "Share of the live version's non-zero weights whose magnitude is below 0.001.",
-            holds=True,
+            Aggregate.LAST,
         ),
         Metric(
             OPTIMALITY_GAP,
@@ -154,12 +172,13 @@ METRICS: dict[str, Metric] = {
             RUN_CPU_SECONDS,
             "s",
             "CPU time of an update run, at the time when it was done.",
+            Aggregate.SUM,
         ),
         Metric(
             DECLARED_CADENCE_SECONDS,
             "s",
             "Time from a fire of a policy to the next, by its cadence.",
-            holds=True,
+            Aggregate.LAST,
         ),
         Metric(
             ACHIEVED_CADENCE_SECONDS,

@@ -46,11 +46,96 @@ class Series(models.Model):
         return f"{self.recommender_id}/{self.name}{policy} {self.component}".rstrip()
 
 
+class SeriesPoint(models.Model):
+    """A value on a time grid; its key is what makes recording it twice harmless.
+
+    Rows lie in the order of the key (migration 0004 says how), so that those of a plot are read
+    from neighbouring pages. No constraint ties them to their series: checking it would cost each
+    of them a look-up, and when a series goes, ``retention`` deletes its points bit by bit.
+    """
+
+    pk = models.CompositePrimaryKey("series", "t")
+    series = models.ForeignKey(
+        Series,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    t = models.BigIntegerField(help_text="Start of the grid cell, in seconds since 1970 in UTC.")
+    value = models.FloatField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.series_id} at {self.t}: {self.value:g}"
+
+
+class TenSecondPoint(SeriesPoint):
+    """A value as it was recorded."""
+
+
+class RolledPoint(SeriesPoint):
+    """What the finer points of a longer cell come to."""
+
+    count = models.PositiveSmallIntegerField(help_text="How many ten-second points it stands for.")
+
+    class Meta:
+        abstract = True
+
+
+class MinutePoint(RolledPoint):
+    """What the ten-second points of a minute come to."""
+
+
+class HourPoint(RolledPoint):
+    """What the minutes of an hour come to."""
+
+
+class PendingCell(models.Model):
+    """A cell some of whose finer points are younger than its roll-up.
+
+    Each write of points adds its cells in the same transaction, even where others have named them
+    already, and a roll-up deletes only those that it saw before it read the points. A watermark
+    could not do that: a point that is committed late would lie before it and never be rolled up.
+    """
+
+    seconds = models.PositiveSmallIntegerField(help_text="Width of the cell.")
+    t = models.BigIntegerField(help_text="Start of the cell, in seconds since 1970 in UTC.")
+
+    class Meta:
+        indexes = [models.Index(fields=["seconds", "t"], name="pending_cells_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.seconds} s at {self.t}"
+
+
+class Retention(models.Model):
+    """From when on the points of one resolution are all there. Who rolls them up locks it."""
+
+    seconds = models.PositiveSmallIntegerField(
+        primary_key=True, help_text="Width of the time grid of its points."
+    )
+    kept_from = models.BigIntegerField(
+        default=0, help_text="Nothing before is read or rolled up, in seconds since 1970 in UTC."
+    )
+    cleared_to = models.BigIntegerField(
+        default=0, help_text="Up to here what is not kept has been deleted."
+    )
+
+    def __str__(self) -> str:
+        return f"{self.seconds} s from {self.kept_from}"
+
+
 class Point(models.Model):
-    """A value on the time grid; its key is what makes recording it twice harmless."""
+    """A point as the previous release keeps it.
+
+    Its processes may still write here while this release starts; migration 0004 has copied what
+    was there before. The next release drops the table.
+    """
 
     pk = models.CompositePrimaryKey("series", "resolution", "t")
-    # The key begins with it: an index of its own would only cost room.
     series = models.ForeignKey(
         Series, on_delete=models.CASCADE, related_name="points", db_index=False
     )
@@ -75,6 +160,7 @@ class LiveScoring(models.Model):
 
     def __str__(self) -> str:
         return f"{self.recommender_id} from {self.next_offset}"
+
 
 __all__ = [
     "Alert",

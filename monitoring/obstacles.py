@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef, Q
 from monitoring.freshness import Obstacles
 from recadmin import heartbeats
 from recadmin.heartbeats import ProcessState
-from recadmin.valkey import connection, impatient_connection
+from recadmin.valkey import connection, impatient
 from updates.joiners import joiner_of
 from updates.models import ComponentLease, Recommender, ServingReport, UpdateRun
 from updates.models.policy import Strategy
@@ -100,7 +100,7 @@ def _queue_of(strategy: str) -> str:
 def _queues_with_workers(now: datetime) -> Collection[str] | None:
     """None where Valkey does not answer: nothing can be said of workers then."""
     try:
-        fields = impatient_connection().hgetall(heartbeats.KEY)
+        fields = impatient().hgetall(heartbeats.KEY)
     except redis.RedisError as error:
         logger.warning("causes without heartbeats: %s", error)
         return None

@@ -13,8 +13,8 @@ from monitoring.age_bar import AgeBar
 from monitoring.components import components
 from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
-from monitoring.models import Point
 from monitoring.obstacles import in_the_way
+from monitoring.series import newest_by_policy
 from monitoring.served import online_positions, served_facts, with_sync
 from updates import joiners
 from updates.models import (
@@ -152,8 +152,8 @@ def _running(recommender: Recommender, now: datetime) -> QuerySet[ServingReport]
 
 def policies(recommender: Recommender) -> list[dict[str, Any]]:
     """Each policy with its declared and achieved cadence, newest measurement of each."""
-    achieved = _newest_by_policy(recommender, metrics.ACHIEVED_CADENCE_SECONDS)
-    declared = _newest_by_policy(recommender, metrics.DECLARED_CADENCE_SECONDS)
+    achieved = newest_by_policy(recommender, metrics.ACHIEVED_CADENCE_SECONDS)
+    declared = newest_by_policy(recommender, metrics.DECLARED_CADENCE_SECONDS)
     return [
         {
             "policy": policy,
@@ -162,11 +162,6 @@ def policies(recommender: Recommender) -> list[dict[str, Any]]:
         }
         for policy in UpdatePolicy.objects.filter(recommender=recommender)
     ]
-
-
-def _newest_by_policy(recommender: Recommender, name: str) -> dict[int, float]:
-    points = Point.objects.filter(series__recommender=recommender, series__name=name)
-    return dict(points.order_by("t").values_list("series__policy", "value"))
 
 
 def versions(recommender: Recommender) -> QuerySet[ModelVersion]:

@@ -12,16 +12,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from tsdownsample import LTTBDownsampler
 
-from monitoring.metrics import metric
-from monitoring.models import Point, Series
+from monitoring.cells import Cells, rolled_up, store, stored
+from monitoring.metrics import Aggregate, metric
+from monitoring.models import Retention, Series
+from monitoring.resolutions import MINUTE, RESOLUTIONS, TEN_SECONDS, Resolution
+from monitoring.roll_up import add_pending
 from updates.models import Recommender, UpdatePolicy
 
 # Of a series: its recommender, its name, and the policy or component by which it is kept, if any.
 Key = tuple[int, str, int | None, str]
 
-GRID_SECONDS = 10
+GRID_SECONDS = TEN_SECONDS.seconds
 MOST_POINTS = 1000
 
 
@@ -65,13 +71,13 @@ def record_all(measurements: Iterable[Measurement]) -> None:
     if not sound:
         return
     series = _series_ids({m.key for m in sound})
-    cells = {(series[m.key], _cell(m.at)): float(m.value) for m in sound}
-    Point.objects.bulk_create(
-        [Point(series_id=s, resolution=GRID_SECONDS, t=t, value=v) for (s, t), v in cells.items()],
-        update_conflicts=True,
-        unique_fields=["series", "resolution", "t"],
-        update_fields=["value"],
-    )
+    cells = {
+        (series[m.key], TEN_SECONDS.cell(math.floor(m.at.timestamp()))): float(m.value)
+        for m in sound
+    }
+    with transaction.atomic():
+        store(TEN_SECONDS, ((*cell, value) for cell, value in cells.items()))
+        add_pending(MINUTE, (t for _, t in cells))
 
 
 def read(
@@ -86,6 +92,9 @@ def read(
 ) -> list[tuple[int, float]]:
     """Points (milliseconds since 1970 in UTC, value) from start to end inclusive, oldest first.
 
+    They have the width of ``resolution(start, end)``; the metric's ``aggregate`` says what those
+    of a minute or an hour are. What is not rolled up yet is there all the same.
+
     More than ``points`` (2 to 1,000) are thinned by Largest-Triangle-Three-Buckets (Steinarsson
     2013), which keeps the peaks. A metric that holds its value until the next point also has it
     at ``start`` and ``end``. Raises UnknownMetric; ValueError for points out of range.
@@ -93,41 +102,107 @@ def read(
     kind = metric(name)
     if not 2 <= points <= MOST_POINTS:
         raise ValueError(f"points: must be from 2 to {MOST_POINTS}, got {points}")
-    stored = Point.objects.filter(
-        series__recommender=recommender,
-        series__name=name,
-        series__policy=policy,
-        series__component=component,
-        resolution=GRID_SECONDS,
+    series = Series.objects.filter(
+        recommender=recommender, name=name, policy=policy, component=component
     )
     first, last = math.ceil(start.timestamp()), math.floor(end.timestamp())
-    rows = list(stored.filter(t__range=(first, last)).order_by("t").values_list("t", "value"))
+    # Of a held value that was recorded before: in the same query as the series itself.
+    found = series.values_list("pk", _newest(before=first)).first()
+    if found is None:
+        return []
+    pk, before = found
+    kept_from = _kept_from()
+    points_of = _Stored(pk, kind.aggregate, kept_from)
+    cells = points_of.cells(_resolution(start, end, kept_from), first, last)
+    t, value = cells.t, cells.value
     if kind.holds:
-        before = stored.filter(t__lt=first).order_by("-t").values_list("value", flat=True).first()
-        rows = _held(rows, before, first, last)
-    return [(t * 1000, value) for t, value in _thin(rows, points)]
+        t, value = _held(t, value, before, first, last)
+    kept = _thinned(t, value, points)
+    return list(zip((t[kept] * 1000).tolist(), value[kept].tolist(), strict=True))
+
+
+def resolution(start: datetime, end: datetime) -> Resolution:
+    """That of points read from start to end: the finest that is kept for so long a span and has
+    not been deleted at its start."""
+    return _resolution(start, end, _kept_from())
+
+
+def newest_by_policy(recommender: Recommender, name: str) -> dict[int, float]:
+    """The last value of a metric that is kept by policy, by the policy's pk."""
+    series = Series.objects.filter(recommender=recommender, name=name)
+    values = series.values_list("policy", _newest())
+    return {policy: value for policy, value in values if value is not None}
+
+
+def _newest(before: int | None = None) -> Coalesce:
+    """The last value of a series. Coarser points reach farther back, and end where finer do."""
+    where = {} if before is None else {"t__lt": before}
+    return Coalesce(
+        *(
+            Subquery(
+                r.points._default_manager.filter(series=OuterRef("pk"), **where)
+                .order_by("-t")
+                .values("value")[:1]
+            )
+            for r in RESOLUTIONS
+        )
+    )
+
+
+def _kept_from() -> dict[int, int]:
+    """From when on there are points, by seconds of the resolution."""
+    return dict(Retention.objects.values_list("seconds", "kept_from"))
+
+
+def _resolution(start: datetime, end: datetime, kept_from: Mapping[int, int]) -> Resolution:
+    span = (end - start).total_seconds()
+    return next(
+        r
+        for r in RESOLUTIONS
+        if r.kept_seconds is None
+        or (span <= r.kept_seconds and kept_from.get(r.seconds, 0) <= start.timestamp())
+    )
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The points of one series. kept_from : since when there are some, by width in seconds."""
+
+    series: int
+    aggregate: Aggregate
+    kept_from: Mapping[int, int]
+
+    def cells(self, resolution: Resolution, first: int, last: int) -> Cells:
+        """Those that begin from first to last; what is not rolled up yet, from finer ones."""
+        found = stored(resolution, series=self.series, t__range=(first, last))
+        finer = resolution.finer
+        if finer is None:
+            return found
+        newest = int(found.t[-1]) if found.t.size else resolution.cell_from(first)
+        edge = max(newest, self.kept_from.get(finer.seconds, 0))
+        newer = self.cells(finer, edge, resolution.cell(last) + resolution.seconds - 1)
+        return found.followed_by(rolled_up(newer, resolution.seconds, self.aggregate))
 
 
 def _held(
-    rows: list[tuple[int, float]], before: float | None, first: int, last: int
-) -> list[tuple[int, float]]:
-    if before is not None and (not rows or rows[0][0] > first):
-        rows = [(first, before), *rows]
-    if rows and rows[-1][0] < last:
-        rows = [*rows, (last, rows[-1][1])]
-    return rows
+    t: np.ndarray, value: np.ndarray, before: float | None, first: int, last: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """With the value at both ends of the range, the first from before."""
+    if before is not None and (not t.size or t[0] > first):
+        t, value = np.append(first, t), np.append(before, value)
+    if t.size and t[-1] < last:
+        t, value = np.append(t, last), np.append(value, value[-1])
+    return t, value
 
 
-def _thin(rows: list[tuple[int, float]], points: int) -> list[tuple[int, float]]:
-    if len(rows) <= points:
-        return rows
-    t, values = np.array(rows, dtype=np.float64).T.copy()
-    kept = LTTBDownsampler().downsample(t.astype(np.int64), values, n_out=points)
-    return [rows[i] for i in kept]
-
-
-def _cell(at: datetime) -> int:
-    return math.floor(at.timestamp()) // GRID_SECONDS * GRID_SECONDS
+def _thinned(t: np.ndarray, value: np.ndarray, points: int) -> np.ndarray:
+    """Which are kept; of two, both ends, as the library takes three at least."""
+    if t.size <= points:
+        return np.arange(t.size)
+    if points == 2:
+        return np.array([0, t.size - 1])
+    kept: np.ndarray = LTTBDownsampler().downsample(t, value, n_out=points)
+    return kept
 
 
 def _series_ids(keys: set[Key]) -> dict[Key, int]:
@@ -149,4 +224,5 @@ def _known(keys: set[Key]) -> dict[Key, int]:
     rows = Series.objects.filter(
         recommender__in={r for r, *_ in keys}, name__in={n for _, n, *_ in keys}
     )
-    return {(s.recommender_id, s.name, s.policy_id, s.component): s.pk for s in rows}
+    fields = ("recommender_id", "name", "policy_id", "component", "pk")
+    return {tuple(key): pk for *key, pk in rows.values_list(*fields)}

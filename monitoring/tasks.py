@@ -14,6 +14,8 @@ from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.freshness import Freshness, LiveFacts
 from monitoring.live_quality import judge
 from monitoring.models import LiveScoring
+from monitoring.retention import prune
+from monitoring.roll_up import roll_up
 from monitoring.series import Measurement, record, record_all
 from monitoring.served import online_positions, served_facts
 from updates.artifacts import CorruptArtifact
@@ -37,6 +39,14 @@ def observe() -> None:
     _record_learning_lag(recommenders, now)
     # Online sessions judge what they learn themselves, before they learn it.
     _judge_all([r for r in recommenders if r.pk not in online], heads, now)
+
+
+@shared_task
+def keep_series() -> None:
+    """Roll up what was recorded; delete what is no longer kept."""
+    now = timezone.now()
+    roll_up(now)
+    prune(now)
 
 
 @shared_task

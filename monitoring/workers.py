@@ -39,7 +39,7 @@ class QueueRow:
 
 def active_runs() -> list[UpdateRun]:
     """Runs that some process has taken: one query."""
-    return list(UpdateRun.objects.filter(state__in=WRITING).select_related("recommender"))
+    return list(UpdateRun.objects.active().filter(state__in=WRITING).select_related("recommender"))
 
 
 def worker_rows(

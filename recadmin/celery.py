@@ -38,6 +38,11 @@ redis.Channel.do_restore = False
 app.conf.beat_schedule = {
     "tick": {"task": "updates.tasks.tick", "schedule": 1.0, "options": {"expires": 5}},
     "observe": {"task": "monitoring.tasks.observe", "schedule": 10.0, "options": {"expires": 10}},
+    "keep-series": {
+        "task": "monitoring.tasks.keep_series",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "observe-devices": {
         "task": "monitoring.tasks.observe_devices",
         "schedule": 30.0,

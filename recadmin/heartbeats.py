@@ -15,10 +15,12 @@ from datetime import datetime, timedelta
 import msgspec
 from django.utils import timezone
 
-from recadmin.valkey import impatient_connection
+from recadmin.valkey import impatient
 
 KEY = "recadmin:processes"
 EVERY_SECONDS = 5.0
+# A worker's loop waits no longer than this for one to be written.
+PATIENCE_SECONDS = 1.0
 # Three heartbeats missed, and a little for a machine that is busy.
 MAY_BE_SILENT = timedelta(seconds=20)
 # So long it is shown that a process has died.
@@ -86,14 +88,14 @@ class Pulse:
     def beat(self, **facts: object) -> None:
         """Say that the process lives, and what it does. Raises RedisError."""
         heartbeat = Heartbeat(at=timezone.now(), **self._about, **facts)
-        with impatient_connection().pipeline(transaction=False) as pipeline:
+        with impatient(PATIENCE_SECONDS).pipeline(transaction=False) as pipeline:
             pipeline.hset(KEY, heartbeat.field, msgspec.json.encode(heartbeat))
             pipeline.expire(KEY, KEPT)
             pipeline.execute()
 
     def end(self) -> None:
         """The process ends as it should: nobody need look for it. Raises RedisError."""
-        impatient_connection().hdel(KEY, f"{self._about['name']}:{self._about['pid']}")
+        impatient(PATIENCE_SECONDS).hdel(KEY, f"{self._about['name']}:{self._about['pid']}")
 
 
 def known(fields: Mapping[bytes, bytes], now: datetime) -> list[Heartbeat]:

@@ -10,7 +10,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import redis
@@ -45,22 +45,27 @@ class PulseStep(bootsteps.StartStopStep):
         if self._timer is not None:
             self._timer.cancel()
         if state.should_stop is not None:
-            self._beat(consumer, stopping=True)
+            # Where all are told to stop at once, Valkey may be gone already.
+            with suppress(redis.RedisError):
+                self._say(consumer, stopping=True)
 
     def shutdown(self, consumer: Consumer) -> None:
         """All tasks have ended."""
-        with _logged():
+        with suppress(redis.RedisError):
             self._pulse.end()
 
-    def _beat(self, consumer: Consumer, *, stopping: bool = False) -> None:
-        pool = consumer.pool.info
+    def _beat(self, consumer: Consumer) -> None:
         with _logged():
-            self._pulse.beat(
-                children=tuple(pool.get("processes", ())),
-                slots=pool["max-concurrency"],
-                tasks=tuple(sorted(request.name for request in state.active_requests)),
-                stopping=stopping,
-            )
+            self._say(consumer)
+
+    def _say(self, consumer: Consumer, *, stopping: bool = False) -> None:
+        pool = consumer.pool.info
+        self._pulse.beat(
+            children=tuple(pool.get("processes", ())),
+            slots=pool["max-concurrency"],
+            tasks=tuple(sorted(request.name for request in state.active_requests)),
+            stopping=stopping,
+        )
 
 
 def install(app: Celery) -> None:

@@ -1,4 +1,4 @@
-"""Connections to Valkey: one pool a process, address and patience, used by all."""
+"""The connection to Valkey: one pool a process and address, used by all."""
 
 from functools import lru_cache
 
@@ -9,13 +9,11 @@ from redis.retry import Retry
 
 CONNECT_TIMEOUT_SECONDS = 2.0
 REPLY_TIMEOUT_SECONDS = 10.0
-# For what can do without the answer, and for who asks whether there is one.
 IMPATIENT_SECONDS = 0.25
-ASKING_SECONDS = 1.0
 
 
 def connection() -> redis.Redis:
-    """A client of the configured server; connections are made when needed.
+    """A thread-safe client for ``settings.REDIS_URL``.
 
     It retries for about a second, so that a restart of the server goes unnoticed; what is sent
     through it must therefore be safe to send twice.
@@ -23,15 +21,9 @@ def connection() -> redis.Redis:
     return _client(settings.REDIS_URL, REPLY_TIMEOUT_SECONDS, retries=4)
 
 
-def impatient() -> redis.Redis:
-    """The same for what can do without the answer: it gives up at once."""
-    return _client(settings.REDIS_URL, IMPATIENT_SECONDS, retries=0)
-
-
-def impatient_connection() -> redis.Redis:
-    """As ``connection``, for who asks whether Valkey answers: a second to connect, one for the
-    reply, and no second try."""
-    return _client(settings.REDIS_URL, ASKING_SECONDS, retries=0)
+def impatient(seconds: float = IMPATIENT_SECONDS) -> redis.Redis:
+    """The same for what can do without the answer: it gives up after so many seconds."""
+    return _client(settings.REDIS_URL, seconds, retries=0)
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,10 @@ from django.conf import settings
 from recadmin import heartbeats, queues
 from recadmin.heartbeats import Heartbeat
 from recadmin.queues import Queue
-from recadmin.valkey import impatient_connection
+from recadmin.valkey import impatient
+
+# A sync of the disk may hold every answer up for a while.
+PATIENCE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class ValkeyStatus:
 
 def valkey_status(now: datetime) -> ValkeyStatus:
     """Ask now. Raises RedisError within a second or two where there is no answer."""
-    with impatient_connection().pipeline(transaction=False) as pipeline:
+    with impatient(PATIENCE_SECONDS).pipeline(transaction=False) as pipeline:
         pipeline.info("memory")
         pipeline.info("persistence")
         pipeline.config_get("appendfsync")

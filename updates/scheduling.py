@@ -152,7 +152,7 @@ def _nothing_new(policy: UpdatePolicy, head: Head) -> bool:
 
 def take_up_abandoned(now: datetime) -> None:
     """Queue again, or fail, the runs whose worker let its lease expire."""
-    for run in UpdateRun.objects.filter(state__in=WRITING).select_related("recommender"):
+    for run in UpdateRun.objects.active().filter(state__in=WRITING).select_related("recommender"):
         if not ComponentLease.objects.filter(run=run, expires_at__gt=now).exists():
             try:
                 _take_up(run)
@@ -192,5 +192,5 @@ def wake_followers(run_id: int) -> None:
 def remind_workers(now: datetime) -> None:
     """Send again what may have been lost with the broker, or had to wait for a lease."""
     overdue = Q(nudged_at__isnull=True) | Q(nudged_at__lte=now - NUDGE_AGAIN_AFTER)
-    for run in UpdateRun.objects.filter(overdue, state=RunState.QUEUED):
+    for run in UpdateRun.objects.active().filter(overdue, state=RunState.QUEUED):
         nudge(run)

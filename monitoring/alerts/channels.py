@@ -136,7 +136,10 @@ class Notification(models.Model):
     def sent(self, now: datetime) -> None:
         """The receiver has taken it."""
         self._update(
-            Q(state=NotificationState.SENDING), state=NotificationState.SENT, sent_at=now, problem=""
+            Q(state=NotificationState.SENDING),
+            state=NotificationState.SENT,
+            sent_at=now,
+            problem="",
         )
 
     def failed(self, now: datetime, problem: str) -> None:

@@ -75,9 +75,7 @@ class Alert(models.Model):
 
     def acknowledge(self, by: Any, reason: str) -> None:
         """Firing → acknowledged: somebody is at it. Raises IllegalAlertMove."""
-        self._move(
-            AlertState.ACKNOWLEDGED, [AlertState.FIRING], timezone.now(), why=reason, by=by
-        )
+        self._move(AlertState.ACKNOWLEDGED, [AlertState.FIRING], timezone.now(), why=reason, by=by)
 
     def resolve(self, now: datetime) -> None:
         """Firing or acknowledged → resolved: it has been right again. Raises IllegalAlertMove."""

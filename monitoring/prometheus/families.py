@@ -101,7 +101,7 @@ LEARNING_LAG = _family(
     "recadmin_learning_lag_seconds",
     "From a sample's arrival to scores that have learned from it, over the last 10 s that ended.",
     "recommender",
-    "quantile",
+    "percentile",
 )
 LIVE_VERSION = _family("gauge", "recadmin_live_version", "Number of the version.", "recommender")
 SAMPLES_APPENDED = _family(
@@ -128,6 +128,12 @@ CPU = _family(
     "counter",
     "recadmin_update_cpu_seconds_total",
     "CPU time of all update runs that have ended, of the last attempt at each.",
+    "recommender",
+)
+ACTIVE_CPU = _family(
+    "gauge",
+    "recadmin_active_runs_cpu_seconds",
+    "CPU time so far of update runs that have not ended, such as online sessions.",
     "recommender",
 )
 LAST_UPDATE = _family(

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, OuterRef, Subquery, Sum
 
 from monitoring import learning_lag
 from monitoring.components import components
@@ -84,18 +84,20 @@ def _add_components(
 def _add_runs(
     values: Values, slugs: Mapping[int, str], finished: FinishedRuns, now: datetime
 ) -> None:
-    rows = UpdateRun.objects.filter(state__in=ACTIVE).order_by()
-    active = {
-        (pk, state): count
-        for pk, state, count in rows.values_list("recommender", "state").annotate(Count("pk"))
-    }
+    rows = UpdateRun.objects.active().order_by().values_list("recommender", "state")
+    active: Counter[tuple[int, str]] = Counter()
+    spent: Counter[int] = Counter()
+    for pk, state, count, cpu in rows.annotate(Count("pk"), Sum("cpu_seconds")):
+        active[pk, state] = count
+        spent[pk] += cpu
     runs, cpu_seconds = finished.totals(now)
     for pk, slug in slugs.items():
         for state in ACTIVE:
-            values.add(families.ACTIVE_RUNS, active.get((pk, state), 0), slug, state)
+            values.add(families.ACTIVE_RUNS, active[pk, state], slug, state)
         for state in FINISHED:
             values.add(families.FINISHED_RUNS, runs[pk, state], slug, state)
         values.add(families.CPU, sum(cpu_seconds[pk, state] for state in FINISHED), slug)
+        values.add(families.ACTIVE_CPU, spent[pk], slug)
 
 
 def _add_last_updates(values: Values, slugs: Mapping[int, str]) -> None:
@@ -130,6 +132,6 @@ def _add_learning_lags(values: Values, slugs: Mapping[int, str], now: datetime) 
         return
     for (pk, name), measured in newest.items():
         if pk in slugs:
-            quantile = str(learning_lag.QUANTILES[name])
+            percentile = f"{learning_lag.QUANTILES[name]:.0%}".rstrip("%")
             seconds = measured.value / MILLISECONDS
-            values.add(families.LEARNING_LAG, seconds, slugs[pk], quantile)
+            values.add(families.LEARNING_LAG, seconds, slugs[pk], percentile)

@@ -21,8 +21,11 @@ NAMES = (
     "learning_lag",
     "wide_deep",
     "recommend",
+    "series",
     "client_step",
+    "embedding",
     "swap",
+    "scrape",
     "startup",
     "gate",
 )

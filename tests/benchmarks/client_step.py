@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -47,12 +48,20 @@ def tables(
     milliseconds: float = 200.0,
 ) -> Iterator[Table]:
     """A row a piece of work and length of vectors."""
+    # In a thread of its own: Playwright has a loop in each that it is used in, and one at most.
+    with ThreadPoolExecutor(1) as alone:
+        yield alone.submit(_measured, dims, items, repetitions, milliseconds).result()
+
+
+def _measured(
+    dims: tuple[int, ...], items: tuple[int, ...], repetitions: int, milliseconds: float
+) -> Table:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         timing = [repetitions, milliseconds]
         rows = [row for dim in dims for row in _rows(chromium, dim, items, timing)]
         title = f"Device: Chromium {chromium.version}"
-    yield Table(
+    return Table(
         title,
         rows,
         f"Of {repetitions} turns of {milliseconds:g} ms, one before them not counted. Learning "

@@ -22,19 +22,24 @@ TINY = {
     "learning_lag": {"rates": (1_000,), "seconds": 1.0},
     "wide_deep": {"sizes": (600, 1_000), "repetitions": 1, "requests": 5},
     "recommend": {"sizes": (300, 1_000), "dims": (4,), "requests": 5},
+    "series": {"points": 70_000, "recommenders": 2, "reads": 2},
     "client_step": {"dims": (2,), "items": (30,), "repetitions": 1, "milliseconds": 1.0},
+    "embedding": {"users": 4, "interactions": (2,)},
     "swap": {"history": 1_000, "rate": 500.0, "swaps": 1, "trees": 2},
+    "scrape": {"fleets": (1, 2), "runs": 5, "scrapes": 3},
     "startup": {"starts": ("first",)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
 REAL_PROCESSES = {
     "client_step",
+    "embedding",
     "full_update",
     "http_append",
     "online_http",
     "score",
     "learning_lag",
     "swap",
+    "scrape",
     "startup",
 }
 STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]

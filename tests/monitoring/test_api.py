@@ -85,6 +85,14 @@ def test_a_metric_comes_with_unit_definition_and_points(api, news):
     assert "watermark" in answer["definition"]
 
 
+def test_a_metric_says_how_much_time_a_point_stands_for_and_what_it_comes_to(api, news):
+    answer = metric(api, "age_seconds").json()
+    assert (answer["resolution_seconds"], answer["aggregate"]) == (10, "mean")
+    path = f"{NEWS}/metrics?name=seen_features&from=2025-03-01T00:00:00Z&to=2026-03-01T00:00:00Z"
+    answer = api.get(path).json()
+    assert (answer["resolution_seconds"], answer["aggregate"]) == (3600, "last")
+
+
 def test_a_metric_comes_with_what_happened_meanwhile(api, live, append, update):
     append(live.recommender, 500)
     update(live.recommender, "incremental")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring import learning_lag
-from monitoring.models import Point
+from monitoring.models import TenSecondPoint
 from monitoring.tasks import observe
 from updates.signals import synced
 
@@ -53,7 +53,7 @@ def test_what_was_served_becomes_a_series(news, valkey, monkeypatch):
     synced.send(type(news), recommender=news, lags_ms=np.array([40]), counts=np.array([9]), at=AT)
     monkeypatch.setattr("django.utils.timezone.now", lambda: AT + timedelta(seconds=10))
     observe()
-    points = Point.objects.filter(series__recommender=news, series__name__in=NAMES)
+    points = TenSecondPoint.objects.filter(series__recommender=news, series__name__in=NAMES)
     assert points.count() == 3
     assert {point.value for point in points} == {40.0}
 
@@ -62,4 +62,4 @@ def test_a_recommender_that_was_deleted_meanwhile_is_left_out(news, valkey, monk
     learning_lag.count(news.pk + 1, *counted(5), AT)
     monkeypatch.setattr("django.utils.timezone.now", lambda: AT + timedelta(seconds=10))
     observe()
-    assert not Point.objects.filter(series__name__in=NAMES).exists()
+    assert not TenSecondPoint.objects.filter(series__name__in=NAMES).exists()

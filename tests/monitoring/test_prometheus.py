@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import promql_parser
 import pytest
 from django.db import connection
 from django.test import Client
@@ -53,7 +54,11 @@ def fleet(valkey, make_recommender, make_live, make_batch, make_policy):
             policy = make_policy(found)
             ended(found, "promoted", cpu_seconds=1.5)
             UpdateRun.objects.create(
-                recommender=found, policy=policy, strategy="full", components=["weights"]
+                recommender=found,
+                policy=policy,
+                strategy="full",
+                components=["weights"],
+                cpu_seconds=0.25,
             )
             ServingReport.objects.create(
                 recommender=found,
@@ -136,6 +141,7 @@ def test_runs_are_counted_by_state_and_cost(as_viewer, fleet):
     assert of(found, "recadmin_finished_runs_total", **news, state="promoted") == 1
     assert of(found, "recadmin_finished_runs_total", **news, state="failed") == 0
     assert of(found, "recadmin_update_cpu_seconds_total", **news) == 1.5
+    assert of(found, "recadmin_active_runs_cpu_seconds", **news) == 0.25
     assert of(found, "recadmin_last_update_outcome", **news, state="promoted") == 1
     ended_at = of(found, "recadmin_last_update_timestamp_seconds", **news)
     assert ended_at == pytest.approx(time.time(), abs=5)
@@ -182,8 +188,8 @@ def test_learning_lag_is_in_seconds(as_viewer, fleet):
     lags, counts = np.array([100, 250]), np.array([98, 2])
     learning_lag.count(news.pk, lags, counts, timezone.now() - timedelta(seconds=10))
     found = scraped(as_viewer)
-    for quantile, seconds in (("0.5", 0.1), ("0.95", 0.1), ("0.99", 0.25)):
-        labels = {"recommender": "news-0", "quantile": quantile}
+    for percentile, seconds in (("50", 0.1), ("95", 0.1), ("99", 0.25)):
+        labels = {"recommender": "news-0", "percentile": percentile}
         assert of(found, "recadmin_learning_lag_seconds", **labels) == seconds
 
 
@@ -327,7 +333,7 @@ def queries(value):
     """Every PromQL expression of a dashboard."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if key in ("expr", "query", "definition") and isinstance(inner, str):
+            if key in ("expr", "definition"):
                 yield inner
             else:
                 yield from queries(inner)
@@ -341,6 +347,8 @@ def test_the_dashboard_asks_for_metrics_that_exist():
     for query in queries(json.loads(DASHBOARD.read_text())):
         names = re.findall(r"recadmin_\w+", query)
         assert names, query
+        if not query.startswith("label_values("):  # Grafana's own, not PromQL
+            promql_parser.parse(re.sub(r"\$__\w+", "1m", query))  # raises where it is wrong
         asked |= set(names)
     assert asked <= FAMILIES.keys()
     needed = {"age", "objective", "lag", "backlog", "learning_lag"}

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from monitoring import series
-from monitoring.models import Point
+from monitoring.models import TenSecondPoint
 from updates import scheduling, signals
 from updates.models import UpdatePolicy
 
@@ -48,7 +48,7 @@ def test_fires_record_declared_and_achieved_cadence(recommender, make_policy, up
     earlier = recommender.runs.get()
     scheduling.tick(first + timedelta(seconds=60))
     later = recommender.runs.exclude(pk=earlier.pk).get()
-    points = Point.objects.filter(series__policy=policy)
+    points = TenSecondPoint.objects.filter(series__policy=policy)
     values = dict(points.order_by("t").values_list("series__name", "value"))
     assert values["declared_cadence_seconds"] == 60
     achieved = (later.queued_at - earlier.queued_at).total_seconds()
@@ -61,4 +61,4 @@ def test_a_failure_to_record_is_logged_and_harms_nobody(make_recommender, make_p
         UpdatePolicy, policy=policy, run=None, due_at=timezone.now(), fired_at=timezone.now()
     )
     assert "recording in on_policy_fired" in caplog.text
-    assert not Point.objects.exists()
+    assert not TenSecondPoint.objects.exists()

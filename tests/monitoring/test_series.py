@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from monitoring import series
 from monitoring.metrics import METRICS, UnknownMetric
-from monitoring.models import Point, Series
+from monitoring.models import Series, TenSecondPoint
+from monitoring.retention import prune
 from monitoring.series import Measurement, record, record_all
 from tests.monitoring.conftest import NOW
 
@@ -84,7 +85,9 @@ def test_a_policy_keeps_its_series_when_it_is_renamed_and_takes_them_with_it(new
     found = read(news, "achieved_cadence_seconds", policy=policy)
     assert [value for _, value in found] == [1.0, 2.0]
     policy.delete()
-    assert not Series.objects.exists() and not Point.objects.exists()
+    assert not Series.objects.exists()
+    prune(NOW)
+    assert not TenSecondPoint.objects.exists()
 
 
 def test_a_series_of_a_measurement_is_there_once(news, make_policy):
@@ -140,7 +143,7 @@ def test_recording_thousands_takes_as_many_statements_as_recording_a_few(
             for name in METRICS
             for i in range(60)
         )
-    assert Point.objects.count() == 60 * len(METRICS)
+    assert TenSecondPoint.objects.count() == 60 * len(METRICS)
 
 
 @settings(
@@ -152,7 +155,7 @@ def test_recording_thousands_takes_as_many_statements_as_recording_a_few(
     )
 )
 def test_reading_equals_a_dictionary_of_cells(news, written):
-    Point.objects.all().delete()
+    TenSecondPoint.objects.all().delete()
     cells = {}
     for seconds, value in written:
         record(news, {"ne": value}, NOW + timedelta(seconds=seconds))

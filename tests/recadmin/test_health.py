@@ -16,7 +16,7 @@ from django.utils import timezone
 from recadmin import checks
 from recadmin.heartbeats import EVERY_SECONDS, MAY_BE_SILENT, Pulse
 from recadmin.queues import QUEUES
-from recadmin.valkey import impatient_connection
+from recadmin.valkey import impatient
 
 ESSENTIAL = {"database", "migrations", "valkey"}
 EVERYTHING = ESSENTIAL | {f"worker-{queue}" for queue in QUEUES} | {"beat", "disk", "static"}
@@ -223,7 +223,7 @@ def hosted_valkey(valkey, settings):
     settings.EMBEDDED_VALKEY = False
     settings.REDIS_URL = settings.REDIS_URL.replace("unix://", "unix://guest:any@")
     with pytest.raises(redis.exceptions.NoPermissionError):
-        impatient_connection().config_get("appendfsync")
+        impatient().config_get("appendfsync")
     yield
     valkey.acl_deluser("guest")
 

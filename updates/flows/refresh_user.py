@@ -95,11 +95,15 @@ class Sent:
 
 @dataclass(frozen=True)
 class Present:
-    """A user's vector in force, what a device needs to go on from it, and the live version."""
+    """A user's vector in force, what a device needs to go on from it, and the live version.
+
+    policy : what devices are told; None where they are to send nothing.
+    """
 
     vector: InForce
     learning: dict[str, str | float]
     version: int
+    policy: UpdatePolicy | None
 
 
 @dataclass(frozen=True)
@@ -115,10 +119,13 @@ class Settled:
 
 def client_policy(recommender: Recommender) -> UpdatePolicy:
     """The policy that its users' devices follow. Raises NoClientPolicy."""
-    policy = recommender.policies.filter(strategy=Strategy.CLIENT, enabled=True).first()
-    if policy is None:
-        raise NoClientPolicy(f"{recommender.slug} has no policy of strategy client that is on.")
-    return policy
+    if policy := _policy(recommender):
+        return policy
+    raise NoClientPolicy(f"{recommender.slug} has no policy of strategy client that is on.")
+
+
+def _policy(recommender: Recommender) -> UpdatePolicy | None:
+    return recommender.policies.filter(strategy=Strategy.CLIENT, enabled=True).first()
 
 
 def user_vector(recommender: Recommender, user: str) -> Present:
@@ -126,7 +133,7 @@ def user_vector(recommender: Recommender, user: str) -> Present:
     served = scorer.served(recommender)
     state = device_state(recommender, served, user)
     found, _ = served.weights.read(lambda model: in_force(served.weights, model, user, state))
-    return _present(served, found)
+    return _present(served, found, _policy(recommender))
 
 
 def refresh_user(recommender: Recommender, user: str, sent: Sent, now: datetime) -> Settled:
@@ -220,7 +227,7 @@ def _take_interactions(
         count(recommender, judged.counts)
     return Settled(
         judged.outcome,
-        _present(served, after),
+        _present(served, after, policy),
         accepted=len(new.sent),
         duplicate=len(read.sent) - len(new.sent),
         rejected=read.errors,
@@ -287,8 +294,8 @@ def _keep_vector(
         own = OwnVector(present.space_id, sent.user)
         devices.keep(user, state.revision, own, to_ms(now))
         present = replace(present, user=sent.user, source="client", revision=present.revision + 1)
-    return Settled(outcome, _present(served, present))
+    return Settled(outcome, _present(served, present, policy))
 
 
-def _present(served: Served, vector: InForce) -> Present:
-    return Present(vector, served.weights.learner.on_device().learning, served.number)
+def _present(served: Served, vector: InForce, policy: UpdatePolicy | None) -> Present:
+    return Present(vector, served.weights.learner.on_device().learning, served.number, policy)

@@ -141,7 +141,7 @@ const Plot = (() => {
         label: this.labels[i], data, segment: provisional(answer), borderColor: colour(declared ? "--muted" : SERIES_COLOURS[i % SERIES_COLOURS.length]),
         backgroundColor: colour(declared ? "--muted" : SERIES_COLOURS[i % SERIES_COLOURS.length]), borderWidth: 1.75, tension: 0,
         borderDash: declared ? [6, 4] : [], stepped: holds || declared, pointRadius: data.length < 40 && !holds && !declared ? 2 : 0, pointHitRadius: 8,
-        spanGaps: !everyTenSeconds ? true : Math.max(GAP_MS, (span / 1000) * 4),
+        spanGaps: !everyTenSeconds ? true : Math.max(GAP_MS, 3000 * answer.resolution_seconds, (span / 1000) * 4),
       };
     }
 

@@ -32,6 +32,26 @@ def test_in_a_new_space_it_goes_on_from_the_vector_given_beside_the_new_items(se
     assert page.evaluate("client.rank(['3'])[0].score") == pytest.approx(expected, abs=NEAR)
 
 
+def test_until_the_new_items_are_there_no_old_one_is_ranked_beside_the_new_vector(server, visit):
+    page = visit(
+        """{ fetch: (url, options) => {
+          if (window.noItems && url.includes("items/vectors")) throw new TypeError("gone");
+          return fetch(url, options);
+        } }"""
+    )
+    page.evaluate("client.see(['1'])")
+    interact(page, "1")
+    server.move_space("space-2")
+    page.evaluate("() => { window.noItems = true; }")
+    assert sync(page) == "offline"
+    assert page.evaluate("client.recommend(9)") == []
+    unknown = server.state()["bias"] + server.unknown_bias
+    assert page.evaluate("client.rank(['1'])[0].score") == pytest.approx(unknown, abs=NEAR)
+    page.evaluate("() => { window.noItems = false; }")
+    assert sync(page) == "refreshed"
+    assert page.evaluate("client.rank(['1'])[0].score") != pytest.approx(unknown, abs=NEAR)
+
+
 def test_sending_vectors_only_it_folds_in_by_itself_in_a_new_space(server, visit):
     server.policy["sends"] = "vector"
     page = visit()

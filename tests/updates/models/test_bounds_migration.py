@@ -1,28 +1,11 @@
 """Policies stored before there were bounds are moved to them when they come."""
 
-import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-
-
-@pytest.fixture
-def migrate(transactional_db):
-    """``migrate(targets)``: the models as they were then; afterwards all is migrated again."""
-
-    def to(targets):
-        return MigrationExecutor(connection).migrate(targets).apps
-
-    yield to
-    to(graph().leaf_nodes())
-
-
-def graph():
-    return MigrationExecutor(connection).loader.graph
+from tests.conftest import migration_graph
 
 
 def test_numbers_past_their_bounds_go_to_the_bound(migrate):
-    [bounds] = [key for key in graph().nodes if key[1].endswith("_bounds")]
-    apps = migrate(list(graph().node_map[bounds].parents))
+    [bounds] = [key for key in migration_graph().nodes if key[1].endswith("_bounds")]
+    apps = migrate(list(migration_graph().node_map[bounds].parents))
     recommender = apps.get_model("updates", "Recommender").objects.create(slug="news", schema={})
     apps.get_model("updates", "UpdatePolicy").objects.create(
         recommender=recommender, name="odd", interval_seconds=10**9, sync_interval_ms=1

@@ -1,6 +1,7 @@
 """A run's life: only the moves of the table, each with its transition row, no way back."""
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from hypothesis.stateful import (
 
 from updates.models import Recommender, UpdateRun
 from updates.models.append_only import AppendOnlyError
-from updates.models.run import IllegalRunMove, RunState
+from updates.models.run import FINISHED, IllegalRunMove, RunState
 
 # Written out here once more: the table of the module is what is tested.
 LEGAL = {
@@ -163,3 +164,14 @@ def test_a_transition_is_history_and_cannot_be_changed(run):
         row.save()
     with pytest.raises(AppendOnlyError, match="are history: add a new one"):
         run.transitions.update(why="no reason")
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases go by their statistics")
+def test_active_runs_are_found_without_reading_all_there_ever_were(db):
+    assert "runs_active" in UpdateRun.objects.active().explain()
+
+
+def test_active_runs_are_those_that_have_not_ended(make_recommender):
+    about = {"recommender": make_recommender(), "strategy": "full", "components": ["weights"]}
+    states = {str(UpdateRun.objects.create(**about, state=state).state) for state in RunState}
+    assert {str(run.state) for run in UpdateRun.objects.active()} == states - set(FINISHED)

@@ -151,7 +151,7 @@ class Items(serializers.Serializer):
     )
 
 
-def embedding_json(user: str, present: Present, policy: UpdatePolicy | None) -> dict[str, Any]:
+def embedding_json(user: str, present: Present) -> dict[str, Any]:
     """The members of ``Embedding``."""
     found = present.vector
     return {
@@ -164,7 +164,7 @@ def embedding_json(user: str, present: Present, policy: UpdatePolicy | None) -> 
         "version": present.version,
         "source": found.source,
         "learning": present.learning,
-        "policy": policy and DevicePolicy(policy).data,
+        "policy": present.policy and DevicePolicy(present.policy).data,
     }
 
 

@@ -28,15 +28,12 @@ from updates.api.serializers.devices import (
 from updates.api.views.base import OfRecommender, body
 from updates.flows.client_token import mint
 from updates.flows.refresh_user import (
-    NoClientPolicy,
     Outcome,
-    Settled,
     client_policy,
     refresh_user,
     user_vector,
 )
 from updates.learners.base import Learner
-from updates.models import UpdatePolicy
 from updates.serving import scorer
 
 MOVED = {
@@ -78,7 +75,7 @@ class EmbeddingView(ForDevices):
     def get(self, request: Request, slug: str, user: str) -> Response:
         """A user's vector in force; zeros of one that is not known."""
         found = user_vector(self.recommender, user)
-        return Response(embedding_json(user, found, self._policy()))
+        return Response(embedding_json(user, found))
 
     @extend_schema(request=SentEmbedding, responses=SettledEmbedding)
     @refuses(409, 429, 503)
@@ -88,22 +85,13 @@ class EmbeddingView(ForDevices):
         read = SentEmbedding(data=request.data)
         read.is_valid(raise_exception=True)
         settled = refresh_user(self.recommender, user, read.to_sent(), timezone.now())
-        members = self._members(user, settled)
+        present = embedding_json(user, settled.present)
+        members = present | {"interactions": interactions_json(settled)}
         if settled.outcome in MOVED:
             raise Problem(
                 409, MOVED[settled.outcome], str(settled.outcome), more={"present": members}
             )
         return Response(members | {"outcome": settled.outcome})
-
-    def _members(self, user: str, settled: Settled) -> dict[str, Any]:
-        present = embedding_json(user, settled.present, self._policy())
-        return present | {"interactions": interactions_json(settled)}
-
-    def _policy(self) -> UpdatePolicy | None:
-        try:
-            return client_policy(self.recommender)
-        except NoClientPolicy:
-            return None
 
 
 class ItemsView(ForDevices):

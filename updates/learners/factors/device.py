@@ -129,7 +129,8 @@ class FactorsOnDevice(DeviceSide):
         return (*self._as_steps_take(sides[0]), *self._as_steps_take(sides[1]))
 
     def _as_steps_take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return np.ascontiguousarray(rows[:, :-1]), rows[:, -1] + self._intercept
+        biases = rows[:, -1].astype(np.float64) + self._intercept
+        return np.ascontiguousarray(rows[:, :-1]), biases
 
 
 def _rows(side: Side, field: str, names: Sequence[str]) -> np.ndarray:

@@ -155,8 +155,10 @@ class Factors(Learner):
         if USERS in self._trained:
             keys = columns.users[self._users.unknown(columns.users)]
             self._users.vectors.add(keys, np.zeros((len(keys), self.settings["dim"] + 1)))
-            self._history.remember(self._users.find(columns.users), columns.items)
-        return self._found(columns, new)
+        rows = self._found(columns, new)
+        if USERS in self._trained:
+            self._history.remember(rows.users, columns.items)
+        return rows
 
     def _found(self, columns: Columns, new: np.ndarray) -> Interactions:
         return Interactions(
@@ -243,7 +245,7 @@ class Factors(Learner):
     @property
     def item_biases(self) -> np.ndarray:
         """(n,) float64, each with the intercept, as ``user_step`` takes them."""
-        return self._items.side.rows[:, -1] + self.intercept
+        return self._items.side.rows[:, -1].astype(np.float64) + self.intercept
 
     def recommend(
         self,

@@ -93,7 +93,7 @@ export interface Scored<Item = string> {
   score: number;
 }
 
-/** How a sync ended: "refreshed" if nothing was to be sent, "offline" if it is tried again later. */
+/** How a sync ended: "refreshed" if the vector was fetched and nothing taken, "offline" if it is tried again later. */
 export type Outcome =
   | "accepted"
   | "merged"

@@ -94,8 +94,11 @@ function done(request) {
 const stepsOf = ({ weight }) => Math.max(Math.ceil(weight), 1);
 const itemsOf = ({ item, over }) => (over === undefined ? [item] : [item, over]);
 
+/** An interaction as it was before it was stored. */
+const withoutKey = ({ key, ...row }) => row;
+
 function append(store, rows) {
-  for (const { key, ...row } of rows) store.add(row);
+  for (const row of rows) store.add(withoutKey(row));
 }
 
 async function appendNewest(store, rows) {
@@ -223,7 +226,10 @@ export class RecadminClient extends EventTarget {
   sync() { return this.#exclusively(() => this.#attempt(true)); }
 
   /** Interactions that will not be sent again, each with the `problem` that it met. */
-  setAside() { return this.#transaction("readonly", (store) => done(store("aside").getAll())); }
+  async setAside() {
+    const rows = await this.#transaction("readonly", (store) => done(store("aside").getAll()));
+    return rows.map(withoutKey);
+  }
 
   close() {
     this.#closing.abort();
@@ -332,7 +338,7 @@ export class RecadminClient extends EventTarget {
     for (const { id } of [...settled, ...refused]) this.#unsaved.delete(id);
     await this.#reload();
     this.#tell("queue");
-    if (refused.length) this.#emit("refused", { problem, interactions: refused });
+    if (refused.length) this.#emit("refused", { problem, interactions: refused.map(withoutKey) });
   }
 
   #baseOf({ vector, bias, space_id, revision, offset, version, learning, policy }, current) {
@@ -454,7 +460,7 @@ export class RecadminClient extends EventTarget {
     const { vector, bias } = this.#replay(batch);
     const behind = policy.sends === "vector"
       ? { steps: batch.reduce((steps, row) => steps + stepsOf(row), 0) }
-      : { interactions: batch.map(({ key, ...row }) => row) };
+      : { interactions: batch.map(withoutKey) };
     return JSON.stringify({ space_id, revision, offset, vector: [...vector], bias, sent_at: this.#time(), ...behind });
   }
 
@@ -486,8 +492,8 @@ export class RecadminClient extends EventTarget {
     if (named.length) return ["refused", { refused: named, problem }];
     const answer = await this.#request(this.#options.embedding);
     const began = ({ policy, space_id, revision, version }) => JSON.stringify([policy, space_id, revision, version]);
-    // What began from something else than is there now is tried again from that.
-    return ["refused", { answer, refused: began(answer) === began(from) ? batch : [], problem }];
+    if (began(answer) !== began(from)) return ["refreshed", { answer }]; // to be tried again from what is there now
+    return ["refused", { answer, refused: batch, problem }];
   }
 
   /** The interactions of the batch that are behind the vector of the answer. */
