@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from monitoring import metrics
 from monitoring.age_bar import AgeBar
+from monitoring.alerts.shown import open_alerts
 from monitoring.components import components
 from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
@@ -52,6 +53,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "head": heads.get(recommender.pk),
         "deployment": deployment,
         "alerts": serving_alerts(recommender, deployment, now),
+        "open_alerts": open_alerts(now, recommender),
         "sync": sync(recommender, sent.get(recommender.pk), now),
         "components": components(
             recommender, now, heads.get(recommender.pk), served.get(recommender.pk), obstacles

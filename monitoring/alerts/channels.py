@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -69,10 +69,10 @@ class AlertChannel(models.Model):
     @classmethod
     def told_of(cls, recommender_id: int, severity: str) -> models.QuerySet[Self]:
         """The channels that such an alert goes to."""
-        # As a subquery: a join would name a channel once for each of its recommenders.
-        chosen = cls.objects.filter(recommenders=recommender_id).values("pk")
+        # As subqueries: a join would name a channel once for each of its recommenders.
+        chosen = cls.recommenders.through.objects.filter(alertchannel=OuterRef("pk"))
         return cls.objects.filter(
-            Q(recommenders=None) | Q(pk__in=chosen),
+            ~Exists(chosen) | Exists(chosen.filter(recommender=recommender_id)),
             enabled=True,
             min_severity__in=Severity.up_to(severity),
         )
@@ -125,6 +125,12 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.transition_id} to {self.channel}: {self.state}"
+
+    def is_ready(self, now: datetime) -> bool:
+        """Whether it is due, and nobody is at it."""
+        if self.state == NotificationState.SENDING:
+            return self.claimed_at <= now - SENDING_MAY_TAKE
+        return self.due_at <= now
 
     def claim(self, now: datetime) -> bool:
         """Take it to be sent: true for exactly one caller, however many try."""

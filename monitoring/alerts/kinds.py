@@ -100,6 +100,11 @@ class Condition:
     patience: timedelta = timedelta(0)
 
     @property
+    def must_hold(self) -> timedelta:
+        """So long before it fires."""
+        return self.kind.holds_for + self.patience
+
+    @property
     def key(self) -> tuple[int, str, str]:
         """What tells it from others: at most one open alert has it."""
         return self.recommender_id, self.kind.name, self.component
