@@ -23,6 +23,7 @@ class AlertState(models.TextChoices):
     RESOLVED = "resolved"
 
 
+KIND_CHOICES = [(name, name) for name in KINDS]
 OPEN = (AlertState.FIRING, AlertState.ACKNOWLEDGED)
 
 
@@ -34,7 +35,7 @@ class Alert(models.Model):
     """Something wrong with one recommender, or one component of it, from firing to resolved."""
 
     recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE, related_name="alerts")
-    kind = models.CharField(max_length=20, choices=[(name, name) for name in KINDS])
+    kind = models.CharField(max_length=20, choices=KIND_CHOICES)
     component = models.CharField(max_length=60, blank=True, default="")
     severity = models.CharField(max_length=10, choices=Severity)
     state = models.CharField(max_length=15, choices=AlertState, default=AlertState.PENDING)

@@ -13,11 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import apprise
 from django.conf import settings
-
-# A redirect could lead elsewhere than the address that was configured.
-ASSET = apprise.AppriseAsset(app_id="recadmin", app_desc="recadmin", http_redirects=False)
 
 
 class NotDelivered(RuntimeError):
@@ -39,7 +35,7 @@ def send(address: str, title: str, body: str, kind: str) -> None:
     if plugin is None:
         raise NotDelivered("Apprise does not understand the address.")
     with _public_only():
-        taken = plugin.notify(title=title, body=body, notify_type=apprise.NotifyType(kind))
+        taken = plugin.notify(title=title, body=body, notify_type=kind)
         refused = _guard.refused
     if refused:
         raise NotDelivered("Its address is a private one: see ALERT_PRIVATE_ADDRESSES.")
@@ -48,7 +44,12 @@ def send(address: str, title: str, body: str, kind: str) -> None:
 
 
 def _plugin(address: str) -> Any:
-    return apprise.Apprise.instantiate(address, asset=ASSET, suppress_exceptions=True)
+    # It takes 36 MB and half a second, which only processes that send need.
+    import apprise
+
+    # A redirect could lead elsewhere than the address that was configured.
+    asset = apprise.AppriseAsset(app_id="recadmin", app_desc="recadmin", http_redirects=False)
+    return apprise.Apprise.instantiate(address, asset=asset, suppress_exceptions=True)
 
 
 class _Guard(threading.local):
