@@ -33,11 +33,12 @@ logger = logging.getLogger(__name__)
 class InTheWay:
     """Obstacles of a fleet.
 
-    sync_broken : pks of recommenders of which a running process serves something else than it
-    should. stranded : components whose runs wait and that no worker takes, by recommender pk.
+    sync_broken : by pk of recommenders of which a running process serves something else than it
+    should, which process, and why. stranded : components whose runs wait and that no worker takes,
+    by recommender pk.
     """
 
-    sync_broken: frozenset[int]
+    sync_broken: dict[int, str]
     stranded: dict[int, frozenset[str]]
 
     def of(
@@ -71,13 +72,20 @@ def labels_pending(recommenders: Sequence[Recommender]) -> dict[int, bool]:
     }
 
 
-def _sync_broken(pks: Sequence[int], now: datetime) -> frozenset[int]:
+def _sync_broken(pks: Sequence[int], now: datetime) -> dict[int, str]:
     suspects = ServingReport.objects.running(now).filter(
         ~Q(error="") | Q(followed_at__isnull=False), recommender__in=pks
     )
-    return frozenset(
-        report.recommender_id for report in suspects if report.error or report.out_of_sync
-    )
+    return {
+        report.recommender_id: f"Process {report.process}: {_trouble(report)}"
+        for report in suspects
+        if report.error or report.out_of_sync
+    }
+
+
+def _trouble(report: ServingReport) -> str:
+    behind = f"behind online learning, at offset {report.offset}." if report.out_of_sync else ""
+    return " ".join(filter(None, (behind, report.error)))
 
 
 def _stranded(pks: Sequence[int], now: datetime) -> dict[int, frozenset[str]]:

@@ -17,7 +17,7 @@ from monitoring.served import served_facts
 from updates.models import Recommender, UpdatePolicy, UpdateRun
 from updates.models.run import FINISHED, RunState
 from updates.samples.log import Head
-from updates.words import duration
+from updates.words import duration, sentence
 
 Conditions: TypeAlias = dict[tuple[int, str, str], Condition]
 KIND_OF_RUNS = {
@@ -36,7 +36,7 @@ def conditions(
     found = [
         condition
         for recommender in recommenders
-        if (condition := _freshness(recommender, fleet[recommender.pk], now))
+        if (condition := _freshness(recommender, fleet[recommender.pk], obstacles, now))
     ]
     found += _components(recommenders, heads, served, obstacles, now)
     found += _runs()
@@ -54,18 +54,23 @@ def tried(recommender: Recommender) -> str:
     return f"Run {run.pk} ({of}) {run.state} at {_clock(at)}{why}"
 
 
-def _freshness(recommender: Recommender, fresh: Freshness, now: datetime) -> Condition | None:
+def _freshness(
+    recommender: Recommender, fresh: Freshness, obstacles: InTheWay, now: datetime
+) -> Condition | None:
     """That of its cause, where that is worth an alert."""
     if fresh.cause == FreshnessCause.NONE:
         return None
-    if fresh.cause in (FreshnessCause.SYNC_BROKEN, FreshnessCause.WORKER_DEAD):
-        return _condition(recommender, fresh, now, "")
+    if fresh.cause == FreshnessCause.SYNC_BROKEN:
+        trouble = f" {obstacles.sync_broken[recommender.pk]}"
+        return _condition(recommender, fresh, now, trouble=trouble)
+    if fresh.cause == FreshnessCause.WORKER_DEAD:
+        return _condition(recommender, fresh, now)
     # What was never live has nothing to keep fresh yet.
     if fresh.age_seconds is None:
         return None
     if fresh.cause == FreshnessCause.BACKLOG and fresh.state != FreshnessState.STALE:
         return None
-    return _condition(recommender, fresh, now, "")
+    return _condition(recommender, fresh, now)
 
 
 def _components(
@@ -88,14 +93,18 @@ def _components(
 
 
 def _condition(
-    recommender: Recommender, fresh: Freshness, now: datetime, component: str
+    recommender: Recommender,
+    fresh: Freshness,
+    now: datetime,
+    component: str = "",
+    trouble: str = "",
 ) -> Condition:
     return Condition(
         recommender.pk,
         KINDS[fresh.cause],
         component,
         _since(fresh, now),
-        _summary(fresh, component),
+        _summary(fresh, component) + trouble,
         f"age at most {duration(fresh.objective_seconds)}, grace {duration(fresh.grace_seconds)}",
         _patience(recommender, fresh),
     )
@@ -120,8 +129,8 @@ def _since(fresh: Freshness, now: datetime) -> datetime:
 def _summary(fresh: Freshness, component: str) -> str:
     of = f"Component {component}: " if component else ""
     age = "nothing is live" if fresh.age_seconds is None else f"age {duration(fresh.age_seconds)}"
-    waiting = "" if not fresh.backlog_samples else f", {fresh.backlog_samples:,} samples wait"
-    return f"{of}{KINDS[fresh.cause].title} ({fresh.state}, {age}{waiting})."
+    waiting = "" if fresh.backlog_samples is None else f"; {fresh.backlog_samples:,} samples wait"
+    return sentence(f"{of}{fresh.state}, {age}{waiting}")
 
 
 def _runs() -> Iterator[Condition]:

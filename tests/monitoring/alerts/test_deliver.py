@@ -36,7 +36,7 @@ def test_it_says_what_since_when_against_what_what_was_tried_and_where(fired, re
     assert message["title"] == "News: firing: stale: samples wait to be learned"
     assert message["type"] == "failure"
     for said in (
-        "What: stale: samples wait to be learned (stale, age 2 h, 10 samples wait).",
+        "What: Stale, age 2 h; 10 samples wait.",
         "Since: 2026-03-01 13:10:00 UTC",
         "Objective: age at most 1 h, grace 10 min",
         "Tried: No update was ever run.",

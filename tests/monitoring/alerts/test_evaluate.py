@@ -11,7 +11,8 @@ from monitoring.models import Alert, AlertTransition
 from recadmin.heartbeats import KEY, Pulse
 from tests.monitoring.alerts.conftest import STALE_AT
 from tests.monitoring.conftest import NOW
-from updates.models import Recommender, UpdateRun
+from updates.flows.append_samples import append_samples
+from updates.models import Recommender, ServingReport, UpdateRun
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -30,9 +31,26 @@ def test_what_is_stale_fires_with_its_date_its_objective_and_what_was_tried(news
     alert = Alert.objects.get()
     assert (alert.kind, alert.state, alert.severity) == ("backlog", "firing", "critical")
     assert alert.since == NOW + timedelta(minutes=70)
-    assert alert.summary == ("stale: samples wait to be learned (stale, age 2 h, 10 samples wait).")
+    assert alert.summary == ("Stale, age 2 h; 10 samples wait.")
     assert alert.objective == "age at most 1 h, grace 10 min"
     assert alert.tried == "No update was ever run."
+
+
+def test_a_process_that_serves_something_else_is_named(news):
+    ServingReport.objects.create(
+        recommender=news,
+        process="web:1",
+        wanted=news.live_version,
+        error="Version 1 is refused: checksum mismatch.",
+        reported_at=NOW,
+    )
+    look(NOW, NOW + 50 * SECOND)
+    assert alerts() == {("sync-broken", "", "pending")}
+    ServingReport.objects.update(reported_at=NOW + MINUTE)
+    look(NOW + MINUTE)
+    assert Alert.objects.get().summary == (
+        "Fresh, age 1 min; 10 samples wait. Process web:1: Version 1 is refused: checksum mismatch."
+    )
 
 
 def test_what_is_aging_is_no_alert(news):
@@ -138,8 +156,6 @@ def test_runs_of_a_policy_that_end_badly_in_a_row_fire(news, make_policy, ends, 
 def test_a_component_with_an_objective_of_its_own_fires_on_its_own(
     valkey, make_recommender, make_live, make_batch
 ):
-    from updates.flows.append_samples import append_samples
-
     both = make_recommender(
         learner="gbdt_lr",
         freshness_objective_seconds=86_400,
@@ -155,8 +171,6 @@ def test_a_component_with_an_objective_of_its_own_fires_on_its_own(
 def test_looking_costs_as_many_queries_for_many_as_for_one(
     news, make_recommender, make_live, make_batch, django_assert_max_num_queries
 ):
-    from updates.flows.append_samples import append_samples
-
     look(STALE_AT, STALE_AT + SECOND)
     for i in range(20):
         found = make_recommender(slug=f"more-{i}")
