@@ -24,6 +24,7 @@ NAMES = (
     "series",
     "client_step",
     "embedding",
+    "pages",
     "swap",
     "scrape",
     "startup",

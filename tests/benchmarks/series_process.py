@@ -41,11 +41,11 @@ MINUTE = timedelta(minutes=1)
 def main(points: int, recommenders: int, reads: int) -> dict[str, Any]:
     """Fill, then read, write, roll up and delete."""
     full = max(1, points // POINTS_OF_FULL)
-    fill_seconds = _timed(lambda: _fill(recommenders, full))
+    fill_seconds = _timed(lambda: fill(recommenders, full))
     return {
         "vendor": connection.vendor,
         "full": full,
-        "points": _count(),
+        "points": count(),
         "fill_seconds": fill_seconds,
         "size": _sizes(),
         "reads": {name: _read(span, full, reads) for name, span in SPANS.items()},
@@ -54,7 +54,7 @@ def main(points: int, recommenders: int, reads: int) -> dict[str, Any]:
     }
 
 
-def _fill(recommenders: int, full: int) -> None:
+def fill(recommenders: int, full: int) -> None:
     from monitoring.models import Retention, Series
     from updates.models import Recommender
 
@@ -100,7 +100,7 @@ def _insert(table: str, width: int, span: range, full: int) -> None:
         )
 
 
-def _count() -> int:
+def count() -> int:
     with connection.cursor() as cursor:
         return sum(_one(cursor, f"SELECT count(*) FROM {table}") for table, *_ in FULL)
 
@@ -163,9 +163,9 @@ def _work(recommenders: int) -> dict[str, Any]:
             work.measure("a minute rolled up", series * 6, partial(roll_up, at + MINUTE))
     later = NOW + timedelta(hours=1, minutes=1)
     work.measure(f"{MINUTES} minutes into the hour", series * MINUTES, partial(roll_up, later))
-    before = _count()
+    before = count()
     work.measure("an hour deleted", 0, partial(prune, later))
-    work.done["an hour deleted"]["points"] = before - _count()
+    work.done["an hour deleted"]["points"] = before - count()
     return {what: {"series": series, **measured} for what, measured in work.done.items()}
 
 

@@ -25,6 +25,7 @@ TINY = {
     "series": {"points": 70_000, "recommenders": 2, "reads": 2},
     "client_step": {"dims": (2,), "items": (30,), "repetitions": 1, "milliseconds": 1.0},
     "embedding": {"users": 4, "interactions": (2,)},
+    "pages": {"points": 100_000, "recommenders": 20, "requests": 3},
     "swap": {"history": 1_000, "rate": 500.0, "swaps": 1, "trees": 2},
     "scrape": {"fleets": (1, 2), "runs": 5, "scrapes": 3},
     "startup": {"starts": ("first",)},

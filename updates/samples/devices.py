@@ -141,13 +141,27 @@ class Devices:
     def state(self, user: str, after: int) -> DeviceState:
         """What is known of a user, with the interactions after that offset. Raises
         LogUnavailable."""
-        with unavailable_as_such(), self.client.pipeline(transaction=True) as pipeline:
-            pipeline.hmget(self._key("state", user), "revision", "space", "vector", "bias")
-            beyond = f"({after}", "+inf"
-            pipeline.zrange(self._key("kept", user), *beyond, byscore=True, withscores=True)
-            (revision, *own), kept = pipeline.execute()
-        told = [(int(score), Interaction(*json.loads(content)[1:])) for content, score in kept]
-        return DeviceState(int(revision or 0), told, _own(*own))
+        with unavailable_as_such():
+            return self._states([user], after)[0]
+
+    def states(self, users: Sequence[str], after: int) -> dict[str, DeviceState]:
+        """The same of those of the users whose devices have ever sent something. Raises
+        LogUnavailable."""
+        if not users:
+            return {}
+        with unavailable_as_such():
+            sent = self.client.zmscore(self.devices_key, list(users))
+            told = [user for user, at in zip(users, sent, strict=True) if at is not None]
+            return dict(zip(told, self._states(told, after), strict=True)) if told else {}
+
+    def _states(self, users: Sequence[str], after: int) -> list[DeviceState]:
+        with self.client.pipeline(transaction=True) as pipeline:
+            for user in users:
+                pipeline.hmget(self._key("state", user), "revision", "space", "vector", "bias")
+                beyond = f"({after}", "+inf"
+                pipeline.zrange(self._key("kept", user), *beyond, byscore=True, withscores=True)
+            found = pipeline.execute()
+        return [_state(*pair) for pair in zip(found[::2], found[1::2], strict=True)]
 
     def known(self, user: str, ids: Sequence[str]) -> list[bool]:
         """Which of the ids were taken before. Raises LogUnavailable."""
@@ -227,6 +241,12 @@ class Devices:
             user.decode(): {int(offset) for _, offset in rows}
             for user, rows in zip(users, kept, strict=True)
         }
+
+
+def _state(known: list[bytes | None], kept: list[tuple[bytes, float]]) -> DeviceState:
+    revision, *own = known
+    told = [(int(score), Interaction(*json.loads(content)[1:])) for content, score in kept]
+    return DeviceState(int(revision or 0), told, _own(*own))
 
 
 def _own(space: bytes | None, vector: bytes | None, bias: bytes | None) -> OwnVector | None:

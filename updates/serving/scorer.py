@@ -32,11 +32,11 @@ from updates.learners.registry import UnknownLearner
 from updates.models import Deployment, ModelVersion, Recommender, ServingReport
 from updates.samples.batches import conform
 from updates.samples.parse import feature_batch
-from updates.serving import follow
+from updates.serving import follow, user_vectors
 from updates.serving.following import Following
 from updates.serving.loader import checkpoint_weights, load, same_kind, version_weights
 from updates.serving.served import RecommendedItems, Scored, Served
-from updates.serving.user_vectors import Source, device_state_if_any, in_force
+from updates.serving.user_vectors import Source, device_states, in_force, users_in
 from updates.serving.weights import Learned, Weights
 
 logger = logging.getLogger(__name__)
@@ -68,8 +68,12 @@ class Scorer:
     def score(self, recommender: Recommender, rows: list[Any]) -> Scored:
         """Probabilities for the rows, in order. Raises NoLiveVersion and ParseError."""
         served = self.serves(recommender)
-        batch = feature_batch(served.weights.learner.schema, rows)
-        scores, learned = served.weights.predict(batch)
+        weights = served.weights
+        batch = feature_batch(weights.learner.schema, rows)
+        states = device_states(recommender, served, users_in(weights.learner, batch))
+        scores, learned = weights.read(
+            lambda learner: user_vectors.predict(weights, learner, batch, states)
+        )
         self._count(served, len(rows))
         return Scored(scores.tolist(), served.number, learned.offset, _age_seconds(learned))
 
@@ -84,7 +88,7 @@ class Scorer:
     ) -> RecommendedItems:
         """At most k items for a user. Raises NoLiveVersion and RecommendUnsupported."""
         served = self.serves(recommender)
-        state = device_state_if_any(recommender, served, user)
+        state = device_states(recommender, served, [user]).get(user)
 
         def ask(learner: Learner) -> tuple[Recommended, Source]:
             if state is None:

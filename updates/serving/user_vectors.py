@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import redis
 from django.conf import settings
 
@@ -54,24 +58,27 @@ def devices_of(recommender: Recommender, client: redis.Redis | None = None) -> D
 
 def device_state(recommender: Recommender, served: Served, user: str) -> DeviceState:
     """What devices have told that these weights may not have learned. Raises LogUnavailable."""
-    return _state(devices_of(recommender), served, user)
+    return devices_of(recommender).state(user, _learned(served))
 
 
-def device_state_if_any(recommender: Recommender, served: Served, user: str) -> DeviceState | None:
-    """The same to recommend by; None for a learner that devices have no part in, and where Valkey
-    does not answer at once: what training knows is then better than no recommendations."""
+def device_states(
+    recommender: Recommender, served: Served, users: Sequence[str]
+) -> dict[str, DeviceState]:
+    """The same to predict by, of those users that have any. None for a learner that devices have no
+    part in, and where Valkey does not answer at once: what training knows is then better than no
+    answer."""
     if not served.weights.learner.device_component:
-        return None
+        return {}
     try:
-        return _state(devices_of(recommender, impatient()), served, user)
+        return devices_of(recommender, impatient()).states(users, _learned(served))
     except LogUnavailable as error:
-        logger.warning("%s: recommended by what training knows: %s", recommender.slug, error)
-        return None
+        logger.warning("%s: predicted by what training knows: %s", recommender.slug, error)
+        return {}
 
 
-def _state(devices: Devices, served: Served, user: str) -> DeviceState:
+def _learned(served: Served) -> int:
     # Deltas only bring the weights on: from here on there may be less to add, not more.
-    return devices.state(user, served.weights.offset_of(served.weights.learner.device_component))
+    return served.weights.offset_of(served.weights.learner.device_component)
 
 
 def in_force(weights: Weights, learner: Learner, user: str, state: DeviceState) -> InForce:
@@ -87,3 +94,26 @@ def in_force(weights: Weights, learner: Learner, user: str, state: DeviceState) 
         return found
     after = side.steps(known, unseen)[-1]
     return replace(found, user=after, unseen=unseen, source="client")
+
+
+def users_in(learner: Learner, batch: pa.RecordBatch) -> list[str]:
+    """The users of some rows, each once; none for a learner that devices have no part in."""
+    if not learner.device_component:
+        return []
+    found: list[str] = batch.column(str(learner.schema.user)).drop_null().unique().to_pylist()
+    return found
+
+
+def predict(
+    weights: Weights, learner: Learner, batch: pa.RecordBatch, states: Mapping[str, DeviceState]
+) -> np.ndarray:
+    """(n,) predictions by the vectors in force. To be asked in a ``read`` of the weights."""
+    scores = learner.predict(batch)
+    for user, state in states.items():
+        found = in_force(weights, learner, user, state)
+        if found.source == "client":
+            rows = np.flatnonzero(pc.equal(batch.column(str(learner.schema.user)), user))
+            items = batch.column(str(learner.schema.item)).take(pa.array(rows)).fill_null("")
+            asked = [Interaction(item, 0.0) for item in items.to_pylist()]
+            scores[rows] = learner.on_device().probabilities(found.user, asked)
+    return scores

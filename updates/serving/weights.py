@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-import numpy as np
-import pyarrow as pa
-
 from updates.learners.base import Learner
 from updates.samples.batches import from_ms
 from updates.serving.deltas import Sent
@@ -100,11 +97,6 @@ class Weights:
         self.behind = behind or {}
         self.sequence: int | None = None
         self._gate = Gate()
-
-    def predict(self, batch: pa.RecordBatch) -> tuple[np.ndarray, Learned]:
-        """(n,) predictions of one state of the weights, and what that has learned."""
-        with self._gate.shared():
-            return self.learner.predict(batch), Learned(self.offset, self.watermark)
 
     def read(self, question: Callable[[Learner], T]) -> tuple[T, Learned]:
         """What one state of the weights answers, and what that has learned. No delta is applied

@@ -44,6 +44,16 @@ def test_recommendations_go_by_what_devices_sent_from_their_answer_on(films):
     assert recommended(films, repeats=True).items[0] in before.items
 
 
+def test_scores_go_by_it_as_well(films):
+    rows = [{"user": user, "item": f"i{n}"} for user in ("new", "u1", None) for n in (1, 2, 99)]
+    before = scorer.score(films, rows).scores
+    for n in range(5):
+        send(films, f"i{n}", 0)
+    after = scorer.score(films, rows).scores
+    assert all(now < then for now, then in zip(after[:3], before[:3], strict=True))
+    assert after[3:] == before[3:]
+
+
 def test_without_valkey_recommendations_go_by_what_training_knows(films, monkeypatch):
     before = recommended(films)
     send(films, before.items[0])
@@ -51,7 +61,7 @@ def test_without_valkey_recommendations_go_by_what_training_knows(films, monkeyp
     def silent(*args):
         raise LogUnavailable("down")
 
-    monkeypatch.setattr(Devices, "state", silent)
+    monkeypatch.setattr(Devices, "states", silent)
     answer = recommended(films)
     assert (answer.source, answer.items, answer.scores) == ("server", before.items, before.scores)
 

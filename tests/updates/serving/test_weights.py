@@ -41,7 +41,7 @@ def test_no_prediction_sees_half_a_delta():
 
     def ask():
         while not done.is_set():
-            seen.append(weights.predict(None))
+            seen.append(weights.read(lambda pair: pair.predict(None)))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
