@@ -123,6 +123,23 @@ def test_a_process_that_could_not_load_the_live_version_is_said(news):
     assert cause_of(news, timezone.now() + timedelta(minutes=2)) == "backlog"
 
 
+def test_impressions_that_wait_for_their_labels_are_said(as_operator, news, make_live):
+    make_live(news, next_offset=21)
+    assert cause_of(news) == "none"  # samples arrived a moment ago
+    shown = {"impression": "s1", "event_time": timezone.now().isoformat(), "item": "i1"}
+    sent = as_operator.post(
+        "/api/v1/recommenders/news/impressions", [shown], content_type="application/json"
+    )
+    assert sent.status_code == 202
+    assert cause_of(news) == "labels-pending"
+
+
+def test_once_no_sample_has_arrived_for_longer_than_the_objective_it_is_said(news, make_live):
+    make_live(news, next_offset=21)
+    assert cause_of(news, timezone.now() + timedelta(minutes=59)) == "none"
+    assert cause_of(news, timezone.now() + timedelta(minutes=61)) == "no-traffic"
+
+
 def test_the_api_tells_the_cause(as_viewer, news):
     found = as_viewer.get("/api/v1/recommenders/news/freshness").json()
     assert (found["state"], found["cause"]) == ("stale", "backlog")
