@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from monitoring import metrics, series
 from monitoring.devices_api import DevicesView
+from monitoring.drift_api import DriftView
 from monitoring.freshness_api import FreshnessView
 from monitoring.marks import CADENCE, PROMOTION, ROLLBACK, marks
 from monitoring.provisional import provisional_from
@@ -181,4 +182,5 @@ PATTERNS: list[URLPattern] = [
     path(f"{ONE}/metrics", MetricsView.as_view(), name="metrics"),
     path(f"{ONE}/sparsity", SparsityView.as_view(), name="sparsity"),
     path(f"{ONE}/devices", DevicesView.as_view(), name="devices"),
+    path(f"{ONE}/drift", DriftView.as_view(), name="drift"),
 ]

@@ -15,8 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from monitoring import metrics, series
+from monitoring.drift.adwin import Adwin
+from monitoring.drift_alarms import loss_moved
 from monitoring.models import LiveScoring
-from updates.metrics import Quality
+from updates.metrics import Quality, losses
 from updates.models import ModelVersion, Recommender
 from updates.progressive import Progressive
 from updates.samples.log import SampleLog
@@ -46,11 +48,15 @@ def judge(recommender: Recommender, last_offset: int, now: datetime) -> Quality 
     start = max(cursor.next_offset, version.next_offset, stop - MOST_SAMPLES)
     if start >= stop:
         return None
-    window = [*cursor.window, *_predicted(recommender, version, start, stop)]
-    full = _is_full(window)
+    predicted = _predicted(recommender, version, start, stop)
+    window = [*cursor.window, *predicted]
+    full, adwin = _is_full(window), Adwin.from_json(cursor.losses)
+    move = adwin.update(_losses(predicted))
     claimed = LiveScoring.objects.filter(
         recommender=recommender, next_offset=cursor.next_offset
-    ).update(next_offset=stop, window=[] if full else window)
+    ).update(next_offset=stop, window=[] if full else window, losses=adwin.to_json())
+    if claimed:
+        loss_moved(recommender, move, now)
     if not (claimed and full):
         return None
     labels, predictions, weights = np.array(window).T
@@ -68,6 +74,12 @@ def _predicted(
     predictions = scorer.predict(version, table)
     labels, weights = (table.column(name).to_pylist() for name in (LABEL, WEIGHT))
     return list(zip(labels, predictions.tolist(), weights, strict=True))
+
+
+def _losses(predicted: list[tuple[float, float, float]]) -> list[float]:
+    labels, predictions, _ = np.array(predicted).T
+    found: list[float] = losses(labels, predictions).tolist()
+    return found
 
 
 def _is_full(window: list[tuple[float, float, float]]) -> bool:

@@ -157,18 +157,93 @@ class LiveScoring(models.Model):
     window = models.JSONField(
         default=list, help_text="[label, prediction, weight] of samples judged, not yet recorded."
     )
+    losses = models.JSONField(default=dict, help_text="State of ADWIN on their log losses.")
 
     def __str__(self) -> str:
         return f"{self.recommender_id} from {self.next_offset}"
+
+
+class SketchedRange(models.Model):
+    """Consecutive offsets whose features have been sketched, and when those samples arrived.
+
+    It is written together with its sketches: an offset that it covers is in them, once.
+    """
+
+    recommender = models.ForeignKey(
+        Recommender, on_delete=models.CASCADE, related_name="sketched_ranges"
+    )
+    first_offset = models.PositiveBigIntegerField()
+    last_offset = models.PositiveBigIntegerField()
+    starts_at = models.DateTimeField(help_text="When its first sample arrived.")
+    ends_at = models.DateTimeField(help_text="When its last sample arrived.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recommender", "first_offset"], name="a_sketched_range_begins_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["recommender", "ends_at"], name="sketched_by_arrival")]
+
+    def __str__(self) -> str:
+        return f"{self.recommender_id} {self.first_offset}–{self.last_offset}"
+
+
+class FeatureSketch(models.Model):
+    """The sketch of one feature over a range; its bytes are those of its kind of sketch."""
+
+    range = models.ForeignKey(SketchedRange, on_delete=models.CASCADE, related_name="sketches")
+    feature = models.CharField(max_length=200)
+    kind = models.CharField(max_length=10)
+    body = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["range", "feature"], name="one_sketch_a_feature"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feature} of {self.range_id}"
+
+
+class DriftAlarm(models.Model):
+    """Where the alarm of a feature stands; what it means is said by ``drift.alarm.AlarmState``."""
+
+    recommender = models.ForeignKey(
+        Recommender, on_delete=models.CASCADE, related_name="drift_alarms"
+    )
+    feature = models.CharField(max_length=200)
+    turning_since = models.DateTimeField(null=True)
+    firing_since = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recommender", "feature"], name="one_drift_alarm_a_feature"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feature} of {self.recommender_id}"
 
 
 __all__ = [
     "Alert",
     "AlertChannel",
     "AlertTransition",
+    "DriftAlarm",
+    "FeatureSketch",
+    "HourPoint",
     "LiveScoring",
+    "MinutePoint",
     "Notification",
+    "PendingCell",
     "Point",
+    "Retention",
+    "RolledPoint",
     "Series",
+    "SeriesPoint",
     "Silence",
+    "SketchedRange",
+    "TenSecondPoint",
 ]

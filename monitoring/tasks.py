@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
-from monitoring import devices, learning_lag, metrics
+from monitoring import devices, drift_alarms, learning_lag, metrics, sketches
 from monitoring.alerts.deliver import deliver
 from monitoring.alerts.evaluate import evaluate
 from monitoring.components import components
@@ -135,3 +135,20 @@ def _judge_all(recommenders: list[Recommender], heads: dict[int, Head], now: dat
         except Exception:
             # One model that cannot be loaded must not hide how the others do.
             logger.exception("judging %s", recommender.slug)
+
+
+@shared_task
+def observe_drift() -> None:
+    """Sketch what has arrived, and look whether it has drifted from what was learned."""
+    now = timezone.now()
+    recommenders = list(Recommender.objects.select_related("live_version"))
+    heads, rule = log_heads(recommenders), drift_alarms.rule_of(recommenders)
+    for recommender in recommenders:
+        head = heads.get(recommender.pk)
+        try:
+            if head and sketches.follow(recommender, head.last_offset):
+                drift_alarms.look(recommender, rule, now)
+            sketches.coarsen(recommender, now)
+        except Exception:
+            # One log that cannot be read must not hide how the others drift.
+            logger.exception("drift of %s", recommender.slug)

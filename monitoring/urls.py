@@ -33,6 +33,7 @@ urlpatterns = [
     path(f"{ONE}/headline/", recommender.headline, name="headline"),
     path(f"{ONE}/joining/", recommender.joining, name="joining"),
     path(f"{ONE}/devices/", recommender.devices, name="devices"),
+    path(f"{ONE}/drift/", recommender.drift, name="recommender-drift"),
     path(f"{ONE}/updates/", recommender.start_update, name="start-update"),
     path(f"{ONE}/rollback/", recommender.rollback, name="rollback"),
     path(f"{POLICY}/", policies.policy, name="policy"),

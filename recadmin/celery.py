@@ -50,6 +50,11 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "observe-drift": {
+        "task": "monitoring.tasks.observe_drift",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "archive": {
         "task": "updates.tasks.archive_logs",
         "schedule": 30.0,

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from monitoring import charts, recommender_page
+from monitoring.drift_report import report
 from monitoring.forms import RollBackForm, TriggerForm
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import form_errors, told
@@ -33,6 +34,7 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
         "joining": recommender_page.joining(found, timezone.now()),
         "devices": recommender_page.devices(found) if _has_devices(policies) else None,
         "has_devices": _has_devices(policies),
+        "drift": report(found, timezone.now()),
         "charts": charts.charts_of((row["policy"] for row in policies), _components(found)),
         "policies": policies,
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
@@ -67,6 +69,15 @@ def devices(request: HttpRequest, slug: str) -> HttpResponse:
     found = _find(slug)
     context = {"recommender": found, "devices": recommender_page.devices(found)}
     return page(request, "monitoring/_devices.html", context)
+
+
+@require_safe
+@needs(VIEWER)
+def drift(request: HttpRequest, slug: str) -> HttpResponse:
+    """How samples differ from what was learned, for htmx."""
+    found = _find(slug)
+    context = {"recommender": found, "drift": report(found, timezone.now())}
+    return page(request, "monitoring/_drift.html", context)
 
 
 @require_POST

@@ -9,6 +9,8 @@ from django.utils import timezone
 from monitoring import live_quality, series
 from monitoring.live_quality import judge
 from monitoring.models import LiveScoring
+from tests.updates.flows.conftest import learnable_rows
+from updates.flows.append_samples import append_samples
 from updates.metrics import quality
 from updates.samples.log import SampleLog
 from updates.serving import scorer
@@ -84,3 +86,19 @@ def test_when_another_process_was_first_nothing_is_recorded(live, append, monkey
 
 def test_with_nothing_live_there_is_nothing_to_judge(recommender):
     assert judge(recommender, 1000, timezone.now()) is None
+
+
+def test_a_log_loss_that_rises_raises_an_alarm(live, make_batch):
+    def arrive(first, *, turned):
+        rows = learnable_rows(1_000, first)
+        for row in rows:
+            row["label"] = 1 - row["label"] if turned else row["label"]
+        append_samples(
+            live.recommender, make_batch(rows), batch_id=f"from-{first}", arrived_at=timezone.now()
+        )
+        look(live)
+
+    arrive(1_000, turned=False)
+    assert not live.recommender.drift_alarms.exists()
+    arrive(2_000, turned=True)
+    assert live.recommender.drift_alarms.get().firing_since is not None

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0004_series_store'),
+        ('monitoring', '0005_drift'),
         ('updates', '0015_client'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

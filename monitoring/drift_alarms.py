@@ -1,0 +1,52 @@
+"""Alarms on drift, from the last hour against the live version's training range."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from monitoring.drift.alarm import AlarmState, Budget, Rule
+from monitoring.drift.compare import FeatureDrift
+from monitoring.drift_report import LOG_LOSS, report
+from monitoring.models import DriftAlarm
+from updates.models import Recommender
+
+EVERY = timedelta(minutes=1)
+ALARMS_A_MONTH = float(os.environ.get("DRIFT_FALSE_ALARMS_A_MONTH", "1"))
+
+
+def rule_of(fleet: Sequence[Recommender]) -> Rule:
+    """The rule for each feature of a fleet: its false alarms are counted all together."""
+    tests = sum(len(recommender.sample_schema.arrow.names) for recommender in fleet)
+    return Rule(Budget(ALARMS_A_MONTH, tests, EVERY))
+
+
+def look(recommender: Recommender, rule: Rule, now: datetime) -> None:
+    """Take every alarm of a recommender a step further; what has no rows stays as it is."""
+    for drift in report(recommender, now).all:
+        _step(recommender, drift, rule, now)
+
+
+def loss_moved(recommender: Recommender, move: int, now: datetime) -> None:
+    """Take the alarm on log loss along: on where it has risen (1), off where it has fallen (−1)."""
+    alarms = DriftAlarm.objects.filter(recommender=recommender, feature=LOG_LOSS)
+    if move < 0:
+        alarms.delete()
+    elif move > 0 and not alarms.exists():
+        DriftAlarm.objects.create(recommender=recommender, feature=LOG_LOSS, firing_since=now)
+
+
+def _step(recommender: Recommender, drift: FeatureDrift, rule: Rule, now: datetime) -> None:
+    alarm = DriftAlarm.objects.filter(recommender=recommender, feature=drift.feature).first()
+    before = AlarmState(alarm.turning_since, alarm.firing_since) if alarm else AlarmState()
+    after = before.step(drift, rule, now)
+    if after != before:
+        DriftAlarm.objects.update_or_create(
+            recommender=recommender,
+            feature=drift.feature,
+            defaults={
+                "turning_since": after.turning_since,
+                "firing_since": after.firing_since,
+            },
+        )
