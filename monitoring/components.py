@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from monitoring.age_bar import AgeBar
-from monitoring.freshness import Freshness, LiveFacts, LogFacts, freshness
+from monitoring.fleet import log_facts
+from monitoring.freshness import Freshness, LiveFacts, freshness, with_cause
+from monitoring.obstacles import InTheWay
 from updates.models import ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 from updates.samples.log import Head
@@ -39,17 +41,22 @@ class ComponentFreshness:
 
 
 def components(
-    recommender: Recommender, now: datetime, head: Head | None, served: LiveFacts | None
+    recommender: Recommender,
+    now: datetime,
+    head: Head | None,
+    served: LiveFacts | None,
+    obstacles: InTheWay | None = None,
 ) -> list[ComponentFreshness]:
     """Each component of the live version, in the learner's order; none where nothing is live.
 
     served : what online learning has made of the live version since, None where nothing.
+    obstacles : what is in the way, for the cause beside each state; without it none is told.
     """
     live = recommender.live_version
     if live is None:
         return []
     policies = [(policy, _fed(policy)) for policy in recommender.policies.all()]
-    log = LogFacts(head.last_offset, head.newest_event_time) if head else None
+    log = log_facts(head)
 
     def part(name: str, facts: LiveFacts | None) -> ComponentFreshness:
         """Judged by its own objective where it has one."""
@@ -61,6 +68,9 @@ def components(
             grace_seconds=recommender.grace_seconds,
             now=now,
         )
+        if obstacles:
+            # Whether labels are pending is told of the whole: no component waits for its own.
+            fresh = with_cause(fresh, log, obstacles.of(recommender.pk, name, None), now)
         fed_by = [policy for policy, fed in policies if policy.active and name in fed]
         return ComponentFreshness(name, fresh, fed_by, known["run"], known["space_id"])
 

@@ -11,6 +11,7 @@ from django.db.models import Avg, F, OuterRef, Subquery
 
 from monitoring import metrics
 from monitoring.age_bar import AgeBar
+from monitoring.alerts.shown import counts
 from monitoring.freshness import Freshness
 from monitoring.models import TenSecondPoint
 from monitoring.sparkline import Sparkline
@@ -35,6 +36,7 @@ class FleetRow:
     ne: Sparkline
     next_due_at: datetime | None
     waits_for: str
+    open_alerts: int
 
 
 def fleet_rows(
@@ -44,6 +46,7 @@ def fleet_rows(
     runs = _last_runs(recommenders)
     ne = _ne_by_minute(recommenders, now)
     policies = _policies(recommenders)
+    alerts = counts(recommenders)
     return [
         FleetRow(
             recommender=r,
@@ -53,6 +56,7 @@ def fleet_rows(
             ne=Sparkline(ne[r.pk]),
             next_due_at=min((p.next_due_at for p in _timed(policies[r.pk])), default=None),
             waits_for=_waits_for(policies[r.pk]),
+            open_alerts=alerts.get(r.pk, 0),
         )
         for r in recommenders
     ]

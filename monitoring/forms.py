@@ -79,6 +79,25 @@ class RollBackForm(forms.Form):
         self.fields["to"].error_messages["invalid_choice"] = "There is no such version."
 
 
+class AcknowledgeForm(forms.Form):
+    """Somebody is at it."""
+
+    reason = forms.CharField(
+        max_length=500, help_text="Who is at it, or why it may be; everybody who was told is told."
+    )
+
+
+class SilenceForm(forms.Form):
+    """Nobody is told of a recommender's alerts for a while."""
+
+    hours = forms.TypedChoiceField(
+        coerce=int,
+        choices=[(1, "1 hour"), (4, "4 hours"), (24, "1 day"), (72, "3 days"), (168, "7 days")],
+        label="For",
+    )
+    reason = forms.CharField(max_length=500, help_text="It is shown with the silence.")
+
+
 class CadenceForm(forms.Form):
     """When a policy fires."""
 

@@ -1,13 +1,13 @@
 """How fresh a served model is: a value computed from facts and the clock. Imports no Django.
 
-The facts are stored (what is served, its watermark and next offset; the log's head); the state is
-never stored, so that it is right at any time that it is asked for.
+The facts are stored (what is served, its watermark and next offset; the log's head; what is in the
+way); state and cause are never stored, so that they are right at any time that they are asked for.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,23 @@ class FreshnessState(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+class FreshnessCause(enum.StrEnum):
+    """Why nothing fresh comes, beside the state; the first that holds, in this order.
+
+    SYNC_BROKEN: a running process does not serve what it should. WORKER_DEAD: runs wait, and no
+    worker takes them. Those are faults at any age; the others count once the age is over the
+    objective. BACKLOG: samples wait to be learned. LABELS_PENDING: none does, impressions wait for
+    their labels. NO_TRAFFIC: neither, and no sample arrived for longer than the objective.
+    """
+
+    NONE = "none"
+    SYNC_BROKEN = "sync-broken"
+    WORKER_DEAD = "worker-dead"
+    BACKLOG = "backlog"
+    LABELS_PENDING = "labels-pending"
+    NO_TRAFFIC = "no-traffic"
+
+
 @dataclass(frozen=True)
 class LiveFacts:
     """What is served: event time up to which it has learned, first offset not yet learned."""
@@ -39,6 +56,19 @@ class LogFacts:
 
     last_offset: int
     newest_event_time: datetime | None
+    newest_arrived_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Obstacles:
+    """What is in the way of anything fresh, as found beside log and live version.
+
+    labels_pending : impressions wait in the joiner; None where it does not answer.
+    """
+
+    sync_broken: bool = False
+    worker_dead: bool = False
+    labels_pending: bool | None = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +88,12 @@ class Freshness:
     backlog_samples: int | None
     objective_seconds: int
     grace_seconds: int
+    cause: FreshnessCause = FreshnessCause.NONE
+
+    @property
+    def overdue(self) -> bool:
+        """Whether something fresh is wanted: the age is over the objective, or there is none."""
+        return self.age_seconds is None or self.age_seconds > self.objective_seconds
 
     def to_json(self) -> dict[str, Any]:
         """The form that the API answers."""
@@ -85,6 +121,31 @@ def freshness(
         objective_seconds=objective_seconds,
         grace_seconds=grace_seconds,
     )
+
+
+def with_cause(
+    fresh: Freshness, log: LogFacts | None, obstacles: Obstacles, now: datetime
+) -> Freshness:
+    """The same with its cause at ``now``; ``log`` None means that the log does not answer."""
+    return replace(fresh, cause=_cause(fresh, log, obstacles, now))
+
+
+def _cause(
+    fresh: Freshness, log: LogFacts | None, obstacles: Obstacles, now: datetime
+) -> FreshnessCause:
+    if obstacles.sync_broken:
+        return FreshnessCause.SYNC_BROKEN
+    if obstacles.worker_dead:
+        return FreshnessCause.WORKER_DEAD
+    if not fresh.overdue or log is None:
+        return FreshnessCause.NONE
+    if fresh.backlog_samples:
+        return FreshnessCause.BACKLOG
+    if obstacles.labels_pending is not False:
+        return FreshnessCause.LABELS_PENDING if obstacles.labels_pending else FreshnessCause.NONE
+    silent = _seconds(now, log.newest_arrived_at)
+    quiet = silent is None or silent > fresh.objective_seconds
+    return FreshnessCause.NO_TRAFFIC if quiet else FreshnessCause.NONE
 
 
 def _state(

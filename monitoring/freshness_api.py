@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from monitoring.components import ComponentFreshness, components
 from monitoring.fleet import fleet_freshness, live_facts, log_heads
+from monitoring.obstacles import in_the_way
 from monitoring.served import served_facts, with_sync
 from updates.api.serializers.recommenders import Freshness
 from updates.api.views.base import OfRecommender
@@ -81,10 +82,11 @@ class FreshnessView(OfRecommender):
         recommender = self.recommender
         heads = log_heads([recommender])
         past_live = served_facts([recommender], now)
-        fresh = fleet_freshness([recommender], now, heads, past_live)[recommender.pk]
+        obstacles = in_the_way([recommender], now)
+        fresh = fleet_freshness([recommender], now, heads, past_live, obstacles)[recommender.pk]
         head, live = heads.get(recommender.pk), recommender.live_version
         served = past_live.get(recommender.pk) or live_facts(live)
-        parts = components(recommender, now, head, past_live.get(recommender.pk))
+        parts = components(recommender, now, head, past_live.get(recommender.pk), obstacles)
         facts = {
             "at": now,
             "live_version": live and live.number,

@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
+from monitoring.alerts.channels import AlertChannel, Notification
+from monitoring.alerts.models import Alert, AlertTransition, Silence
 from updates.models import Recommender, UpdatePolicy
 
 
@@ -223,3 +225,25 @@ class DriftAlarm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feature} of {self.recommender_id}"
+
+
+__all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertTransition",
+    "DriftAlarm",
+    "FeatureSketch",
+    "HourPoint",
+    "LiveScoring",
+    "MinutePoint",
+    "Notification",
+    "PendingCell",
+    "Point",
+    "Retention",
+    "RolledPoint",
+    "Series",
+    "SeriesPoint",
+    "Silence",
+    "SketchedRange",
+    "TenSecondPoint",
+]

@@ -10,9 +10,11 @@ from django.db.models import QuerySet
 
 from monitoring import metrics
 from monitoring.age_bar import AgeBar
+from monitoring.alerts.shown import open_alerts
 from monitoring.components import components
 from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
+from monitoring.obstacles import in_the_way
 from monitoring.series import newest_by_policy
 from monitoring.served import online_positions, served_facts, with_sync
 from updates import joiners
@@ -41,7 +43,8 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
     heads = log_heads([recommender])
     sent = online_positions([recommender])
     served = served_facts([recommender], now, sent)
-    fresh = fleet_freshness([recommender], now, heads, served)[recommender.pk]
+    obstacles = in_the_way([recommender], now)
+    fresh = fleet_freshness([recommender], now, heads, served, obstacles)[recommender.pk]
     deployment = open_deployment(recommender)
     return {
         "recommender": recommender,
@@ -50,9 +53,10 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "head": heads.get(recommender.pk),
         "deployment": deployment,
         "alerts": serving_alerts(recommender, deployment, now),
+        "open_alerts": open_alerts(now, recommender),
         "sync": sync(recommender, sent.get(recommender.pk), now),
         "components": components(
-            recommender, now, heads.get(recommender.pk), served.get(recommender.pk)
+            recommender, now, heads.get(recommender.pk), served.get(recommender.pk), obstacles
         ),
         "log_silent": not heads,
         "runs": recent_runs(recommender),

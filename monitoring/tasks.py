@@ -9,6 +9,8 @@ from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from monitoring import devices, drift_alarms, learning_lag, metrics, sketches
+from monitoring.alerts.deliver import deliver
+from monitoring.alerts.evaluate import evaluate
 from monitoring.components import components
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.freshness import Freshness, LiveFacts
@@ -68,6 +70,18 @@ def observe_devices() -> None:
             continue
         if found is not None:
             record(recommender, {metrics.FRESH_USER_SHARE: found.share}, now)
+
+
+@shared_task
+def watch() -> None:
+    """Have alerts begin, fire and be resolved."""
+    evaluate(timezone.now())
+
+
+@shared_task
+def tell() -> None:
+    """Send what the outbox of alerts holds."""
+    deliver(timezone.now())
 
 
 def _record_learning_lag(recommenders: list[Recommender], now: datetime) -> None:

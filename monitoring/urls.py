@@ -3,7 +3,17 @@
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from monitoring.views import demo, fleet, metrics, policies, recommender, runs, versions, workers
+from monitoring.views import (
+    alerts,
+    demo,
+    fleet,
+    metrics,
+    policies,
+    recommender,
+    runs,
+    versions,
+    workers,
+)
 
 ONE = "recommenders/<slug:slug>"
 POLICY = f"{ONE}/policies/<slug:name>"
@@ -15,6 +25,10 @@ urlpatterns = [
     path("", fleet.fleet, name="fleet"),
     path("metrics", metrics.metrics, name="prometheus"),
     path("workers/", workers.workers, name="workers"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/<int:pk>/", alerts.alert, name="alert"),
+    path("alerts/<int:pk>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
+    path(f"{ONE}/silence/", alerts.silence, name="silence"),
     path(f"{ONE}/", recommender.recommender, name="recommender"),
     path(f"{ONE}/headline/", recommender.headline, name="headline"),
     path(f"{ONE}/joining/", recommender.joining, name="joining"),

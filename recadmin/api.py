@@ -4,11 +4,12 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from monitoring import api as measurements
+from monitoring.alerts import api as alerts
 from monitoring.fleet import fleet_freshness
 from updates.api import urls
 from updates.api.views.unknown import Unknown
 
-V1 = urls.with_slashes([*urls.patterns(fleet_freshness), *measurements.PATTERNS])
+V1 = urls.with_slashes([*urls.patterns(fleet_freshness), *measurements.PATTERNS, *alerts.PATTERNS])
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include((V1, "api"))),

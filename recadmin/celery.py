@@ -38,6 +38,8 @@ redis.Channel.do_restore = False
 app.conf.beat_schedule = {
     "tick": {"task": "updates.tasks.tick", "schedule": 1.0, "options": {"expires": 5}},
     "observe": {"task": "monitoring.tasks.observe", "schedule": 10.0, "options": {"expires": 10}},
+    "watch": {"task": "monitoring.tasks.watch", "schedule": 10.0, "options": {"expires": 10}},
+    "tell": {"task": "monitoring.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},
     "keep-series": {
         "task": "monitoring.tasks.keep_series",
         "schedule": 60.0,

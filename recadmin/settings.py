@@ -182,6 +182,10 @@ SPECTACULAR_SETTINGS = {
         "RunState": "updates.models.run.RunState",
         "VersionState": "updates.models.version.VersionState",
         "FreshnessState": "updates.api.serializers.recommenders.FRESHNESS_STATES",
+        "FreshnessCause": "updates.api.serializers.recommenders.FRESHNESS_CAUSES",
+        "AlertKind": "monitoring.alerts.models.KIND_CHOICES",
+        "AlertState": "monitoring.alerts.api.TOLD_STATES",
+        "Severity": "monitoring.alerts.channels.Severity",
         "ProblemType": "updates.api.schema.PROBLEM_TYPES",
         "Strategy": "updates.models.policy.Strategy",
         "ExecutedStrategy": "updates.models.policy.EXECUTED",
@@ -202,11 +206,21 @@ METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 # With less than this free for the data folder, /readyz and the page of the workers warn.
 DISK_FLOOR_BYTES = int(os.environ.get("DISK_FLOOR_BYTES", str(2**30)))
 
+# Where people find these pages: links in alerts begin with it.
+PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://localhost:8000").rstrip("/")
+# Whether alerts may be sent to private addresses, such as a chat server in one's own network.
+ALERT_PRIVATE_ADDRESSES = environment.flag("ALERT_PRIVATE_ADDRESSES")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-    "loggers": {"axes": {"level": "WARNING"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        # They log the addresses of channels, which hold secrets.
+        "apprise": {"level": "CRITICAL", "propagate": False},
+        "urllib3": {"level": "WARNING"},
+    },
 }

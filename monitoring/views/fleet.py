@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.fleet_rows import fleet_rows
-from monitoring.freshness import FreshnessState
+from monitoring.freshness import FreshnessCause, FreshnessState
 from monitoring.views.access import needs, page
 from recadmin.roles import VIEWER
 from updates.models import Recommender
@@ -44,12 +44,15 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     heads = log_heads(everyone)
     states = fleet_freshness(everyone, now, heads)
     counts = Counter(fresh.state for fresh in states.values())
-    wanted = request.GET.get("state", "")
+    causes = Counter(fresh.cause for fresh in states.values())
+    wanted, cause = request.GET.get("state", ""), request.GET.get("cause", "")
     search = request.GET.get("q", "").strip()
     chosen = [
         r
         for r in everyone
-        if wanted in ("", states[r.pk].state) and search.lower() in f"{r.slug} {r.name}".lower()
+        if wanted in ("", states[r.pk].state)
+        and cause in ("", states[r.pk].cause)
+        and search.lower() in f"{r.slug} {r.name}".lower()
     ]
     shown = Paginator(chosen, ROWS).get_page(request.GET.get("page"))
     return {
@@ -57,7 +60,13 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "shown": shown,
         "total": len(everyone),
         "counts": [(state, counts[state]) for state in FreshnessState],
+        "causes": [
+            (name, causes[name])
+            for name in FreshnessCause
+            if name != FreshnessCause.NONE and (causes[name] or name == cause)
+        ],
         "state": wanted,
+        "cause": cause,
         "search": search,
         "log_silent": bool(everyone) and not heads,
     }

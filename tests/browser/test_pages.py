@@ -9,11 +9,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_g
 
 PATHS = [
     "/",
+    "/alerts/",
     "/workers/",
     "/recommenders/shop/",
     "/recommenders/shop/versions/1/",
     "/runs/{run}/",
     "/admin/",
+    "/admin/monitoring/alertchannel/add/",
     "/admin/updates/recommender/",
     "/admin/updates/recommender/add/",
     "/admin/updates/updatepolicy/",

@@ -31,7 +31,7 @@ def fleet(valkey, make_recommender, make_live, make_batch, make_policy):
 def test_it_says_how_fresh_each_recommender_is(as_viewer, fleet):
     fleet(1)
     words = text(as_viewer.get("/"))
-    assert "News-0 news-0 · sparse_linear fresh 2 min" in words
+    assert "News-0 news-0 · sparse_linear fresh worker-dead 2 min" in words
     assert "of 1 h + 10 min" in words
     assert "0.8123" in words
     assert "queued" in words
@@ -59,7 +59,7 @@ def test_it_costs_as_many_queries_for_many_as_for_one(
     as_viewer, fleet, django_assert_max_num_queries
 ):
     fleet(30)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(12):
         as_viewer.get("/")
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.utils import timezone
 
+from monitoring.models import Alert
 from updates.flows.trigger import trigger
 
 STATIC = Path(apps.get_app_config("monitoring").path) / "static"
@@ -21,6 +23,12 @@ def pages(as_operator, live, make_policy):
     addresses = ["/", one, f"{one}versions/1/", f"{one}versions/1/weights/", f"/runs/{run.pk}/"]
     addresses += [f"{one}versions/1/proof/", f"{one}joining/"]
     addresses += [f"/runs/{live.run.pk}/", policy, f"{policy}cadence/"]
+    now = timezone.now()
+    alert = Alert.objects.create(
+        recommender=live.recommender, kind="backlog", severity="critical", since=now, held_at=now
+    )
+    alert.fire(now)
+    addresses += ["/alerts/", f"/alerts/{alert.pk}/"]
     return {url: as_operator.get(url).content.decode() for url in addresses}
 
 

@@ -1,15 +1,25 @@
 """The ladder that every operation climbs: works, by role, outsider, no token, unknown address."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from monitoring.models import Alert
 from tests.updates.api.conftest import Caller, description
 from updates.models import UpdateRun
 
 ROLES = ["viewer", "operator", "admin"]
-FOREIGN = {"news": "absent", "{run}": "999999", "hourly": "absent", "versions/1": "versions/999"}
+FOREIGN = {
+    "news": "absent",
+    "{run}": "999999",
+    "hourly": "absent",
+    "versions/1": "versions/999",
+    "alerts/1": "alerts/999",
+}
+TOMORROW = (timezone.now() + timedelta(days=1)).isoformat()
 
 
 @dataclass
@@ -85,13 +95,36 @@ CALLS = {
     "recommenders_feedback_create": Call("post", f"{NEWS}/feedback", "operator", 202, [CLICKED]),
     "recommenders_joiner_retrieve": Call("get", f"{NEWS}/joiner"),
     "recommenders_score_create": Call("post", f"{NEWS}/score", body={"rows": [{"item": "i1"}]}),
-    # Its learner has no items; what those that have answer is in test_recommendations.
+    # Its learner has no items and no vectors of users; what those that have answer is in
+    # test_recommendations and test_embedding.
     "recommenders_recommendations_retrieve": Call(
         "get", f"{NEWS}/recommendations?user=u1", status=409
     ),
+    "recommenders_client_tokens_create": Call(
+        "post", f"{NEWS}/client-tokens", "operator", 409, {"user": "u1"}
+    ),
+    "recommenders_users_embedding_retrieve": Call("get", f"{NEWS}/users/u1/embedding", status=409),
+    "recommenders_users_embedding_update": Call(
+        "put",
+        f"{NEWS}/users/u1/embedding",
+        "operator",
+        409,
+        {"space_id": "s", "revision": 0, "vector": [0.0]},
+    ),
+    "recommenders_items_vectors_retrieve": Call("get", f"{NEWS}/items/vectors?item=i1", status=409),
+    "recommenders_devices_retrieve": Call("get", f"{NEWS}/devices"),
     "recommenders_freshness_retrieve": Call("get", f"{NEWS}/freshness"),
     "recommenders_metrics_retrieve": Call("get", f"{NEWS}/metrics?name=age_seconds"),
     "recommenders_sparsity_retrieve": Call("get", f"{NEWS}/sparsity"),
+    "alerts_list": Call("get", "alerts?state=firing&kind=backlog&recommender=other"),
+    "alerts_retrieve": Call("get", "alerts/1"),
+    "alerts_acknowledge_create": Call(
+        "post", "alerts/1/acknowledge", "operator", body={"reason": "on it"}
+    ),
+    "recommenders_silences_list": Call("get", f"{NEWS}/silences"),
+    "recommenders_silences_create": Call(
+        "post", f"{NEWS}/silences", "operator", 201, {"until": TOMORROW, "reason": "moving"}
+    ),
 }
 PROTECTED = [name for name, call in CALLS.items() if call.role != "nobody"]
 BY_ROLE = [name for name in PROTECTED if CALLS[name].role in ROLES]
@@ -105,7 +138,19 @@ def scene(live, make_recommender, make_policy, make_run, append, update):
     make_policy(live.recommender)
     append(live.recommender, 500)
     update(live.recommender, "incremental")
-    return make_run(make_recommender("other"))
+    run = make_run(make_recommender("other"))
+    now = timezone.now()
+    said = {"summary": "Old.", "objective": "young"}
+    Alert.objects.create(
+        pk=1,
+        recommender=run.recommender,
+        kind="backlog",
+        severity="critical",
+        since=now,
+        held_at=now,
+        **said,
+    ).fire(now, tried="nothing")
+    return run
 
 
 def send(caller, name, run=None, path=None):
@@ -145,7 +190,7 @@ def test_an_account_without_a_role_is_refused(name, callers):
 def test_without_a_token_nothing_is_told(name, db):
     response = send(Caller(), name)
     assert response.status_code == 401
-    assert response["WWW-Authenticate"] == "Token"
+    assert response["WWW-Authenticate"].split(", ")[0] == "Token"
 
 
 @pytest.mark.parametrize("name", ADDRESSED)

@@ -16,6 +16,14 @@ FRESHNESS_STATES = [
     ("idle", "no sample waits to be learned, whatever the age"),
     ("unknown", "nothing is live"),
 ]
+FRESHNESS_CAUSES = [
+    ("none", "nothing is in the way, or the age is within the objective"),
+    ("sync-broken", "a running process does not serve what it should"),
+    ("worker-dead", "runs wait, and no worker takes them"),
+    ("backlog", "samples wait to be learned"),
+    ("labels-pending", "no sample waits; impressions wait for their labels"),
+    ("no-traffic", "no sample arrived for longer than the objective"),
+]
 
 
 class LearnerOptions(serializers.DictField):
@@ -51,6 +59,7 @@ class Freshness(serializers.Serializer):
     """How fresh the live version is at the time of the answer."""
 
     state = serializers.ChoiceField(FRESHNESS_STATES)
+    cause = serializers.ChoiceField(FRESHNESS_CAUSES, help_text="Why nothing fresh comes.")
     age_seconds = serializers.FloatField(allow_null=True, help_text="Now − watermark.")
     lag_seconds = serializers.FloatField(
         allow_null=True, help_text="Newest sample's event time − watermark; 0 if nothing waits."
