@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             name='Alert',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('worker-dead', 'worker-dead'), ('sync-broken', 'sync-broken'), ('backlog', 'backlog'), ('labels-pending', 'labels-pending'), ('no-traffic', 'no-traffic'), ('failing-runs', 'failing-runs'), ('rejected-runs', 'rejected-runs')], max_length=20)),
+                ('kind', models.CharField(choices=[('worker-dead', 'worker-dead'), ('sync-broken', 'sync-broken'), ('backlog', 'backlog'), ('labels-pending', 'labels-pending'), ('no-traffic', 'no-traffic'), ('drift', 'drift'), ('failing-runs', 'failing-runs'), ('rejected-runs', 'rejected-runs')], max_length=20)),
                 ('component', models.CharField(blank=True, default='', max_length=60)),
                 ('severity', models.CharField(choices=[('info', 'Info'), ('warning', 'Warning'), ('critical', 'Critical')], max_length=10)),
                 ('state', models.CharField(choices=[('pending', 'pending: it has not held for long enough yet'), ('firing', 'Firing'), ('acknowledged', 'Acknowledged'), ('resolved', 'Resolved')], default='pending', max_length=15)),
