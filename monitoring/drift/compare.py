@@ -92,7 +92,7 @@ def compare(feature: str, now: Sketch, against: Sketch) -> FeatureDrift:
         bins,
         rows=(now.rows, against.rows),
         effective_rows=effective,
-        psi=psi(*shares),
+        psi=psi(*shares, (max(now.rows, 1), max(against.rows, 1))),
         js_distance=js_distance(*shares),
         psi_by_chance=psi_by_chance(bins.held, *effective),
         **news,

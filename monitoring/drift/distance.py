@@ -9,20 +9,27 @@ from scipy.special import chdtri
 
 # One bin that is empty on one side would make PSI infinite: no ratio of shares counts as more.
 LARGEST_LOG_RATIO = math.log(100)
+# Stands for nothing in a logarithm.
+SMALLEST = 1e-300
 CHANCE = 0.05
 
 
-def psi(now: np.ndarray, against: np.ndarray) -> float:
+def psi(
+    now: np.ndarray, against: np.ndarray, rows: tuple[float, float] = (math.inf, math.inf)
+) -> float:
     """Population stability index of two (B,) distributions: Σ (p − q) ln(p/q), in nats.
 
-    Symmetric (it is the Jeffreys divergence of the bins). A ratio of shares counts as 100 at most,
-    so that the index of the same two distributions is the same at any number of samples.
+    Symmetric (it is the Jeffreys divergence of the bins). In the logarithm a share counts as half
+    a sample at least, and a ratio as 100 at most: an empty bin of few rows may be chance, and one
+    of many has the same effect at any number of them.
     """
     held = (now > 0) | (against > 0)
-    with np.errstate(divide="ignore"):
-        logs = np.log(now[held]) - np.log(against[held])
-    logs = np.clip(logs, -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
-    return float(((now - against)[held] * logs).sum())
+    logs = [
+        np.log(np.maximum(shares[held], max(0.5 / size, SMALLEST)))
+        for shares, size in zip((now, against), rows, strict=True)
+    ]
+    ratio = np.clip(logs[0] - logs[1], -LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+    return float(((now - against)[held] * ratio).sum())
 
 
 def js_distance(now: np.ndarray, against: np.ndarray) -> float:
