@@ -22,7 +22,7 @@ from recadmin.valkey import connection, impatient
 from updates.joiners import joiner_of
 from updates.models import ComponentLease, Recommender, ServingReport, UpdateRun
 from updates.models.policy import Strategy
-from updates.models.run import ACTIVE, RunState
+from updates.models.run import RunState
 from updates.samples.durable import LogUnavailable
 from updates.samples.joiner import Joiner
 
@@ -90,9 +90,11 @@ def _trouble(report: ServingReport) -> str:
 
 def _stranded(pks: Sequence[int], now: datetime) -> dict[int, frozenset[str]]:
     held = ComponentLease.objects.filter(run=OuterRef("pk"), expires_at__gt=now)
-    waiting = UpdateRun.objects.filter(Q(state=RunState.QUEUED) | ~Exists(held))
-    rows = waiting.filter(state__in=ACTIVE, recommender__in=pks).order_by()
-    runs = list(rows.values_list("recommender_id", "strategy", "components"))
+    waiting = UpdateRun.objects.active().filter(Q(state=RunState.QUEUED) | ~Exists(held))
+    rows = waiting.order_by().values_list("recommender_id", "strategy", "components")
+    # Few runs are active, of whichever recommenders; to ask by recommender reads all of theirs.
+    wanted = set(pks)
+    runs = [row for row in rows if row[0] in wanted]
     alive = _queues_with_workers(now) if runs else None
     found: dict[int, set[str]] = defaultdict(set)
     for pk, strategy, components in runs:

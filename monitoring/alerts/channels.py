@@ -115,13 +115,7 @@ class Notification(models.Model):
                 fields=["transition", "channel"], name="one_notification_a_transition_and_channel"
             ),
         ]
-        indexes = [
-            models.Index(
-                fields=["id"],
-                condition=Q(state__in=["waiting", "sending"]),
-                name="notifications_unsent",
-            ),
-        ]
+        indexes = [models.Index(fields=["state"], name="notifications_by_state")]
 
     def __str__(self) -> str:
         return f"{self.transition_id} to {self.channel}: {self.state}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -12,6 +13,7 @@ from monitoring.alerts.kinds import KINDS, RUNS_IN_A_ROW, Condition
 from monitoring.components import components
 from monitoring.fleet import fleet_freshness
 from monitoring.freshness import Freshness, FreshnessCause, FreshnessState, LiveFacts
+from monitoring.models import DriftAlarm
 from monitoring.obstacles import InTheWay, in_the_way
 from monitoring.served import served_facts
 from updates.models import Recommender, UpdatePolicy, UpdateRun
@@ -20,6 +22,7 @@ from updates.samples.log import Head
 from updates.words import duration, sentence
 
 Conditions: TypeAlias = dict[tuple[int, str, str], Condition]
+FEATURES_NAMED = 5
 KIND_OF_RUNS = {
     RunState.FAILED: KINDS["failing-runs"],
     RunState.REJECTED: KINDS["rejected-runs"],
@@ -39,6 +42,7 @@ def conditions(
         if (condition := _freshness(recommender, fleet[recommender.pk], obstacles, now))
     ]
     found += _components(recommenders, heads, served, obstacles, now)
+    found += _drift()
     found += _runs()
     return {condition.key: condition for condition in found}
 
@@ -131,6 +135,26 @@ def _summary(fresh: Freshness, component: str) -> str:
     age = "nothing is live" if fresh.age_seconds is None else f"age {duration(fresh.age_seconds)}"
     waiting = "" if fresh.backlog_samples is None else f"; {fresh.backlog_samples:,} samples wait"
     return sentence(f"{of}{fresh.state}, {age}{waiting}")
+
+
+def _drift() -> Iterator[Condition]:
+    """Recommenders of which an alarm of drift fires, which has its own duration and hysteresis: one
+    query."""
+    firing = DriftAlarm.objects.filter(firing_since__isnull=False).order_by("firing_since", "pk")
+    by_recommender: dict[int, list[DriftAlarm]] = defaultdict(list)
+    for alarm in firing:
+        by_recommender[alarm.recommender_id].append(alarm)
+    for pk, alarms in by_recommender.items():
+        names = [alarm.feature for alarm in alarms]
+        more = f" and {len(names) - FEATURES_NAMED} more" if len(names) > FEATURES_NAMED else ""
+        yield Condition(
+            pk,
+            KINDS["drift"],
+            "",
+            alarms[0].firing_since,
+            f"Drifted: {', '.join(names[:FEATURES_NAMED])}{more}.",
+            "no drift beyond the effect that counts and what chance does",
+        )
 
 
 def _runs() -> Iterator[Condition]:

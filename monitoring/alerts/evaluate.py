@@ -9,7 +9,7 @@ from datetime import datetime
 
 from monitoring.alerts.conditions import Conditions, conditions, tried
 from monitoring.alerts.kinds import CLEAR_FOR, Condition
-from monitoring.alerts.models import Alert, AlertState, IllegalAlertMove
+from monitoring.alerts.models import OPEN, Alert, AlertState, IllegalAlertMove
 from monitoring.fleet import log_heads
 from updates.models import Recommender
 
@@ -26,8 +26,11 @@ def evaluate(now: datetime) -> None:
     if recommenders and not heads:
         return
     wrong = conditions(recommenders, heads, now)
-    known = Alert.objects.exclude(state=AlertState.RESOLVED).select_related("recommender")
-    alerts = {(alert.recommender_id, alert.kind, alert.component): alert for alert in known}
+    known = Alert.objects.filter(state__in=(AlertState.PENDING, *OPEN))
+    alerts = {
+        (alert.recommender_id, alert.kind, alert.component): alert
+        for alert in known.select_related("recommender")
+    }
     Alert.objects.filter(pk__in=[alerts[key].pk for key in wrong.keys() & alerts.keys()]).update(
         held_at=now
     )

@@ -66,6 +66,13 @@ KINDS = {
             "Look at what sends the samples.",
         ),
         Kind(
+            "drift",
+            "warning",
+            timedelta(0),
+            "what it meets has drifted from what it learned on",
+            "Compare the distributions on its page; a full update learns anew.",
+        ),
+        Kind(
             "failing-runs",
             "critical",
             timedelta(0),

@@ -49,6 +49,7 @@ class Alert(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["state"], name="alerts_by_state")]
         constraints = [
             models.UniqueConstraint(
                 fields=["recommender", "kind", "component"],

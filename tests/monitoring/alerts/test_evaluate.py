@@ -7,7 +7,7 @@ from django.db import IntegrityError
 
 from monitoring.alerts.evaluate import evaluate
 from monitoring.alerts.kinds import CLEAR_FOR
-from monitoring.models import Alert, AlertTransition
+from monitoring.models import Alert, AlertTransition, DriftAlarm
 from recadmin.heartbeats import KEY, Pulse
 from tests.monitoring.alerts.conftest import STALE_AT
 from tests.monitoring.conftest import NOW
@@ -151,6 +151,21 @@ def test_runs_of_a_policy_that_end_badly_in_a_row_fire(news, make_policy, ends, 
         )
     look(NOW, NOW + SECOND)
     assert alerts() == fires
+
+
+def test_features_that_drift_are_one_alert_of_their_recommender(news):
+    for minute, feature in enumerate(["device", "price", "a", "b", "c", "d"]):
+        DriftAlarm.objects.create(
+            recommender=news, feature=feature, firing_since=NOW - minute * MINUTE
+        )
+    DriftAlarm.objects.create(recommender=news, feature="calm", turning_since=NOW)
+    look(NOW, NOW + SECOND)
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.state, alert.since) == ("drift", "firing", NOW - 5 * MINUTE)
+    assert alert.summary == "Drifted: d, c, b, a, price and 1 more."
+    DriftAlarm.objects.update(firing_since=None)
+    look(NOW + MINUTE + CLEAR_FOR)
+    assert alerts() == {("drift", "", "resolved")}
 
 
 def test_a_component_with_an_objective_of_its_own_fires_on_its_own(
