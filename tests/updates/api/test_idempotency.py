@@ -120,5 +120,7 @@ def test_every_post_that_acts_takes_a_key():
         "recommenders_versions_promote_create",
         "recommenders_versions_proofs_create",
         "recommenders_policies_lift_hold_create",
+        "recommenders_silences_create",
+        "alerts_acknowledge_create",
         "updates_cancel_create",
     }
