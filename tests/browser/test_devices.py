@@ -11,13 +11,13 @@ from tests.updates.flows.conftest import learnable_rows
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
 
-SLUG = "films"
+SLUG = "films-on-devices"
 PATH = f"recommenders/{SLUG}"
 NEAR = 1e-6
 OPEN = """async ([module, token, user, device]) => {
   const { RecadminClient } = await import(module);
   window.said = [];
-  const about = { url: location.origin, slug: "films", user, device, token: async () => token };
+  const about = { url: location.origin, slug: "films-on-devices", user, device, token: async () => token };
   window.client = await RecadminClient.open(about);
   for (const name of ["sync", "offline", "space", "refused"]) {
     client.addEventListener(name, ({ detail }) => {
