@@ -14,10 +14,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_g
 SLUG = "films-on-devices"
 PATH = f"recommenders/{SLUG}"
 NEAR = 1e-6
-OPEN = """async ([module, token, user, device]) => {
+OPEN = """async ([module, slug, token, user, device]) => {
   const { RecadminClient } = await import(module);
   window.said = [];
-  const about = { url: location.origin, slug: "films-on-devices", user, device, token: async () => token };
+  const about = { url: location.origin, slug, user, device, token: async () => token };
   window.client = await RecadminClient.open(about);
   for (const name of ["sync", "offline", "space", "refused"]) {
     client.addEventListener(name, ({ detail }) => {
@@ -67,7 +67,7 @@ def device(stack, chromium, api):
         page.goto("/login/")
         given = api.call("POST", f"{PATH}/client-tokens", {"user": user})["token"]
         module = f"{stack.url}/static/updates/recadmin-client.js"
-        page.evaluate(OPEN, [module, token or given, user, name])
+        page.evaluate(OPEN, [module, SLUG, token or given, user, name])
         return page
 
     yield open_device
