@@ -44,7 +44,12 @@ def served_by_all(api, version):
 def api(stack):
     """The back end of the app: an operator's calls, on films with a live version."""
     with stack.admin() as api:
-        about = {"slug": SLUG, "name": "On devices", "learner": "factors", "schema": SCHEMA.to_json()}
+        about = {
+            "slug": SLUG,
+            "name": "On devices",
+            "learner": "factors",
+            "schema": SCHEMA.to_json(),
+        }
         api.call("POST", "recommenders", about | {"learner_options": {"dim": 8}})
         rows = [json.dumps(row, default=str) for row in learnable_rows(2_000)]
         headers = {"Content-Type": "application/x-ndjson"}
