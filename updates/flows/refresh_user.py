@@ -108,13 +108,15 @@ class Present:
 
 @dataclass(frozen=True)
 class Settled:
-    """accepted, duplicate : numbers of interactions; rejected : never to be sent again."""
+    """accepted, duplicate : numbers of interactions; rejected : never to be sent again. counts : of
+    those accepted, and what fresh vectors gained on them in log loss."""
 
     outcome: Outcome
     present: Present
     accepted: int = 0
     duplicate: int = 0
     rejected: list[RowError] = field(default_factory=list)
+    counts: Mapping[str, float] = field(default_factory=dict)
 
 
 def client_policy(recommender: Recommender) -> UpdatePolicy:
@@ -150,7 +152,7 @@ def refresh_user(recommender: Recommender, user: str, sent: Sent, now: datetime)
     except ImplausibleVector as refusal:
         count_refusal(recommender, refusal.kind)
         raise
-    count(recommender, {f"outcome:{settled.outcome}": 1})
+    count(recommender, {f"outcome:{settled.outcome}": 1, **settled.counts})
     return settled
 
 
@@ -224,13 +226,13 @@ def _take_interactions(
         after = replace(
             after, user=judged.made, unseen=learned, source="client", revision=after.revision + 1
         )
-        count(recommender, judged.counts)
     return Settled(
         judged.outcome,
         _present(served, after, policy),
         accepted=len(new.sent),
         duplicate=len(read.sent) - len(new.sent),
         rejected=read.errors,
+        counts=judged.counts,
     )
 
 

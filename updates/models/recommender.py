@@ -143,11 +143,9 @@ class Recommender(models.Model):
 
     @property
     def device_component(self) -> str:
-        """The one that its users' devices may refresh a part of; "" where there is none."""
-        try:
-            return self.learner_class.device_component
-        except registry.UnknownLearner:
-            return ""
+        """The one that its users' devices may refresh a part of; "" where there is none, and where
+        its learner cannot be loaded."""
+        return self.learner_class.device_component if self.component_names else ""
 
     @property
     def component_names(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ the other. So an interaction moves u by no more than rate·w·(‖v‖ + l2·‖
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class FactorsOnDevice(DeviceSide):
         return {"loss": self._loss, "rate": self._rate, "l2": self._l2, "dim": self._dim}
 
     def user(self, name: str) -> UserVector:
-        values = _rows(self._users, self._user_field, [name])[0]
+        values = rows_of(self._users, self._user_field, [name])[0]
         return UserVector(values[:-1], float(values[-1]))
 
     def items(self, names: Sequence[str]) -> ItemVectors:
@@ -112,9 +113,9 @@ class FactorsOnDevice(DeviceSide):
     def longest(self) -> float:
         return self._push / float(self._l2) if self._l2 else float("inf")
 
-    @property
+    @cached_property
     def _push(self) -> float:
-        """The longest that an interaction can have to learn from."""
+        """The longest that an interaction can have to learn from; looks through all items."""
         longest = float(np.linalg.norm(self._items.side.rows[:, :-1], axis=1).max(initial=0.0))
         return 2 * longest if self._pairs else longest
 
@@ -125,7 +126,7 @@ class FactorsOnDevice(DeviceSide):
     def _met(self, interactions: Sequence[Interaction]) -> tuple[np.ndarray, ...]:
         """Vectors (n, dim) and biases (n,) of the items, and of those passed over."""
         names = [one.item for one in interactions], [one.over or "" for one in interactions]
-        sides = [_rows(self._items.side, self._item_field, part) for part in names]
+        sides = [rows_of(self._items.side, self._item_field, part) for part in names]
         return (*self._as_steps_take(sides[0]), *self._as_steps_take(sides[1]))
 
     def _as_steps_take(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -133,7 +134,7 @@ class FactorsOnDevice(DeviceSide):
         return np.ascontiguousarray(rows[:, :-1]), biases
 
 
-def _rows(side: Side, field: str, names: Sequence[str]) -> np.ndarray:
+def rows_of(side: Side, field: str, names: Sequence[str]) -> np.ndarray:
     """(n, dim + 1) float32; zeros of those that are not known."""
     rows = side.find(keys_of(field, as_names(names)))
     found = np.zeros((len(rows), side.rows.shape[1]), np.float32)

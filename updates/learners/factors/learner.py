@@ -26,7 +26,7 @@ from updates.learners.base import (
 )
 from updates.learners.factors import files
 from updates.learners.factors.batches import Columns, keys_of
-from updates.learners.factors.device import FactorsOnDevice
+from updates.learners.factors.device import FactorsOnDevice, rows_of
 from updates.learners.factors.history import History
 from updates.learners.factors.items import Items
 from updates.learners.factors.loops import (
@@ -85,6 +85,7 @@ class Factors(Learner):
             raise TypeError("factors needs a schema with a user and an item")
         self._user_field, self._item_field = schema.user, schema.item
         self._serving = False
+        self._view: FactorsOnDevice | None = None
         self._forget()
 
     def _forget(self) -> None:
@@ -200,23 +201,22 @@ class Factors(Learner):
         return np.concatenate(parts)
 
     def on_device(self) -> FactorsOnDevice:
+        """What it has for devices; of the serving form the same until a delta comes, so that what
+        takes a look at all items is looked for once."""
         fields = self._user_field, self._item_field
-        return FactorsOnDevice(self._users, self._items, fields, self.settings)
+        view = self._view or FactorsOnDevice(self._users, self._items, fields, self.settings)
+        self._view = view if self._serving else None
+        return view
 
     def user(self, user: str) -> tuple[np.ndarray, float]:
         """Vector (dim,) float32 and bias of a user; zeros of one that is not known."""
-        return self._read(self._users, self._user_field, user)
+        return self.on_device().user(user)
 
     def item(self, item: str) -> tuple[np.ndarray, float]:
         """Vector (dim,) float32 of an item, and its bias plus the intercept, as ``user_step`` takes
         them; zeros and the intercept of one that is not known."""
-        vector, bias = self._read(self._items.side, self._item_field, item)
-        return vector, bias + self.intercept
-
-    def _read(self, side: Side, field: str, name: str) -> tuple[np.ndarray, float]:
-        row = int(side.find(keys_of(field, as_names([name])))[0])
-        values = side.vectors.values[row] if row >= 0 else np.zeros(self.settings["dim"] + 1)
-        return values[:-1].astype(np.float32), float(values[-1])
+        values = rows_of(self._items.side, self._item_field, [item])[0]
+        return values[:-1], float(values[-1]) + self.intercept
 
     @property
     def intercept(self) -> float:
@@ -306,13 +306,13 @@ class Factors(Learner):
         arrays, _ = files.read(folder / files.USERS, space)
         users.restore(arrays)
         history.apply(arrays)
-        self._items, self._users, self._history = items, users, history
+        self._items, self._users, self._history, self._view = items, users, history, None
 
     def snapshot(self) -> Self:
         """A copy of this instant."""
         learner = copy.copy(self)
         learner._items, learner._users = self._items.copy(), self._users.copy()
-        learner._history = self._history.copy()
+        learner._history, learner._view = self._history.copy(), None
         return learner
 
     def track(self) -> None:
@@ -339,6 +339,7 @@ class Factors(Learner):
         self._users.vectors.put(arrays[f"{USERS}.keys"], arrays[f"{USERS}.vectors"])
         self._history.apply(arrays)
         self._items.apply(arrays)
+        self._view = None
 
     def sparsity(self) -> Sparsity:
         """Users and items that have a vector, each as one weight other than 0."""

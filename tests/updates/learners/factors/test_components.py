@@ -133,3 +133,17 @@ def test_the_serving_form_only_serves_and_only_it_takes_deltas(learner, tmp_path
     learner.track()
     with pytest.raises(ServingFormNeeded):
         learner.apply(learner.delta())
+
+
+def test_what_devices_are_told_follows_the_deltas(learner, tmp_path):
+    serving = served(saved(learner, tmp_path / "saved"))
+    before = serving.on_device()
+    assert before.longest == learner.on_device().longest
+    assert serving.on_device() is before
+    longest = learner.item_names[int(np.linalg.norm(learner.item_vectors, axis=1).argmax())]
+    learner.track()
+    learner.learn(rows(*[(f"u{n % 7}", longest.as_py(), n % 2) for n in range(90)]))
+    serving.apply(learner.delta())
+    after, known = serving.on_device(), learner.on_device()
+    assert after.longest == known.longest != before.longest
+    assert after.user("u1").distance(known.user("u1")) == 0
