@@ -16,7 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from updates.learners.device import DeviceSide
+from updates.learners.explanation import Shift
 from updates.learners.options import Option, resolve
+from updates.samples.encoder import Encoded
 from updates.samples.schema import SampleSchema
 
 
@@ -111,6 +113,7 @@ class Learner(ABC):
     supports_delta : can say what learning changed, so that a serving form follows it.
     device_component : the one of which devices may refresh what is their user's, see
         ``updates.learners.device``; "" of none.
+    explained_rows : samples of which ``shift_from`` takes some seconds.
     options : all there are; ``variants``, options given to learners that between them use all
         compiled code, to be compiled before the first update.
     """
@@ -123,6 +126,7 @@ class Learner(ABC):
     replayable: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
     device_component: ClassVar[str] = ""
+    explained_rows: ClassVar[int] = 20_000
     options: ClassVar[Sequence[Option]]
     variants: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
@@ -257,6 +261,16 @@ class Learner(ABC):
         Not to be called while another thread predicts.
         """
         raise DeltaUnsupported(self.name)
+
+    def shift_from(self, older: Self, batch: pa.RecordBatch, encoded: Encoded) -> Shift | None:
+        """How predictions of the batch differ from another version's, attributed to the values that
+        ``encoded`` has of it; None where this learner cannot attribute them."""
+        return None
+
+    def known_values(self) -> pa.Table | None:
+        """``field``, ``value`` and ``weight`` of the values it has parameters for, the largest
+        magnitude first; None where it does not keep their names."""
+        return None
 
     @abstractmethod
     def sparsity(self) -> Sparsity:

@@ -1,0 +1,1 @@
+"""Streams in which known facts change at a known instant: does the explanation name them?"""
