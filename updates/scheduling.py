@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from updates import signals
 from updates.cadence import Trigger
+from updates.flows.explain import look_after_explanations
 from updates.flows.prove import look_after_proofs
 from updates.flows.trigger import WriterBusy, nudge, trigger
 from updates.models import ComponentLease, UpdatePolicy, UpdateRun
@@ -48,6 +49,7 @@ def tick(now: datetime | None = None) -> None:
     take_up_abandoned(now)
     remind_workers(now)
     look_after_proofs()
+    look_after_explanations()
 
 
 def _fire_if_due(policy: UpdatePolicy, head: Head, now: datetime) -> None:

@@ -18,14 +18,14 @@ CLIP = 1e-9
 
 @dataclass(frozen=True)
 class Frame:
-    """n samples in the order of the log; of the two versions the one that has learned less is
-    ``older``, the other ``newer``.
+    """n samples in the order of the log: what ``version`` says of them and what ``against`` does.
 
     table : columns of ``schema.arrow`` and whatever more. offsets : (n,) int64.
-    first_news, first_since : the samples before the first were learned by both versions, or by
-        neither; from there to the second by the newer one alone; from there on by neither.
+    first_news, first_since : samples from the first on were learned by one version alone, from the
+        second on by neither; those before both had.
     labels : (n,) 0.0 or 1.0, NaN where the label is not final. weights : (n,).
-    older, newer : (n,) probabilities.
+    version, against : (n,) probabilities.
+    reverse : whether it is ``against`` that has learned more.
     """
 
     schema: SampleSchema
@@ -35,8 +35,9 @@ class Frame:
     first_since: int
     labels: np.ndarray
     weights: np.ndarray
-    older: np.ndarray
-    newer: np.ndarray
+    against: np.ndarray
+    version: np.ndarray
+    reverse: bool = False
 
     @cached_property
     def encoded(self) -> Encoded:
@@ -79,7 +80,7 @@ class Frame:
         """Some of the samples, as a frame of their own."""
         arrays = {
             name: getattr(self, name)[rows]
-            for name in ("offsets", "labels", "weights", "older", "newer")
+            for name in ("offsets", "labels", "weights", "against", "version")
         }
         start, stop, _ = rows.indices(len(self.offsets))
         return replace(self, table=self.table.slice(start, stop - start), **arrays)
@@ -91,12 +92,12 @@ class Frame:
 
     @cached_property
     def before(self) -> np.ndarray:
-        """(n,) whether a sample came before what only the newer version learned."""
+        """(n,) whether a sample came before what only one version learned."""
         return self.offsets < self.first_news
 
     @cached_property
     def news(self) -> np.ndarray:
-        """(n,) whether only the newer version learned it."""
+        """(n,) whether only the version that has learned more learned it."""
         return ~self.before & ~self.since
 
     @cached_property
@@ -106,8 +107,13 @@ class Frame:
 
     @cached_property
     def shift(self) -> np.ndarray:
-        """(n,) log-odds of the newer version less those of the older one."""
-        return log_odds(self.newer) - log_odds(self.older)
+        """(n,) log-odds of the version less those of the one it is held against."""
+        return log_odds(self.version) - log_odds(self.against)
+
+    @property
+    def expected(self) -> np.ndarray:
+        """(n,) what the version expects that has learned less."""
+        return self.version if self.reverse else self.against
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ others. Its effect is E|c_j|: of a linear model the weight's change × how often
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,9 +56,9 @@ class Movement:
     how: str
 
 
-def movement(frame: Frame, older: Learner, newer: Learner) -> Movement:
-    """Of all samples of the frame, from the older version to the newer one."""
-    shift = _shift(frame, older, newer)
+def movement(frame: Frame, against: Learner, version: Learner) -> Movement:
+    """Of all samples of the frame, from ``against`` to ``version``."""
+    shift = _shift(frame, against, version)
     adds = frame.spread(shift.by_value)
     total = np.asarray(adds.sum(axis=1)).ravel() + shift.rest
     n, square = len(total), float(total @ total) or 1.0
@@ -82,14 +83,14 @@ def movement(frame: Frame, older: Learner, newer: Learner) -> Movement:
     rest = Mover(ALL, float(np.abs(shift.rest).mean()), float(shift.rest.mean()), 1.0, rest_share)
     if rest.effect > 0:
         movers = sorted([*movers, rest], key=lambda mover: -mover.effect)[:MOST]
-    fields = _by_field(frame, shares) | {ALL.feature: rest_share}
+    fields = _by_field([*frame.features, ALL.feature], [*shares, rest_share])
     return Movement(movers, fields, float(np.abs(total).mean()), shift.how)
 
 
-def _shift(frame: Frame, older: Learner, newer: Learner) -> Shift:
-    if type(older) is type(newer):
+def _shift(frame: Frame, against: Learner, version: Learner) -> Shift:
+    if type(against) is type(version):
         [batch] = frame.table.combine_chunks().to_batches()
-        if shift := newer.shift_from(older, batch, frame.encoded):
+        if shift := version.shift_from(against, batch, frame.encoded):
             return shift
     return _surrogate(frame)
 
@@ -107,9 +108,9 @@ def _surrogate(frame: Frame) -> Shift:
     return Shift(weights[indices] * frame.amounts.data, left + weights[-1], how)
 
 
-def _by_field(frame: Frame, shares: np.ndarray) -> dict[str, float]:
+def _by_field(features: Sequence[str], shares: Sequence[float]) -> dict[str, float]:
     """The largest first."""
     sums: defaultdict[str, float] = defaultdict(float)
-    for feature, share in zip(frame.features, shares, strict=True):
+    for feature, share in zip(features, shares, strict=True):
         sums[feature] += float(share)
     return dict(sorted(sums.items(), key=lambda item: -item[1]))

@@ -21,7 +21,7 @@ RANKED = (
 
 @dataclass(frozen=True)
 class RankingChange:
-    """changed : share of the first ``places`` that the newer version gives to other items, mean
+    """changed : share of the first ``places`` that the version gives to other items, mean
     over contexts. how : in a sentence."""
 
     places: int
@@ -30,7 +30,7 @@ class RankingChange:
     how: str
 
 
-def ranking_change(frame: Frame, older: Learner, newer: Learner) -> RankingChange | None:
+def ranking_change(frame: Frame, against: Learner, version: Learner) -> RankingChange | None:
     """On the newest contexts of the frame; None where the schema has no item, or too few came."""
     item = frame.schema.item
     if item is None:
@@ -38,15 +38,15 @@ def ranking_change(frame: Frame, older: Learner, newer: Learner) -> RankingChang
     if frame.schema.user is not None:
         users = _newest_distinct(frame.table.column(frame.schema.user))
         try:
-            return _recommended(users, older, newer)
+            return _recommended(users, against, version)
         except RecommendUnsupported:
             pass
-    return _ranked(frame, item, older, newer)
+    return _ranked(frame, item, against, version)
 
 
-def _recommended(users: list[str], older: Learner, newer: Learner) -> RankingChange | None:
+def _recommended(users: list[str], against: Learner, version: Learner) -> RankingChange | None:
     lists = [
-        [set(learner.recommend(user, PLACES).items) for learner in (older, newer)]
+        [set(learner.recommend(user, PLACES).items) for learner in (against, version)]
         for user in users
     ]
     changes = [1 - len(then & now) / len(now) for then, now in lists if now]
@@ -61,7 +61,7 @@ def _newest_distinct(column: pa.ChunkedArray) -> list[str]:
     return list(dict.fromkeys(names))[:CONTEXTS]
 
 
-def _ranked(frame: Frame, item: str, older: Learner, newer: Learner) -> RankingChange | None:
+def _ranked(frame: Frame, item: str, against: Learner, version: Learner) -> RankingChange | None:
     table = frame.table.select(frame.schema.arrow.names)
     examples = _frequent(table.column(item))
     if len(examples) < 2 * PLACES:
@@ -76,7 +76,7 @@ def _ranked(frame: Frame, item: str, older: Learner, newer: Learner) -> RankingC
     shape = len(contexts), len(examples)
     first = [
         np.argsort(-learner.predict(batch).reshape(shape), axis=1, kind="stable")[:, :PLACES]
-        for learner in (older, newer)
+        for learner in (against, version)
     ]
     kept = np.mean([len(np.intersect1d(*lists)) for lists in zip(*first, strict=True)])
     how = RANKED.format(

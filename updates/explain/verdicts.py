@@ -1,8 +1,8 @@
-"""Slices where predictions moved, and whether what came then proved the newer version right.
+"""Slices where predictions moved, and whether what came then proved the version right.
 
-Of the samples with a value that neither version has learned, both predict a mean rate, q before
-and p now. Where the rate of their labels lies nearer to p, the newer version is right: the squared
-error of the slice's mean is smaller then. The rate is known within Wilson's interval (1927, JASA
+Of the samples with a value that neither has learned, the version predicts a mean rate p, and the
+one it is held against q. Where the rate of their labels lies nearer to p, the version is right: the
+squared error of the slice's mean is smaller then. The rate is known within Wilson's interval (1927, JASA
 22), so that a slice is judged once all of the interval is on one side of (p + q) / 2.
 """
 
@@ -31,20 +31,19 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Slice:
-    """Of the traffic with a value that both versions predict: ``older`` and ``newer``, their mean
-    predictions on its ``rows`` samples.
+    """Of the traffic with a value: its ``rows`` samples, and the mean predictions of both there.
 
-    Then of samples that neither learned: how many; the mean predictions on them, the rate of their
-    labels and its interval, all None where there are none.
+    Then of samples that neither has learned: how many, the mean predictions on them, the rate of
+    their labels and its interval; None where there are none.
     """
 
     value: Value
     rows: int
-    older: float
-    newer: float
+    against: float
+    version: float
     samples: int
-    older_since: float | None
-    newer_since: float | None
+    against_since: float | None
+    version_since: float | None
     observed: float | None
     low: float | None
     high: float | None
@@ -60,9 +59,9 @@ def wilson(clicks: float, samples: float) -> tuple[float, float]:
     return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
 
 
-def verdict(older: float, newer: float, low: float, high: float) -> Verdict:
+def verdict(against: float, version: float, low: float, high: float) -> Verdict:
     """By the interval of the rate that was observed."""
-    middle, up = (older + newer) / 2, newer > older
+    middle, up = (against + version) / 2, version > against
     if low > middle:
         return Verdict.RIGHT if up else Verdict.WRONG
     if high < middle:
@@ -79,7 +78,7 @@ def slices(frame: Frame, traffic: np.ndarray, first: list[int]) -> list[Slice]:
     has = (frame.amounts != 0).astype(np.float64)
     live = has[traffic]
     counts = np.asarray(live.sum(axis=0)).ravel()
-    moved = np.abs(live.T @ (frame.newer - frame.older)[traffic])
+    moved = np.abs(live.T @ (frame.version - frame.against)[traffic])
     moved[(counts < LEAST_SAMPLES) | frame.numeric] = 0.0
     order = [column for column in np.argsort(-moved, kind="stable")[:MOST] if moved[column] > 0]
     columns = list(dict.fromkeys([*first, *(int(column) for column in order)]))[:MOST]
@@ -95,16 +94,16 @@ def _slice(
     frame: Frame, value: Value, rows: np.ndarray, traffic: np.ndarray, judged: np.ndarray
 ) -> Slice:
     live, since = rows[traffic[rows]], rows[judged[rows]]
-    moved = len(live), float(frame.older[live].mean()), float(frame.newer[live].mean())
+    moved = len(live), float(frame.against[live].mean()), float(frame.version[live].mean())
     weights = frame.weights[since]
     total = float(weights.sum())
     if not total:
         return Slice(value, *moved, 0, None, None, None, None, None, Verdict.UNKNOWN)
-    older, newer, observed = (
+    against, version, observed = (
         float(column[since] @ weights) / total
-        for column in (frame.older, frame.newer, frame.labels)
+        for column in (frame.against, frame.version, frame.labels)
     )
     samples = total * total / float(weights @ weights)
     low, high = wilson(observed * samples, samples)
-    found = verdict(older, newer, low, high)
-    return Slice(value, *moved, len(since), older, newer, observed, low, high, found)
+    found = verdict(against, version, low, high)
+    return Slice(value, *moved, len(since), against, version, observed, low, high, found)

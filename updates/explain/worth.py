@@ -15,15 +15,15 @@ TAIL = 2.5
 
 @dataclass(frozen=True)
 class Worth:
-    """NE of both versions on the same samples; differences are the newer one's less the older's.
+    """NE of both on the same samples; differences are the version's less those of ``against``.
 
     low, high : of the difference, 95 % of so many paired resamplings of the samples. Where they are
     too few to judge, or of one label only, all but ``samples`` are None.
     """
 
     samples: int
-    older_ne: float | None = None
-    newer_ne: float | None = None
+    against_ne: float | None = None
+    version_ne: float | None = None
     ne_difference: float | None = None
     low: float | None = None
     high: float | None = None
@@ -34,20 +34,19 @@ def worth(frame: Frame) -> Worth:
     """Of the samples of the frame that neither version learned, and whose labels are final."""
     rows = np.flatnonzero(frame.since & frame.known)
     labels, weights = frame.labels[rows], frame.weights[rows]
-    before, after = (quality(labels, p[rows], weights) for p in (frame.older, frame.newer))
-    if not after.judgeable or before.ne is None or after.ne is None:
+    theirs, ours = (quality(labels, p[rows], weights) for p in (frame.against, frame.version))
+    if not ours.judgeable or theirs.ne is None or ours.ne is None:
         return Worth(len(rows))
-    older, newer = losses(labels, frame.older[rows]), losses(labels, frame.newer[rows])
-    low, high = np.percentile(_resampled(labels, newer - older, weights), [TAIL, 100 - TAIL])
-    difference = float((newer - older) @ weights / weights.sum())
+    differences = losses(labels, frame.version[rows]) - losses(labels, frame.against[rows])
+    low, high = np.percentile(_resampled(labels, differences, weights), [TAIL, 100 - TAIL])
     return Worth(
         len(rows),
-        before.ne,
-        after.ne,
-        after.ne - before.ne,
+        theirs.ne,
+        ours.ne,
+        ours.ne - theirs.ne,
         float(low),
         float(high),
-        difference,
+        float(differences @ weights / weights.sum()),
     )
 
 

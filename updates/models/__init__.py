@@ -3,6 +3,7 @@
 from updates.models.cadence_change import CadenceChange
 from updates.models.checkpoint import Checkpoint
 from updates.models.deployment import Deployment
+from updates.models.explanation import Explanation
 from updates.models.idempotency import IdempotentRequest
 from updates.models.lease import ComponentLease
 from updates.models.policy import UpdatePolicy
@@ -19,6 +20,7 @@ __all__ = [
     "Checkpoint",
     "ComponentLease",
     "Deployment",
+    "Explanation",
     "IdempotentRequest",
     "ModelVersion",
     "Proof",
