@@ -8,6 +8,7 @@ from updates.api.problems import Problem, describe
 from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
 from updates.flows.delete_recommender import StillUpdating
+from updates.flows.explain import NotExplainable
 from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
 from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
@@ -67,6 +68,11 @@ def _proof_under_way(error: ProofUnderWay) -> Problem:
 @describe.register
 def _not_provable(error: NotProvable) -> Problem:
     return Problem(409, str(error), "not-provable")
+
+
+@describe.register
+def _not_explainable(error: NotExplainable) -> Problem:
+    return Problem(409, str(error), "not-explainable")
 
 
 @describe.register

@@ -32,6 +32,7 @@ TITLES = {
     "corrupt-artifact": "The version's files are damaged",
     "proof-under-way": "The version is being proved already",
     "not-provable": "The version cannot be learned again",
+    "not-explainable": "There is nothing to hold the version against",
     "no-live-version": "Nothing is live",
     "recommends-nothing": "This learner recommends nothing",
     "batch-conflict": "The Batch-Id names another batch",

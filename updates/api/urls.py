@@ -6,6 +6,7 @@ from updates.api import flow_problems  # noqa: F401  (registers what the flows r
 from updates.api.views import (
     auth,
     devices,
+    explanations,
     joiner,
     policies,
     proofs,
@@ -41,6 +42,11 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
             f"{ONE}/versions/<int:number>/promote",
             versions.PromoteVersion.as_view(),
             name="promote-version",
+        ),
+        path(
+            f"{ONE}/versions/<int:number>/explanation",
+            explanations.ExplanationView.as_view(),
+            name="explanation",
         ),
         path(f"{ONE}/versions/<int:number>/proofs", proofs.ProofList.as_view(), name="proofs"),
         path(f"{ONE}/rollback", versions.RollBack.as_view(), name="rollback"),

@@ -84,6 +84,9 @@ CALLS = {
     "recommenders_versions_proofs_create": Call(
         "post", f"{NEWS}/versions/1/proofs", "operator", 202
     ),
+    "recommenders_versions_explanation_retrieve": Call(
+        "get", f"{NEWS}/versions/1/explanation?against=2"
+    ),
     "recommenders_rollback_create": Call(
         "post", f"{NEWS}/rollback", "operator", body={"to": 1, "reason": "worse"}
     ),
