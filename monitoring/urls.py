@@ -44,6 +44,7 @@ urlpatterns = [
     path(f"{POLICY}/run/", policies.run_now, name="policy-run"),
     path(f"{VERSION}/", versions.version, name="version"),
     path(f"{VERSION}/weights/", versions.weights, name="version-weights"),
+    path(f"{VERSION}/explanation/", versions.explanation, name="version-explanation"),
     path(f"{VERSION}/proof/", versions.proof, name="version-proof"),
     path(f"{VERSION}/prove/", versions.prove_version, name="version-prove"),
     path(f"{VERSION}/promote/", versions.promote_version, name="version-promote"),
