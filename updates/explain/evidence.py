@@ -9,9 +9,11 @@ Biometrika 31; signed root), with ρ = ΣO / ΣE over both groups,
     G² = 2 Σ O ln(O / ρE),  z = ± √(G² / φλ),  φ = Σp(1 − p) / Σp
 
 φ puts the binomial's spread in the place of Poisson's, and of clicks and non-clicks those are
-counted that are rarer. λ is how much wider than by chance the z of all values lie, by their median
-(genomic control: Devlin & Roeder 1999, Biometrics 55): samples of one user are not independent, and
-a world in which all wobbles a little has a wider idea of chance.
+counted that are rarer. Samples of one user are not independent: φ is multiplied by the spread of
+the users' sums of residuals over that of as many independent samples (Liang & Zeger 1986,
+Biometrika 73), where that is more, and a value is judged only where the news has it from
+LEAST_USERS users. λ is how much wider than by chance the z of all values lie, by their median
+(genomic control: Devlin & Roeder 1999, Biometrics 55): where all wobbles a little, more is chance.
 
 Values come together: an item turns hot, and so its category's rate rises. They are taken one by
 one, the largest |z| first; the expectation is then brought up to what was observed of it, in both
@@ -33,8 +35,11 @@ from scipy.special import expit, xlogy
 from updates.explain.frame import log_odds
 
 FALSE, FALSE_AFTER = 0.002, 0.05
-# Of the news: with fewer samples of a value, or fewer of the rarer label expected, none is judged.
-LEAST_SAMPLES, LEAST_EXPECTED = 20, 5.0
+# With fewer samples of a value in the news, or fewer of the rarer label expected in either group,
+# none is judged: the tails of so few are not those of z.
+LEAST_SAMPLES, LEAST_EXPECTED = 20, 10.0
+# In effect: (Σ samples)² / Σ samples² over users. One session is nobody's news.
+LEAST_USERS = 10
 MOST = 20
 # Half the χ² distribution of one degree of freedom lies below.
 MEDIAN = 0.4549
@@ -45,12 +50,22 @@ STEPS = 25
 
 @dataclass(frozen=True)
 class Group:
-    """n samples: who has which of v values (n, v), labels, weights, the older version's log-odds."""
+    """n samples: which of v values they have (n, v), labels, weights, the older version's log-odds.
+
+    users : (n,) int64 from 0 on, whose samples they are; each its own where that is not known.
+    """
 
     has: sparse.csr_matrix
     labels: np.ndarray
     weights: np.ndarray
     log_odds: np.ndarray
+    users: np.ndarray
+
+    def by_user(self, amounts: np.ndarray) -> sparse.csr_matrix:
+        """(users, v) sums of something that samples have, over those that have a value."""
+        n = len(self.users)
+        shape = int(self.users.max(initial=-1)) + 1, n
+        return sparse.csr_matrix((amounts, (self.users, np.arange(n))), shape) @ self.has
 
 
 @dataclass(frozen=True)
@@ -91,7 +106,7 @@ def changes(before: Group, news: Group) -> list[Change]:
 @dataclass(frozen=True)
 class _Sums:
     """(v,) each: clicks observed and expected, all samples by weight, and the expectation's
-    variance."""
+    variance, samples and users being independent."""
 
     clicks: np.ndarray
     expected: np.ndarray
@@ -101,16 +116,26 @@ class _Sums:
 
 def _sums(group: Group, at: np.ndarray) -> _Sums:
     p, w, members = expit(at), group.weights, group.has.T
+    residuals = group.by_user(w * (group.labels - p))
+    by_user = np.asarray(residuals.multiply(residuals).sum(axis=0)).ravel()
+    independent = members @ (w * w * p * (1 - p))
     return _Sums(
-        members @ (w * group.labels), members @ (w * p), members @ w, members @ (w * w * p * (1 - p))
+        members @ (w * group.labels),
+        members @ (w * p),
+        members @ w,
+        np.maximum(independent, by_user),
     )
 
 
 def _judged(group: Group, before: _Sums, news: _Sums) -> np.ndarray:
-    """(v,) whether the news has enough samples of a value, and there were any before."""
-    rarer = np.minimum(news.expected, news.samples - news.expected)
-    samples = np.asarray(group.has.sum(axis=0)).ravel()
-    return (samples >= LEAST_SAMPLES) & (rarer >= LEAST_EXPECTED) & (before.samples > 0)
+    """(v,) whether there are enough samples and users of a value to tell news from chance."""
+    rarer = [np.minimum(sums.expected, sums.samples - sums.expected) for sums in (before, news)]
+    by_user = group.by_user(np.ones(len(group.users)))
+    samples = np.asarray(by_user.sum(axis=0)).ravel()
+    squares = np.asarray(by_user.multiply(by_user).sum(axis=0)).ravel()
+    users = samples * samples / np.maximum(squares, 1.0)
+    enough: np.ndarray = (samples >= LEAST_SAMPLES) & (users >= LEAST_USERS)
+    return enough & (np.minimum(*rarer) >= LEAST_EXPECTED)
 
 
 def _z(before: _Sums, news: _Sums) -> np.ndarray:

@@ -110,6 +110,16 @@ class Frame:
         """(n,) log-odds of the version less those of the one it is held against."""
         return log_odds(self.version) - log_odds(self.against)
 
+    @cached_property
+    def users(self) -> np.ndarray:
+        """(n,) int64 whose samples they are, numbered; each its own where no user is known."""
+        own = np.arange(len(self.offsets))
+        if self.schema.user is None:
+            return own
+        names = self.table.column(self.schema.user).combine_chunks().dictionary_encode()
+        codes = names.indices.fill_null(-1).to_numpy().astype(np.int64)
+        return np.where(codes < 0, len(names.dictionary) + own, codes)
+
     @property
     def expected(self) -> np.ndarray:
         """(n,) what the version expects that has learned less."""

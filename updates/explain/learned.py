@@ -52,7 +52,8 @@ def learned(frame: Frame) -> list[Learned]:
 
 def _group(frame: Frame, has: sparse.csr_matrix, rows: np.ndarray) -> Group:
     rows = rows & frame.known
-    return Group(has[rows], frame.labels[rows], frame.weights[rows], log_odds(frame.expected[rows]))
+    expected = log_odds(frame.expected[rows])
+    return Group(has[rows], frame.labels[rows], frame.weights[rows], expected, frame.users[rows])
 
 
 def _learned(frame: Frame, rows: np.ndarray, column: int, change: Change) -> Learned:
