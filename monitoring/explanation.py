@@ -34,7 +34,9 @@ def explanation(version: ModelVersion, against: ModelVersion | None) -> dict[str
 def _others(version: ModelVersion) -> list[int]:
     """Numbers of the versions near this one that still have their files, the newest first."""
     numbers = version.recommender.versions.filter(pruned_at=None).order_by("-number")
-    near = [number for number in numbers.values_list("number", flat=True) if number != version.number]
+    near = [
+        number for number in numbers.values_list("number", flat=True) if number != version.number
+    ]
     return sorted(sorted(near, key=lambda n: abs(n - version.number))[:NEIGHBOURS], reverse=True)
 
 

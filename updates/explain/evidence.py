@@ -134,8 +134,8 @@ def _judged(group: Group, before: _Sums, news: _Sums) -> np.ndarray:
     samples = np.asarray(by_user.sum(axis=0)).ravel()
     squares = np.asarray(by_user.multiply(by_user).sum(axis=0)).ravel()
     users = samples * samples / np.maximum(squares, 1.0)
-    enough: np.ndarray = (samples >= LEAST_SAMPLES) & (users >= LEAST_USERS)
-    return enough & (np.minimum(*rarer) >= LEAST_EXPECTED)
+    enough = (samples >= LEAST_SAMPLES) & (users >= LEAST_USERS)
+    return np.asarray(enough & (np.minimum(*rarer) >= LEAST_EXPECTED))
 
 
 def _z(before: _Sums, news: _Sums) -> np.ndarray:
@@ -148,7 +148,7 @@ def _z(before: _Sums, news: _Sums) -> np.ndarray:
         ratio = 2 * (xlogy(o, o / (common * e)) + xlogy(o2, o2 / (common * e2)))
         sign = np.sign(o2 / e2 - o / e) * np.where(flip, -1.0, 1.0)
         z = sign * np.sqrt(np.maximum(ratio, 0.0) * (e + e2) / (before.variance + news.variance))
-    return np.nan_to_num(z, nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(np.nan_to_num(z, nan=0.0, posinf=0.0, neginf=0.0))
 
 
 def _rarer(sums: _Sums, flip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -193,9 +193,7 @@ def _fit(group: Group, at: np.ndarray, column: int) -> tuple[float, float]:
     return step, float(noise.sum()) / information**2 if information else np.inf
 
 
-def _change(
-    column: int, z: float, steps: list[tuple[float, float]], spread: float
-) -> Change:
+def _change(column: int, z: float, steps: list[tuple[float, float]], spread: float) -> Change:
     (before, its_variance), (news, variance) = steps
     step, half = news - before, 1.96 * spread * np.sqrt(its_variance + variance)
     return Change(

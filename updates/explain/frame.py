@@ -88,12 +88,12 @@ class Frame:
     @cached_property
     def known(self) -> np.ndarray:
         """(n,) whether the label is final."""
-        return ~np.isnan(self.labels)
+        return np.asarray(~np.isnan(self.labels))
 
     @cached_property
     def before(self) -> np.ndarray:
         """(n,) whether a sample came before what only one version learned."""
-        return self.offsets < self.first_news
+        return np.asarray(self.offsets < self.first_news)
 
     @cached_property
     def news(self) -> np.ndarray:
@@ -103,7 +103,7 @@ class Frame:
     @cached_property
     def since(self) -> np.ndarray:
         """(n,) whether neither version learned it."""
-        return self.offsets >= self.first_since
+        return np.asarray(self.offsets >= self.first_since)
 
     @cached_property
     def shift(self) -> np.ndarray:

@@ -23,6 +23,7 @@ from scipy.special import expit
 from updates.explain.frame import Frame
 from updates.explain.report import Explanation, explain
 from updates.explain.sentences import Numbers
+from updates.explain.verdicts import Verdict
 from updates.learners import registry
 from updates.learners.base import Learner
 from updates.samples.hashing import cross_name
@@ -190,8 +191,8 @@ def found(outcomes: Collection[Outcome]) -> Found:
     return Found(
         hits / max(1, sum(len(named) for _, named in tops)),
         hits / max(1, sum(len(facts) for facts, _ in tops)),
-        verdicts.count("right"),
-        verdicts.count("wrong"),
+        verdicts.count(Verdict.RIGHT),
+        verdicts.count(Verdict.WRONG),
     )
 
 

@@ -29,6 +29,7 @@ class Numbers:
 def sentences(
     numbers: Numbers,
     news: int,
+    *,
     learned: Sequence[Learned],
     movement: Movement,
     turnover: tuple[Turnover, Turnover] | None,
@@ -43,9 +44,8 @@ def sentences(
     if learned:
         said += _explained(movement)
         if ranking:
-            said.append(
-                f"{percent(ranking.changed)} of the first {ranking.places} places go to other items."
-            )
+            share = percent(ranking.changed)
+            said.append(f"{share} of the first {ranking.places} places go to other items.")
     return [*said, *_worth(worth, numbers)]
 
 

@@ -2,8 +2,8 @@
 
 Of the samples with a value that neither has learned, the version predicts a mean rate p, and the
 one it is held against q. Where the rate of their labels lies nearer to p, the version is right: the
-squared error of the slice's mean is smaller then. The rate is known within Wilson's interval (1927, JASA
-22), so that a slice is judged once all of the interval is on one side of (p + q) / 2.
+squared error of the slice's mean is smaller then. The rate is known within Wilson's interval (1927,
+JASA 22), so that a slice is judged once all of the interval is on one side of (p + q) / 2.
 """
 
 from __future__ import annotations

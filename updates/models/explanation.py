@@ -64,9 +64,7 @@ class Explanation(models.Model):
 
     def ask_again(self) -> None:
         """Queue it once more."""
-        self._update(
-            state=ExplanationState.QUEUED, attempts=0, asked_at=timezone.now(), error=""
-        )
+        self._update(state=ExplanationState.QUEUED, attempts=0, asked_at=timezone.now(), error="")
 
     def begin(self) -> bool:
         """A worker takes it up; false where it is not queued, or has been taken too often."""
