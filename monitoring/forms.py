@@ -69,9 +69,27 @@ class RollBackForm(forms.Form):
     hold = forms.BooleanField(
         required=False,
         label="Hold the policies",
-        help_text="Until the hold is lifted no update of this recommender fires, so that nothing "
+        help_text="Until the hold ends no update of this recommender fires, so that nothing "
         "undoes the roll-back.",
     )
+    hold_seconds = forms.TypedChoiceField(
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[
+            ("", "until it is lifted"),
+            (3_600, "1 hour"),
+            (4 * 3_600, "4 hours"),
+            (86_400, "1 day"),
+            (7 * 86_400, "7 days"),
+        ],
+        label="Hold them for",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Without a hold there is none to end."""
+        wanted = super().clean()
+        return wanted if wanted.get("hold") else wanted | {"hold_seconds": None}
 
     def __init__(self, recommender: Recommender, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -46,6 +46,7 @@ urlpatterns = [
     path(f"{VERSION}/weights/", versions.weights, name="version-weights"),
     path(f"{VERSION}/proof/", versions.proof, name="version-proof"),
     path(f"{VERSION}/prove/", versions.prove_version, name="version-prove"),
+    path(f"{VERSION}/roll-back-cost/", versions.roll_back_cost, name="roll-back-cost"),
     path(f"{VERSION}/promote/", versions.promote_version, name="version-promote"),
     path("demo/<slug:slug>/", demo.demo, name="demo"),
     path("demo/<slug:slug>/token/", demo.token, name="demo-token"),

@@ -186,6 +186,11 @@ class UpdatePolicy(models.Model):
     hold_reason = models.TextField(
         blank=True, editable=False, help_text="Why a rollback holds it; empty means not held."
     )
+    hold_until = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="When the hold ends by itself; empty: when somebody lifts it.",
+    )
     next_due_at = models.DateTimeField(null=True, editable=False)
     last_due_at = models.DateTimeField(null=True, editable=False)
     fired_through_offset = models.PositiveBigIntegerField(default=0, editable=False)

@@ -65,12 +65,19 @@ class PolicySerializer(Clean):
             "guardrails",
             "enabled",
             "hold_reason",
+            "hold_until",
             "next_due_at",
             "last_due_at",
             "skipped_fires",
             "created_at",
         ]
-        read_only_fields = ["hold_reason", "next_due_at", "last_due_at", "skipped_fires"]
+        read_only_fields = [
+            "hold_reason",
+            "hold_until",
+            "next_due_at",
+            "last_due_at",
+            "skipped_fires",
+        ]
 
     def blank(self) -> UpdatePolicy:
         return UpdatePolicy(recommender=self.context["recommender"])
