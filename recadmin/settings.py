@@ -183,6 +183,7 @@ SPECTACULAR_SETTINGS = {
         "VersionState": "updates.models.version.VersionState",
         "FreshnessState": "updates.api.serializers.recommenders.FRESHNESS_STATES",
         "FreshnessCause": "updates.api.serializers.recommenders.FRESHNESS_CAUSES",
+        "AuditAction": "updates.models.audit_event.Action",
         "AlertKind": "monitoring.alerts.models.KIND_CHOICES",
         "AlertState": "monitoring.alerts.api.TOLD_STATES",
         "Severity": "monitoring.alerts.channels.Severity",
