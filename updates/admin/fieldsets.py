@@ -46,9 +46,16 @@ JOINING = [
 
 def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | None, Any]]:
     """Objectives of components once it is known that its learner has several."""
-    objectives = ["freshness_objective_seconds", "grace_seconds", "freshness_slo"]
+    objectives = [
+        "freshness_objective_seconds",
+        "grace_seconds",
+        "freshness_slo",
+        "when_stale",
+        "fallback",
+    ]
     if recommender and len(recommender.component_names) > 1:
         objectives.append("component_objectives")
+    objectives += ["when_stale", "fallback"]
     return [
         (None, {"fields": ["name", "slug"]}),
         ("Samples", {"fields": ["schema"]}),

@@ -37,6 +37,12 @@ class DelayedFeedback(models.TextChoices):
     )
 
 
+class WhenStale(models.TextChoices):
+    SERVE = "serve", "serve: answer as ever"
+    FLAG = "flag", "flag: answer, with a header that caches and proxies see"
+    FALL_BACK = "fall-back", "fall back: answer with another recommender's model"
+
+
 class Recommender(models.Model):
     slug = models.SlugField(
         unique=True, max_length=60, help_text="Names it in addresses and in the API; fixed."
@@ -68,6 +74,22 @@ class Recommender(models.Model):
         validators=[MinValueValidator(0.5), MaxValueValidator(0.9999)],
         help_text="Share of the time in which it shall be fresh or idle, 0.5 to 0.9999; the rest "
         "is its error budget.",
+    )
+    when_stale = models.CharField(
+        max_length=20,
+        choices=WhenStale,
+        default=WhenStale.SERVE,
+        db_default=WhenStale.SERVE,
+        help_text="What requests for scores get while it is beyond objective and grace and samples "
+        "wait: answers always say so; a header too, or another recommender's answer.",
+    )
+    fallback = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="For fall-back: the recommender that answers then. It must take the same fields.",
     )
     component_objectives = models.JSONField(
         default=dict,
@@ -204,9 +226,11 @@ class Recommender(models.Model):
         if self.learner in registry.names() and (wrong := self._objective_error()):
             errors["component_objectives"] = wrong
         try:
-            SampleSchema.from_json(self.schema)
+            schema = SampleSchema.from_json(self.schema)
         except SchemaError as error:
             errors["schema"] = str(error)
+        else:
+            errors |= self._fallback_errors(schema)
         if self.learner not in registry.names():
             errors["learner"] = f"Must be one of {', '.join(registry.names())}."
         elif "schema" not in errors:
@@ -217,6 +241,20 @@ class Recommender(models.Model):
                 errors["learner_options"] = str(error)
         if errors:
             raise ValidationError(errors)
+
+    def _fallback_errors(self, schema: SampleSchema) -> dict[str, str]:
+        other = self.fallback
+        if other is None:
+            named = self.when_stale != WhenStale.FALL_BACK
+            return {} if named else {"fallback": "Name the recommender that shall answer."}
+        if other.pk == self.pk and self.pk is not None:
+            return {"fallback": "It cannot stand in for itself."}
+        theirs = {(field.name, field.type) for field in other.sample_schema.arrow}
+        missing = sorted(f.name for f in schema.arrow if (f.name, f.type) not in theirs)
+        if missing:
+            why = f"{other.slug} does not take the same fields: {', '.join(missing)}."
+            return {"fallback": why}
+        return {}
 
     def _objective_error(self) -> str:
         objectives, known = self.component_objectives, self.learner_class.components

@@ -85,6 +85,8 @@ def recommender_data(**changed):
         "freshness_objective_seconds": "3600",
         "grace_seconds": "600",
         "freshness_slo": "0.99",
+        "when_stale": "serve",
+        "fallback": "",
         "keep_versions": "50",
         "delayed_feedback": "wait",
         "negative_sampling_rate": "1",

@@ -78,6 +78,9 @@ class RecommenderSerializer(Clean):
     learner = serializers.CharField(help_text="The kind of model.")
     learner_options = LearnerOptions(required=False)
     schema = Schema()
+    fallback = serializers.SlugRelatedField(
+        slug_field="slug", queryset=Recommender.objects.all(), required=False, allow_null=True
+    )
     component_objectives = serializers.DictField(
         child=serializers.IntegerField(min_value=1),
         required=False,
@@ -100,6 +103,8 @@ class RecommenderSerializer(Clean):
             "freshness_objective_seconds",
             "grace_seconds",
             "freshness_slo",
+            "when_stale",
+            "fallback",
             "component_objectives",
             "keep_versions",
             "delayed_feedback",
