@@ -43,9 +43,18 @@ def cadence(value: Cadence) -> str:
         return _cron(value)
     if value.trigger is Trigger.SAMPLES:
         return f"every {value.every_samples or 0:,} new samples"
+    if value.trigger is Trigger.DRIFT:
+        return f"when a drift alarm begins, at most once in {duration(value.rest_seconds or 0)}"
     if value.trigger is Trigger.STALENESS:
-        return "before the freshness objective is missed"
+        return f"before the freshness objective is missed{_or_degraded(value)}"
     return "always" if value.trigger is Trigger.CONTINUOUS else "only when asked"
+
+
+def _or_degraded(value: Cadence) -> str:
+    if value.max_ne_degradation is None:
+        return ""
+    worse = f"{value.max_ne_degradation:.4%}".rstrip("0%").rstrip(".")
+    return f", or once NE is {worse} % worse than after promotion"
 
 
 def _cron(value: Cadence) -> str:
