@@ -34,7 +34,11 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
         "joining": recommender_page.joining(found, timezone.now()),
         "devices": recommender_page.devices(found) if _has_devices(policies) else None,
         "has_devices": _has_devices(policies),
-        "charts": charts.charts_of((row["policy"] for row in policies), _components(found)),
+        "charts": charts.charts_of(
+            (row["policy"] for row in policies),
+            _components(found),
+            [each.name for each in found.traffic_slices],
+        ),
         "policies": policies,
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
         "deployments": _page_of(request, recommender_page.deployments(found), "deployments"),
