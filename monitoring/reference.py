@@ -28,11 +28,9 @@ class References:
     def __init__(self) -> None:
         self._kept: dict[Key, dict[str, Sketch]] = {}
 
-    def merged(
-        self, recommender: Recommender, ranges: Sequence[SketchedRange]
-    ) -> dict[str, Sketch]:
+    def merged(self, of: Recommender, ranges: Sequence[SketchedRange]) -> dict[str, Sketch]:
         """The sketches of ranges in order of offsets."""
-        key = (recommender.pk, _covered(ranges))
+        key = (of.pk, _covered(ranges))
         found = self._kept.pop(key, None)
         if found is None:
             found = merged(ranges)

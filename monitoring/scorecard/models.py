@@ -42,3 +42,8 @@ class DriftEpisode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.feature} of {self.recommender_id} from {self.began}: {self.verdict}"
+
+    @property
+    def about(self) -> str:
+        """What it is an alarm on, without the quotation marks of what is no feature."""
+        return self.feature.strip('"')

@@ -17,6 +17,8 @@ SPAN = timedelta(days=30)
 # By which detectors alarms are counted: of drift in features, label and predictions; of a risen
 # log loss, by ADWIN; and of one that always goes off.
 DRIFT, LOSS, DUMMY = "drift", "log loss", "always"
+DETECTORS = [DRIFT, LOSS, DUMMY]
+MOST_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,13 @@ class Scorecard:
     """All detectors on the same time.
 
     loss_rises : rises of the log loss that ADWIN saw, HORIZON or longer ago. foretold : those with
-    an alarm of drift that was on within HORIZON before or after.
+    an alarm of drift that was on within HORIZON before or after. newest : the last alarms, the one
+    that always goes off left out.
     """
 
     since: datetime
     scores: list[Score]
+    newest: list[DriftEpisode]
     loss_rises: int
     foretold: int
 
@@ -65,16 +69,17 @@ class Scorecard:
 
 def scorecard(now: datetime, recommender: Recommender | None = None) -> Scorecard:
     """Of the last 30 days; of the whole fleet where no recommender is named."""
-    found = DriftEpisode.objects.filter(began__gte=now - SPAN)
+    found = DriftEpisode.objects.filter(began__gte=now - SPAN).order_by("-began", "-pk")
     if recommender is not None:
         found = found.filter(recommender=recommender)
-    by_detector: dict[str, list[DriftEpisode]] = {DRIFT: [], LOSS: [], DUMMY: []}
+    by_detector: dict[str, list[DriftEpisode]] = {name: [] for name in DETECTORS}
     for episode in found:
         by_detector[_detector(episode)].append(episode)
     rises = [each for each in by_detector[LOSS] if each.began <= now - HORIZON]
     foretold = [rise for rise in rises if _foretold(rise, by_detector[DRIFT])]
     scores = [_score(name, episodes) for name, episodes in by_detector.items()]
-    return Scorecard(now - SPAN, scores, len(rises), len(foretold))
+    newest = [each for each in found if _detector(each) != DUMMY]
+    return Scorecard(now - SPAN, scores, newest[:MOST_SHOWN], len(rises), len(foretold))
 
 
 def _detector(episode: DriftEpisode) -> str:
