@@ -11,7 +11,7 @@ from monitoring.models import SketchedRange
 from monitoring.sketches import Period, merged, period
 from updates.models import Recommender
 
-# A year of 10 features takes a second to merge, and some 0.5 MB to keep.
+# A year of 10 features takes a second to merge, and 0.3 MB to keep.
 MOST_KEPT = 128
 
 # The offsets that ranges of one recommender cover: (first, last) of each stretch without a gap.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 from scipy.stats import norm
@@ -10,6 +11,9 @@ from scipy.stats import norm
 # One-sided, over all places where a stretch may be split together (Bonferroni).
 SIGNIFICANCE = 0.01
 LEAST_SAMPLES = 100
+# How far around an alarm a rise makes it a true one.
+BEFORE = timedelta(hours=6)
+HORIZON = timedelta(hours=2)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from monitoring.drift.loss_change import BEFORE, HORIZON
 from monitoring.models import DriftEpisode
 from monitoring.scorecard.models import Verdict
 from monitoring.scorecard.report import DETECTORS, scorecard
-from monitoring.scorecard.settle import BEFORE, HORIZON
 from updates.api.views.base import OfRecommender
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitoring.drift.loss_change import HORIZON
 from monitoring.drift_report import LOG_LOSS
 from monitoring.models import DriftEpisode
 from monitoring.scorecard.episodes import ALWAYS
 from monitoring.scorecard.models import Verdict
-from monitoring.scorecard.settle import HORIZON
 from updates.models import Recommender
 
 SPAN = timedelta(days=30)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from monitoring.drift.loss_change import LossRise, LossStretch, find_rise
+from monitoring.drift.loss_change import BEFORE, HORIZON, LossRise, LossStretch, find_rise
 from monitoring.models import DriftEpisode, LossCell
 from monitoring.quality import losses
 from monitoring.scorecard.episodes import ALWAYS
@@ -25,8 +25,6 @@ from monitoring.scorecard.models import Verdict
 from updates.models import Deployment
 from updates.models.policy import Strategy
 
-BEFORE = timedelta(hours=6)
-HORIZON = timedelta(hours=2)
 KEPT = timedelta(days=90)
 # Until the minute in which the horizon ended has been judged.
 SLACK = timedelta(minutes=2)
