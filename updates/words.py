@@ -29,6 +29,11 @@ def _two(whole: int, large: int, large_name: str, small: int, small_name: str) -
     return f"{first} {large_name} {second:02} {small_name}" if second else f"{first} {large_name}"
 
 
+def percent(share: float) -> str:
+    """A share of one, as exactly as it was entered: 1.5 %."""
+    return f"{round(100 * share, 4):g} %"
+
+
 def sentence(text: str) -> str:
     """Beginning with a capital and ending with a full stop, unless it ends otherwise."""
     text = text[:1].upper() + text[1:]
@@ -53,8 +58,7 @@ def cadence(value: Cadence) -> str:
 def _or_degraded(value: Cadence) -> str:
     if value.max_ne_degradation is None:
         return ""
-    worse = f"{value.max_ne_degradation:.4%}".rstrip("0%").rstrip(".")
-    return f", or once NE is {worse} % worse than after promotion"
+    return f", or once NE is {percent(value.max_ne_degradation)} worse than after promotion"
 
 
 def _cron(value: Cadence) -> str:

@@ -17,6 +17,7 @@ from updates.flows.drifted import degraded
 from updates.metrics import entropy
 from updates.models import Deployment, UpdatePolicy
 from updates.models.policy import EXECUTED
+from updates.words import percent
 
 logger = logging.getLogger(__name__)
 
@@ -95,10 +96,10 @@ def _is_worse(before: JudgedNE, after: JudgedNE, policy: UpdatePolicy) -> bool:
 
 
 def _because(before: JudgedNE, after: JudgedNE, policy: UpdatePolicy) -> str:
-    worse = f"{after.value / before.value - 1:.1%}".replace("%", " %")
+    worse = percent(round(after.value / before.value - 1, 3))
     return (
         f"NE on arriving samples is {after.value:.4f} (±{ERRORS * after.standard_error:.4f}, "
         f"{after.samples:,} samples) against {before.value:.4f} "
         f"(±{ERRORS * before.standard_error:.4f}, {before.samples:,} samples) after the promotion: "
-        f"{worse} worse, {policy.max_ne_degradation:g} as a share is allowed."
+        f"{worse} worse, at most {percent(policy.max_ne_degradation)} is allowed."
     )

@@ -3,9 +3,9 @@
 An alarm is true where the mean log loss on samples not learned yet rose at some minute between
 BEFORE the alarm and HORIZON after it, by more than noise: ``drift.loss_change.find_rise`` says
 exactly how certain that must be. It is false where the whole horizon has passed without. It stays
-unsettled where too few samples were judged, or where a version was deployed before the loss could
-tell: the remedy hides the harm. What online learning deploys is what was served already, and cuts
-nothing off.
+unsettled where too few samples were judged, or where a version was deployed because of it, or by
+hand, before the loss could tell: the remedy hides the harm. Policies' routine cuts nothing off:
+what the next update mends anyway is no reason for an alarm.
 
 Beside the alarms stands one that is always on: every HORIZON an episode begins for no reason, and
 is settled alike. Its precision is the share of times at which an alarm would be right by chance.
@@ -16,29 +16,41 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from django.db.models import DateTimeField, ExpressionWrapper, OuterRef, Subquery
 
 from monitoring.drift.loss_change import BEFORE, HORIZON, LossRise, LossStretch, find_rise
 from monitoring.models import DriftEpisode, LossCell
 from monitoring.quality import losses
 from monitoring.scorecard.episodes import ALWAYS
 from monitoring.scorecard.models import Verdict
+from updates.cadence import Trigger
 from updates.models import Deployment
-from updates.models.policy import Strategy
 
 KEPT = timedelta(days=90)
 # Until the minute in which the horizon ended has been judged.
 SLACK = timedelta(minutes=2)
+_ROUTINE = [t for t in Trigger if t not in (Trigger.DRIFT, Trigger.MANUAL)]
+# When the next version that no routine came to was deployed within the horizon.
+_DEPLOYED = Subquery(
+    Deployment.objects.filter(
+        recommender=OuterRef("recommender"),
+        started_at__gt=OuterRef("began"),
+        started_at__lt=ExpressionWrapper(OuterRef("began") + HORIZON, DateTimeField()),
+    )
+    .exclude(run__policy__trigger__in=_ROUTINE)
+    .order_by("started_at")
+    .values("started_at")[:1]
+)
 
 
 def settle(now: datetime) -> None:
     """Settle the alarms that can be; called again it changes nothing."""
     _begin_always(now)
     pending = DriftEpisode.objects.filter(settled_at=None, began__lt=now - SLACK)
-    for episode in pending.select_related("recommender"):
-        deployed = _next_deployment(episode)
-        until = deployed or episode.began + HORIZON
-        if deployed or now >= until + SLACK:
-            _settle(episode, until, cut_off=deployed is not None, now=now)
+    for episode in pending.annotate(deployed=_DEPLOYED).select_related("recommender"):
+        until = episode.deployed or episode.began + HORIZON
+        if episode.deployed or now >= until + SLACK:
+            _settle(episode, until, cut_off=episode.deployed is not None, now=now)
     DriftEpisode.objects.filter(began__lt=now - KEPT).delete()
     losses.prune(now)
 
@@ -60,19 +72,6 @@ def _begin_always(now: datetime) -> None:
         ],
         ignore_conflicts=True,
     )
-
-
-def _next_deployment(episode: DriftEpisode) -> datetime | None:
-    """When the next version that was not learned online was deployed."""
-    later = Deployment.objects.filter(
-        recommender=episode.recommender_id,
-        started_at__gt=episode.began,
-        started_at__lt=episode.began + HORIZON,
-    ).exclude(run__strategy=Strategy.ONLINE)
-    found: datetime | None = (
-        later.order_by("started_at").values_list("started_at", flat=True).first()
-    )
-    return found
 
 
 def _settle(episode: DriftEpisode, until: datetime, *, cut_off: bool, now: datetime) -> None:
