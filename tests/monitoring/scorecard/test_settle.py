@@ -79,11 +79,10 @@ def test_a_deployment_cuts_the_time_off_in_which_the_loss_can_tell(news, episode
     assert settled(episode).verdict == "unsettled"
 
 
-def test_a_deployment_that_was_routine_cuts_nothing_off(
-    news, episode, make_live, make_policy, make_run
-):
+def test_a_deployment_that_was_routine_cuts_nothing_off(news, episode, make_live, make_policy):
     make_live(news, started_at=ALARM + 10 * MINUTE)
-    news.deployments.update(run=make_run(news, policy=make_policy(news)))
+    run = news.runs.create(policy=make_policy(news), strategy="incremental", components=["weights"])
+    news.deployments.update(run=run)
     judge(news, rises_at=ALARM + 30 * MINUTE)
     assert settled(episode).verdict == "true"
 
