@@ -44,6 +44,20 @@ def test_slices_are_kept_as_sent_and_a_wrong_one_is_named(as_admin, valkey):
     assert "Slice “dear”, feature" in refused.json()["errors"][0]["error"]
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"slug": "../../etc"}, "slug"),
+        (
+            {"learner": "wide_deep", "learner_options": {"pretrained": "../../etc/passwd"}},
+            "learner_options",
+        ),
+    ],
+)
+def test_what_comes_in_names_no_file(change, field, as_admin, valkey):
+    assert fields_at_fault(as_admin.post("recommenders", MUSIC | change)) == {field}
+
+
 def test_a_new_one_has_nothing_live(as_admin, valkey):
     created = as_admin.post("recommenders", MUSIC).json()
     assert created["live_version"] is None
