@@ -10,14 +10,12 @@ from django import forms
 from updates.cadence import Cadence, Trigger
 from updates.models import Recommender, UpdatePolicy
 from updates.models.audit_event import Action, ActorKind
-from updates.models.policy import (
+from updates.models.policy import EXECUTED, TRIGGER_LABELS, Strategy
+from updates.models.policy_bounds import (
     BOUNDS,
-    EXECUTED,
     LONGEST_INTERVAL_SECONDS,
     LONGEST_WINDOW_SECONDS,
     MOST_SAMPLES,
-    TRIGGER_LABELS,
-    Strategy,
 )
 
 EXECUTABLE = [(strategy.value, strategy.label) for strategy in EXECUTED]
