@@ -35,6 +35,7 @@ class DriftEpisode(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["began"], name="episodes_by_time"),
             models.Index(
                 fields=["began"], condition=models.Q(settled_at=None), name="episodes_to_settle"
             ),

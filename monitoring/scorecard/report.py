@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from django.db.models import (
+    Avg,
+    Case,
+    Count,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 
 from monitoring.drift.loss_change import HORIZON
 from monitoring.drift_report import LOG_LOSS
@@ -69,36 +82,43 @@ class Scorecard:
 
 def scorecard(now: datetime, recommender: Recommender | None = None) -> Scorecard:
     """Of the last 30 days; of the whole fleet where no recommender is named."""
-    found = DriftEpisode.objects.filter(began__gte=now - SPAN).order_by("-began", "-pk")
+    found = DriftEpisode.objects.filter(began__gte=now - SPAN)
     if recommender is not None:
         found = found.filter(recommender=recommender)
-    by_detector: dict[str, list[DriftEpisode]] = {name: [] for name in DETECTORS}
-    for episode in found:
-        by_detector[_detector(episode)].append(episode)
-    rises = [each for each in by_detector[LOSS] if each.began <= now - HORIZON]
-    foretold = [rise for rise in rises if _foretold(rise, by_detector[DRIFT])]
-    scores = [_score(name, episodes) for name, episodes in by_detector.items()]
-    newest = [each for each in found if _detector(each) != DUMMY]
-    return Scorecard(now - SPAN, scores, newest[:MOST_SHOWN], len(rises), len(foretold))
-
-
-def _detector(episode: DriftEpisode) -> str:
-    return {LOG_LOSS: LOSS, ALWAYS: DUMMY}.get(episode.feature, DRIFT)
-
-
-def _score(detector: str, episodes: list[DriftEpisode]) -> Score:
-    counts = {v: sum(each.verdict == v for each in episodes) for v in Verdict}
-    delays = [each.delay_seconds for each in episodes if each.delay_seconds is not None]
-    mean = sum(delays) / len(delays) if delays else None
-    return Score(
-        detector, counts[Verdict.TRUE], counts[Verdict.FALSE], counts[Verdict.UNSETTLED], mean
+    rises = found.filter(feature=LOG_LOSS, began__lte=now - HORIZON)
+    newest = found.exclude(feature=ALWAYS).order_by("-began", "-pk")
+    return Scorecard(
+        now - SPAN,
+        _scores(found),
+        list(newest[:MOST_SHOWN]),
+        rises.count(),
+        rises.filter(_foretold()).count(),
     )
 
 
-def _foretold(rise: DriftEpisode, alarms: Iterable[DriftEpisode]) -> bool:
-    return any(
-        alarm.recommender_id == rise.recommender_id
-        and alarm.began <= rise.began + HORIZON
-        and (alarm.ended is None or alarm.ended >= rise.began - HORIZON)
-        for alarm in alarms
+def _scores(found: QuerySet[DriftEpisode]) -> list[Score]:
+    detector = Case(
+        When(feature=LOG_LOSS, then=Value(LOSS)),
+        When(feature=ALWAYS, then=Value(DUMMY)),
+        default=Value(DRIFT),
     )
+    counted = found.values(detector=detector).annotate(
+        **{str(v): Count("pk", filter=Q(verdict=v)) for v in Verdict},
+        mean_delay_seconds=Avg("delay_seconds"),
+    )
+    by_detector = {row["detector"]: Score(**row) for row in counted}
+    return [by_detector.get(name, Score(name, 0, 0, 0, None)) for name in DETECTORS]
+
+
+def _foretold() -> Exists:
+    """Whether an alarm of drift was on around the episode."""
+    around = DriftEpisode.objects.filter(
+        Q(ended=None) | Q(ended__gte=_moved(-HORIZON)),
+        recommender=OuterRef("recommender"),
+        began__lte=_moved(HORIZON),
+    )
+    return Exists(around.exclude(feature__in=[LOG_LOSS, ALWAYS]))
+
+
+def _moved(by: timedelta) -> ExpressionWrapper:
+    return ExpressionWrapper(OuterRef("began") + by, DateTimeField())
