@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0007_series_by_part'),
+        ('monitoring', '0008_budget_alerts'),
         ('updates', '0018_slices_and_triggers'),
     ]
 
