@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from monitoring import charts, recommender_page
 from monitoring.drift_report import report
 from monitoring.forms import RollBackForm, TriggerForm
+from monitoring.scorecard.report import scorecard
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import form_errors, told
 from recadmin.roles import OPERATOR, VIEWER
@@ -34,7 +35,11 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
         "joining": recommender_page.joining(found, timezone.now()),
         "devices": recommender_page.devices(found) if _has_devices(policies) else None,
         "has_devices": _has_devices(policies),
-        "charts": charts.charts_of((row["policy"] for row in policies), _components(found)),
+        "charts": charts.charts_of(
+            (row["policy"] for row in policies),
+            _components(found),
+            [each.name for each in found.traffic_slices],
+        ),
         "policies": policies,
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
         "deployments": _page_of(request, recommender_page.deployments(found), "deployments"),
@@ -75,7 +80,12 @@ def devices(request: HttpRequest, slug: str) -> HttpResponse:
 def drift(request: HttpRequest, slug: str) -> HttpResponse:
     """How samples differ from what was learned, for htmx."""
     found = _find(slug)
-    context = {"recommender": found, "drift": report(found, timezone.now())}
+    now = timezone.now()
+    context = {
+        "recommender": found,
+        "drift": report(found, now),
+        "scorecard": scorecard(now, found),
+    }
     return page(request, "monitoring/_drift.html", context)
 
 

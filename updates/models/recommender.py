@@ -15,6 +15,7 @@ from updates.learners.delayed_feedback import DELAYED_FEEDBACK
 from updates.learners.negative_sampling import NEGATIVE_SAMPLING
 from updates.learners.options import OptionError
 from updates.samples.schema import SampleSchema, SchemaError
+from updates.samples.slices import Slice, SliceError, slices_from_json
 
 YEAR_SECONDS = 366 * 86_400
 DAY_SECONDS = 86_400
@@ -133,6 +134,15 @@ class Recommender(models.Model):
         validators=[MaxValueValidator(DAY_SECONDS)],
         help_text="So many seconds feedback is kept whose impression has not come yet.",
     )
+    slices = models.JSONField(
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Parts of the traffic whose quality is measured on their own, a JSON list of at "
+        'most 12, like [{"name": "new-items", "new": "item", "days": 7}, {"name": "evening", '
+        '"feature": "hour", "in": ["18", "19"]}, {"name": "dear", "feature": "price", '
+        '"from": 100}].',
+    )
     live_version = models.ForeignKey(
         "updates.ModelVersion",
         null=True,
@@ -164,6 +174,11 @@ class Recommender(models.Model):
     def sample_schema(self) -> SampleSchema:
         """The schema as the codecs use it."""
         return SampleSchema.from_json(self.schema)
+
+    @property
+    def traffic_slices(self) -> tuple[Slice, ...]:
+        """The parts of the traffic that are judged on their own."""
+        return slices_from_json(self.slices, self.sample_schema)
 
     @property
     def learner_class(self) -> type[Learner]:
@@ -230,7 +245,7 @@ class Recommender(models.Model):
         except SchemaError as error:
             errors["schema"] = str(error)
         else:
-            errors |= self._fallback_errors(schema)
+            errors |= self._fallback_errors(schema) | self._slice_errors(schema)
         if self.learner not in registry.names():
             errors["learner"] = f"Must be one of {', '.join(registry.names())}."
         elif "schema" not in errors:
@@ -241,6 +256,13 @@ class Recommender(models.Model):
                 errors["learner_options"] = str(error)
         if errors:
             raise ValidationError(errors)
+
+    def _slice_errors(self, schema: SampleSchema) -> dict[str, str]:
+        try:
+            slices_from_json(self.slices, schema)
+        except SliceError as error:
+            return {"slices": str(error)}
+        return {}
 
     def _fallback_errors(self, schema: SampleSchema) -> dict[str, str]:
         other = self.fallback

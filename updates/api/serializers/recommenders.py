@@ -55,6 +55,35 @@ class Schema(Strict):
         return instance
 
 
+class SliceRule(Strict):
+    """The model says what is wrong with it, as in the admin."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, instance: dict[str, Any]) -> dict[str, Any]:
+        return instance
+
+
+Slice = type(
+    "Slice",
+    (SliceRule,),
+    {
+        "__doc__": "A part of the traffic that is judged on its own, by one rule: new and days; "
+        "or feature with in; or feature with from, to or both.",
+        "name": serializers.CharField(),
+        "new": serializers.CharField(
+            required=False, help_text="Rows whose value of this field was first met lately."
+        ),
+        "days": serializers.FloatField(required=False, help_text="So long a value is new."),
+        "feature": serializers.CharField(required=False),
+        "in": serializers.ListField(child=serializers.CharField(), required=False),
+        "from": serializers.FloatField(required=False),
+        "to": serializers.FloatField(required=False),
+    },
+)
+
+
 class Freshness(serializers.Serializer):
     """How fresh the live version is at the time of the answer."""
 
@@ -86,6 +115,11 @@ class RecommenderSerializer(Clean):
         required=False,
         help_text="Freshness objectives of components that have their own, in seconds.",
     )
+    slices = Slice(
+        many=True,
+        required=False,
+        help_text="Parts of the traffic that are judged on their own; at most 12.",
+    )
     live_version = serializers.IntegerField(
         source="live_version.number", default=None, read_only=True, allow_null=True
     )
@@ -107,6 +141,7 @@ class RecommenderSerializer(Clean):
             "fallback",
             "component_objectives",
             "keep_versions",
+            "slices",
             "delayed_feedback",
             "negative_sampling_rate",
             "join_window_seconds",
