@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from simple_history.models import HistoricalRecords
 
 from updates.learners import registry
@@ -14,6 +14,7 @@ from updates.learners.base import Learner
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK
 from updates.learners.negative_sampling import NEGATIVE_SAMPLING
 from updates.learners.options import OptionError
+from updates.models.tags import check_tags
 from updates.samples.schema import SampleSchema, SchemaError
 
 YEAR_SECONDS = 366 * 86_400
@@ -42,6 +43,13 @@ class Recommender(models.Model):
         unique=True, max_length=60, help_text="Names it in addresses and in the API; fixed."
     )
     name = models.CharField(max_length=120, help_text="What people call it.")
+    tags = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        validators=[check_tags],
+        help_text="Up to 20 short lower-case names to find it by, such as its team or surface.",
+    )
     learner = models.CharField(max_length=60, help_text="The kind of model.")
     learner_options = models.JSONField(
         default=dict,
