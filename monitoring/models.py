@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from monitoring.alerts.channels import AlertChannel, Notification
 from monitoring.alerts.models import Alert, AlertTransition, Silence
+from monitoring.saved_views import SavedView
 from updates.models import Recommender, UpdatePolicy
 
 
@@ -20,7 +21,6 @@ class Series(models.Model):
         related_name="series",
         help_text="Of which policy, for measurements kept by policy.",
     )
-
     component = models.CharField(
         max_length=60,
         blank=True,
@@ -241,6 +241,7 @@ __all__ = [
     "Point",
     "Retention",
     "RolledPoint",
+    "SavedView",
     "Series",
     "SeriesPoint",
     "Silence",

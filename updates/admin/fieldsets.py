@@ -47,7 +47,7 @@ def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | N
     if recommender and len(recommender.component_names) > 1:
         objectives.append("component_objectives")
     return [
-        (None, {"fields": ["name", "slug"]}),
+        (None, {"fields": ["name", "slug", "tags"]}),
         ("Samples", {"fields": ["schema"]}),
         ("Model", {"fields": ["learner", "learner_options"]}),
         ("Freshness", {"fields": objectives}),

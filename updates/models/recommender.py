@@ -1,5 +1,6 @@
 """A deployed model: what it learns, how its samples look, how fresh it must be."""
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +20,7 @@ from updates.samples.schema import SampleSchema, SchemaError
 
 YEAR_SECONDS = 366 * 86_400
 DAY_SECONDS = 86_400
+MOST_NAMED = 100
 # State of impressions lies in memory: nobody waits for a label for longer than this.
 LONGEST_HORIZON_SECONDS = 60 * DAY_SECONDS
 
@@ -36,6 +38,17 @@ class DelayedFeedback(models.TextChoices):
         "fake_negative_calibration: a negative at once, a positive when it comes; calibrated "
         "predictions",
     )
+
+
+def stream_key(pk: int) -> str:
+    """Prefix of a recommender's Valkey keys; the braces keep them in one hash slot."""
+    return f"recadmin:{{r{pk}}}"
+
+
+def among(pks: Collection[int]) -> Q:
+    """Rows of these recommenders, where they are few; of any, where to name them all would cost
+    more than to pick theirs out of what is found."""
+    return Q(recommender__in=pks) if len(pks) <= MOST_NAMED else Q()
 
 
 class Recommender(models.Model):
@@ -188,8 +201,8 @@ class Recommender(models.Model):
 
     @property
     def stream_key(self) -> str:
-        """Prefix of its Valkey keys; the braces keep them in one hash slot."""
-        return f"recadmin:{{r{self.pk}}}"
+        """Prefix of its Valkey keys."""
+        return stream_key(self.pk)
 
     @property
     def fake_negatives(self) -> bool:

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 MOST_TAGS = 20
 LONGEST_TAG = 30
-TAG = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{LONGEST_TAG - 1}}}")
+TAG = re.compile(rf"^[a-z0-9][a-z0-9_-]{{0,{LONGEST_TAG - 1}}}$")
 
 
 def check_tags(tags: Any) -> None:

@@ -32,6 +32,18 @@ def test_what_is_created_can_be_read(as_admin, valkey):
     assert found.json()["schema"]["crosses"] == [["user", "item"]]
 
 
+def test_tags_are_given_shown_and_changed(as_admin, valkey):
+    created = as_admin.post("recommenders", MUSIC | {"tags": ["eu", "audio"]}).json()
+    assert created["tags"] == ["eu", "audio"]
+    as_admin.patch("recommenders/music", {"tags": ["us"]})
+    assert as_admin.get("recommenders/music").json()["tags"] == ["us"]
+
+
+@pytest.mark.parametrize("tags", [["EU"], ["a b"], ["eu", "eu"], ["x"] * 21, ["x" * 31], [""], "eu"])
+def test_what_are_no_tags_is_refused(as_admin, valkey, tags):
+    assert "tags" in fields_at_fault(as_admin.post("recommenders", MUSIC | {"tags": tags})).pop()
+
+
 def test_a_new_one_has_nothing_live(as_admin, valkey):
     created = as_admin.post("recommenders", MUSIC).json()
     assert created["live_version"] is None
