@@ -28,9 +28,7 @@ class Choice:
     counts: dict[str, Counter[str]]
 
 
-def choose(
-    members: Sequence[Member], fleet: Mapping[int, Freshness], query: FleetQuery
-) -> Choice:
+def choose(members: Sequence[Member], fleet: Mapping[int, Freshness], query: FleetQuery) -> Choice:
     """Those that have every value asked for."""
     wanted = [(name, value) for name in VALUES if (value := getattr(query, name))]
     search = query.q.lower()

@@ -9,7 +9,7 @@ from typing import Any
 
 from monitoring.fleet_members import Member
 from monitoring.fleet_points import newest_ne
-from monitoring.fleet_query import FleetQuery
+from monitoring.fleet_query import WORST_FIRST, FleetQuery
 from monitoring.fleet_updates import last_moved, next_due
 from monitoring.freshness import Freshness, FreshnessCause, FreshnessState
 
@@ -28,29 +28,37 @@ SEVERITY = {
     )
 }
 FAULTS = frozenset({FreshnessCause.SYNC_BROKEN, FreshnessCause.WORKER_DEAD})
-WORST_FIRST = "-state"
 
 
 @dataclass(frozen=True)
 class Column:
-    """first : how a click on its header sorts first, as a query says it."""
+    """ascending, descending : what comes first, in words. first : how a click on its header sorts
+    first, as a query says it."""
 
     name: str
     title: str
+    ascending: str
+    descending: str
     first: str
     note: str = ""
     number: bool = False
 
+    @property
+    def sorts(self) -> list[tuple[str, str]]:
+        """Both orders as a query says them and in words, the one that is meant first before."""
+        both = [(f"-{self.name}", self.descending), (self.name, self.ascending)]
+        return both if self.first.startswith("-") else both[::-1]
+
 
 COLUMNS = (
-    Column("name", "Recommender", "name"),
-    Column("state", "State", WORST_FIRST),
-    Column("age", "Age", "-age", note="against objective + grace"),
-    Column("lag", "Lag", "-lag", number=True),
-    Column("backlog", "Backlog", "-backlog", number=True),
-    Column("ne", "NE", "-ne", note="last hour"),
-    Column("last", "Last update", "-last"),
-    Column("next", "Next update", "next"),
+    Column("name", "Recommender", "name A–Z", "name Z–A", "name"),
+    Column("state", "State", "worst last", "worst first", WORST_FIRST),
+    Column("age", "Age", "youngest", "oldest", "-age", note="against objective + grace"),
+    Column("lag", "Lag", "least lag", "most lag", "-lag", number=True),
+    Column("backlog", "Backlog", "least backlog", "most backlog", "-backlog", number=True),
+    Column("ne", "NE", "lowest NE", "highest NE", "-ne", note="last hour"),
+    Column("last", "Last update", "updated longest ago", "updated last", "-last"),
+    Column("next", "Next update", "due soonest", "due last", "next"),
 )
 SORTS = {f"{sign}{column.name}" for column in COLUMNS for sign in ("", "-")}
 
@@ -74,12 +82,8 @@ def _header(column: Column, query: FleetQuery) -> Header:
     name, descending = _order(query)
     if name != column.name:
         return Header(column, "", query.but(sort=column.first))
-    turned = name if descending else f"-{name}"
-    return Header(
-        column,
-        "descending" if descending else "ascending",
-        query.but(sort="" if turned == WORST_FIRST else turned),
-    )
+    turned = query.but(sort=name if descending else f"-{name}")
+    return Header(column, "descending" if descending else "ascending", turned)
 
 
 def ordered(

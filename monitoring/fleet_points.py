@@ -17,16 +17,13 @@ SPAN = timedelta(hours=1)
 
 def ne_by_minute(pks: Collection[int], now: datetime) -> dict[int, list[float]]:
     """Averages of each minute of the last hour that has some, oldest first, by recommender pk."""
-    series = dict(_series().filter(recommender__in=pks).values_list("pk", "recommender"))
-    rows = (
-        TenSecondPoint.objects.filter(series__in=list(series), t__gte=_since(now))
-        .values("series", minute=F("t") / MINUTE.seconds)
-        .annotate(ne=Avg("value"))
-        .order_by("minute")
-    )
+    series = _series().filter(recommender__in=pks)
+    points = TenSecondPoint.objects.filter(series__in=series, t__gte=_since(now))
+    of, minute = "series__recommender", F("t") / MINUTE.seconds
+    averages = points.values(of, minute=minute).annotate(ne=Avg("value")).order_by("minute")
     values = defaultdict(list)
-    for of, _, ne in rows.values_list("series", "minute", "ne"):
-        values[series[of]].append(ne)
+    for pk, ne in averages.values_list(of, "ne"):
+        values[pk].append(ne)
     return values
 
 

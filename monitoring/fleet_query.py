@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from urllib.parse import urlencode
 
+WORST_FIRST = "-state"
+
 
 @dataclass(frozen=True)
 class FleetQuery:
-    """Filters, search and order; empty ones ask for nothing.
+    """Filters and search, of which empty ones ask for nothing, and the order.
 
     state, cause, learner, tag : the value that a recommender must have.
     q : what its slug or name must contain, in whatever case.
@@ -21,12 +23,13 @@ class FleetQuery:
     learner: str = ""
     tag: str = ""
     q: str = ""
-    sort: str = ""
+    sort: str = WORST_FIRST
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> FleetQuery:
         """That of an address; parameters of other names are none of it."""
-        return cls(**{f.name: parameters.get(f.name, "").strip() for f in fields(cls)})
+        given = {f.name: parameters.get(f.name, "").strip() for f in fields(cls)}
+        return cls(**{name: value for name, value in given.items() if value})
 
     def but(self, **changed: str) -> FleetQuery:
         """The same with other values of some fields."""
@@ -47,5 +50,6 @@ class FleetQuery:
         return self != self.unfiltered
 
     def __str__(self) -> str:
-        """As the query of an address, the same for the same question."""
-        return urlencode({name: value for name, value in asdict(self).items() if value})
+        """As the query of an address, the same for the same question; nothing for the default."""
+        default = asdict(FleetQuery())
+        return urlencode({name: v for name, v in asdict(self).items() if v != default[name]})

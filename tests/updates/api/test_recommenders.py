@@ -39,7 +39,9 @@ def test_tags_are_given_shown_and_changed(as_admin, valkey):
     assert as_admin.get("recommenders/music").json()["tags"] == ["us"]
 
 
-@pytest.mark.parametrize("tags", [["EU"], ["a b"], ["eu", "eu"], ["x"] * 21, ["x" * 31], [""], "eu"])
+@pytest.mark.parametrize(
+    "tags", [["EU"], ["a b"], ["eu", "eu"], ["x"] * 21, ["x" * 31], [""], "eu"]
+)
 def test_what_are_no_tags_is_refused(as_admin, valkey, tags):
     assert "tags" in fields_at_fault(as_admin.post("recommenders", MUSIC | {"tags": tags})).pop()
 
