@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-
 from monitoring.freshness import LiveFacts
 from updates.models import Recommender
 from updates.models.recommender import stream_key
