@@ -40,7 +40,7 @@ def newest_ne(now: datetime) -> dict[int, float | None]:
 
 
 def _series() -> QuerySet:
-    return Series.objects.filter(name=metrics.NE, policy=None, component="")
+    return Series.objects.filter(name=metrics.NE, policy=None, part="")
 
 
 def _since(now: datetime) -> int:

@@ -115,7 +115,7 @@ def _record_component_ages(
             metrics.COMPONENT_AGE_SECONDS,
             part.fresh.age_seconds,
             now,
-            component=part.name,
+            part=part.name,
         )
         for recommender in several
         for part in components(recommender, now, None, served.get(recommender.pk))

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0006_alerts'),
+        ('monitoring', '0007_series_by_part'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
