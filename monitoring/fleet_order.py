@@ -15,18 +15,13 @@ from monitoring.freshness import Freshness, FreshnessCause, FreshnessState
 
 # What a recommender loses by being stale, least first: one that is idle has nothing to learn, one
 # without a live version serves nothing yet.
-SEVERITY = {
-    state: severity
-    for severity, state in enumerate(
-        (
-            FreshnessState.IDLE,
-            FreshnessState.FRESH,
-            FreshnessState.UNKNOWN,
-            FreshnessState.AGING,
-            FreshnessState.STALE,
-        )
-    )
-}
+SEVERITY = [
+    FreshnessState.IDLE,
+    FreshnessState.FRESH,
+    FreshnessState.UNKNOWN,
+    FreshnessState.AGING,
+    FreshnessState.STALE,
+]
 FAULTS = frozenset({FreshnessCause.SYNC_BROKEN, FreshnessCause.WORKER_DEAD})
 
 
@@ -116,7 +111,7 @@ def _overage(fresh: Freshness) -> float | None:
 
 
 def _severity(fresh: Freshness) -> tuple[int, bool, float]:
-    return SEVERITY[fresh.state], fresh.cause in FAULTS, _overage(fresh) or 0.0
+    return SEVERITY.index(fresh.state), fresh.cause in FAULTS, _overage(fresh) or 0.0
 
 
 KEYS: dict[str, Keys] = {
