@@ -10,6 +10,7 @@ from enum import StrEnum
 
 AGE_SECONDS = "age_seconds"
 COMPONENT_AGE_SECONDS = "component_age_seconds"
+FRESH_SHARE = "fresh_share"
 LAG_SECONDS = "lag_seconds"
 BACKLOG_SAMPLES = "backlog_samples"
 NE = "ne"
@@ -100,6 +101,12 @@ METRICS: dict[str, Metric] = {
             "s",
             "Now − watermark of one component of what is served; kept by component.",
             kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            FRESH_SHARE,
+            "",
+            "Share of the time in which it was fresh, or idle: no sample waited to be learned. "
+            "Time in which nothing was live counts neither way.",
         ),
         Metric(
             LAG_SECONDS,

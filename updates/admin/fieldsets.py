@@ -46,7 +46,7 @@ JOINING = [
 
 def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | None, Any]]:
     """Objectives of components once it is known that its learner has several."""
-    objectives = ["freshness_objective_seconds", "grace_seconds"]
+    objectives = ["freshness_objective_seconds", "grace_seconds", "freshness_slo"]
     if recommender and len(recommender.component_names) > 1:
         objectives.append("component_objectives")
     return [

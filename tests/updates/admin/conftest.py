@@ -84,6 +84,7 @@ def recommender_data(**changed):
         "learner_options": "{}",
         "freshness_objective_seconds": "3600",
         "grace_seconds": "600",
+        "freshness_slo": "0.99",
         "keep_versions": "50",
         "delayed_feedback": "wait",
         "negative_sampling_rate": "1",
