@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0007_series_by_part'),
+        ('monitoring', '0008_budget_alerts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
