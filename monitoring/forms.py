@@ -118,6 +118,13 @@ class SilenceForm(forms.Form):
     reason = forms.CharField(max_length=500, help_text="It is shown with the silence.")
 
 
+class SavedViewForm(forms.Form):
+    """A name for a view of the fleet."""
+
+    name = forms.CharField(max_length=60)
+    query = forms.CharField(max_length=1000, required=False, widget=forms.HiddenInput)
+
+
 class AuditForm(forms.Form):
     """What to look for in the audit trail."""
 

@@ -6,6 +6,7 @@ from django.db.models import Q
 from monitoring.alerts.channels import AlertChannel, Notification
 from monitoring.alerts.models import Alert, AlertTransition, Silence
 from monitoring.quality.models import FirstMet, LiveScoring, LossCell, SliceWindow
+from monitoring.saved_views import SavedView
 from monitoring.scorecard.models import DriftEpisode
 from updates.models import Recommender, UpdatePolicy
 
@@ -231,6 +232,7 @@ __all__ = [
     "Point",
     "Retention",
     "RolledPoint",
+    "SavedView",
     "Series",
     "SeriesPoint",
     "Silence",

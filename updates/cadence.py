@@ -32,6 +32,9 @@ class Trigger(enum.StrEnum):
     CONTINUOUS = "continuous"
 
 
+TIMED = (Trigger.INTERVAL, Trigger.CRON)
+
+
 class CadenceError(ValueError):
     """A cadence that cannot be; names the field that is wrong."""
 
@@ -82,7 +85,7 @@ class Cadence:
     @property
     def timed(self) -> bool:
         """Whether its fires are known in advance."""
-        return self.trigger in (Trigger.INTERVAL, Trigger.CRON)
+        return self.trigger in TIMED
 
     def first_fire(self, now: datetime) -> datetime | None:
         """The first fire of a schedule that begins now, always after now; None if not timed."""

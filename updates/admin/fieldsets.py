@@ -57,7 +57,7 @@ def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | N
         objectives.append("component_objectives")
     objectives += ["when_stale", "fallback"]
     return [
-        (None, {"fields": ["name", "slug"]}),
+        (None, {"fields": ["name", "slug", "tags"]}),
         ("Samples", {"fields": ["schema"]}),
         ("Model", {"fields": ["learner", "learner_options"]}),
         ("Freshness", {"fields": objectives}),

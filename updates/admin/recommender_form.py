@@ -9,6 +9,7 @@ from updates.admin.catalogue import options_help
 from updates.admin.forms import HelpfulForm
 from updates.admin.json_field import JSONListField, JSONObjectField
 from updates.admin.objectives_field import ObjectivesField
+from updates.admin.tags_field import TagsField
 from updates.learners import registry
 from updates.models import Recommender
 
@@ -37,6 +38,11 @@ class RecommenderForm(HelpfulForm):
     learner = forms.ChoiceField(
         choices=lambda: [(name, name) for name in registry.names()],
         help_text="The kind of model; its options are listed below.",
+    )
+    tags = TagsField(
+        required=False,
+        help_text="Up to 20 short names to find it by, such as its team or surface, with commas "
+        "between them.",
     )
     learner_options = JSONObjectField(required=False)
     schema = JSONObjectField(

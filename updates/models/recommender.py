@@ -1,12 +1,13 @@
 """A deployed model: what it learns, how its samples look, how fresh it must be."""
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from simple_history.models import HistoricalRecords
 
 from updates.learners import registry
@@ -14,11 +15,13 @@ from updates.learners.base import Learner
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK
 from updates.learners.negative_sampling import NEGATIVE_SAMPLING
 from updates.learners.options import OptionError
+from updates.models.tags import check_tags
 from updates.samples.schema import SampleSchema, SchemaError
 from updates.samples.slices import Slice, SliceError, slices_from_json
 
 YEAR_SECONDS = 366 * 86_400
 DAY_SECONDS = 86_400
+MOST_NAMED = 100
 # State of impressions lies in memory: nobody waits for a label for longer than this.
 LONGEST_HORIZON_SECONDS = 60 * DAY_SECONDS
 
@@ -44,11 +47,29 @@ class WhenStale(models.TextChoices):
     FALL_BACK = "fall-back", "fall back: answer with another recommender's model"
 
 
+def stream_key(pk: int) -> str:
+    """Prefix of a recommender's Valkey keys; the braces keep them in one hash slot."""
+    return f"recadmin:{{r{pk}}}"
+
+
+def among(pks: Collection[int]) -> Q:
+    """Rows of these recommenders, where they are few; of any, where to name them all would cost
+    more than to pick theirs out of what is found."""
+    return Q(recommender__in=pks) if len(pks) <= MOST_NAMED else Q()
+
+
 class Recommender(models.Model):
     slug = models.SlugField(
         unique=True, max_length=60, help_text="Names it in addresses and in the API; fixed."
     )
     name = models.CharField(max_length=120, help_text="What people call it.")
+    tags = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        validators=[check_tags],
+        help_text="Up to 20 short lower-case names to find it by, such as its team or surface.",
+    )
     learner = models.CharField(max_length=60, help_text="The kind of model.")
     learner_options = models.JSONField(
         default=dict,
@@ -224,8 +245,8 @@ class Recommender(models.Model):
 
     @property
     def stream_key(self) -> str:
-        """Prefix of its Valkey keys; the braces keep them in one hash slot."""
-        return f"recadmin:{{r{self.pk}}}"
+        """Prefix of its Valkey keys."""
+        return stream_key(self.pk)
 
     @property
     def fake_negatives(self) -> bool:

@@ -30,6 +30,7 @@ HISTORY = 0.56
 RECOMMENDERS: dict[str, dict[str, Any]] = {
     "ml-100k": {
         "name": f"MovieLens 100K, {SPEED} × as fast",
+        "tags": ["movies"],
         "learner": "sparse_linear",
         "learner_options": {"alpha": 0.3},
         "freshness_objective_seconds": 2 * HOUR_SECONDS,
@@ -37,6 +38,7 @@ RECOMMENDERS: dict[str, dict[str, Any]] = {
     },
     "ml-100k-trees": {
         "name": f"MovieLens 100K, {SPEED} × as fast: trees, and a regression on their leaves",
+        "tags": ["movies", "trees"],
         "learner": "gbdt_lr",
         "learner_options": {"num_threads": 1},
         "freshness_objective_seconds": HOUR_SECONDS,
@@ -46,6 +48,7 @@ RECOMMENDERS: dict[str, dict[str, Any]] = {
     },
     "ml-100k-vectors": {
         "name": f"MovieLens 100K, {SPEED} × as fast: vectors, refreshed on devices",
+        "tags": ["movies", "devices"],
         "learner": "factors",
         "freshness_objective_seconds": 2 * HOUR_SECONDS,
         "grace_seconds": HOUR_SECONDS,

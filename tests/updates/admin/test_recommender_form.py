@@ -139,6 +139,24 @@ def test_its_page_shows_policies_versions_and_runs(as_viewer, recommender, daily
         assert address(f"{name}_change", row.pk) in page
 
 
+def test_tags_are_entered_as_a_line_and_kept_as_a_list(as_admin, recommender):
+    page = address("recommender_change", recommender.pk)
+    as_admin.post(page, recommender_data(tags="EU, homepage  homepage"))
+    recommender.refresh_from_db()
+    assert recommender.tags == ["eu", "homepage"]
+    assert 'value="eu, homepage"' in as_admin.get(page).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [("über", "'über': a tag has 1 to 30"), (" ".join(map(str, range(21))), "At most 20 tags")],
+)
+def test_what_is_no_tag_is_said(as_admin, recommender, tags, said):
+    page = address("recommender_change", recommender.pk)
+    answer = as_admin.post(page, recommender_data(tags=tags))
+    assert said in errors(answer)["tags"][0]
+
+
 def objectives_field(page):
     return page.context["adminform"].form.fields.get("component_objectives")
 

@@ -7,6 +7,7 @@ from rest_framework.exceptions import ValidationError
 
 from updates.api.serializers.base import Address, Clean, Strict
 from updates.models import Recommender
+from updates.models.tags import MOST_TAGS, TAG, check_tags
 from updates.samples.schema import SampleSchema, SchemaError
 
 FRESHNESS_STATES = [
@@ -110,6 +111,13 @@ class RecommenderSerializer(Clean):
     fallback = serializers.SlugRelatedField(
         slug_field="slug", queryset=Recommender.objects.all(), required=False, allow_null=True
     )
+    tags = serializers.ListField(
+        child=serializers.RegexField(TAG),
+        required=False,
+        max_length=MOST_TAGS,
+        validators=[check_tags],
+        help_text="Short lower-case names to find it by, such as its team or surface.",
+    )
     component_objectives = serializers.DictField(
         child=serializers.IntegerField(min_value=1),
         required=False,
@@ -131,6 +139,7 @@ class RecommenderSerializer(Clean):
             "url",
             "slug",
             "name",
+            "tags",
             "learner",
             "learner_options",
             "schema",
