@@ -31,8 +31,8 @@ def description():
 
 @cache
 def _openapi():
-    problems = {"application/problem+json": json_loads}
-    return OpenAPI.from_dict(description(), Config(extra_media_type_deserializers=problems))
+    more = {"application/problem+json": json_loads, "text/csv": bytes.decode}
+    return OpenAPI.from_dict(description(), Config(extra_media_type_deserializers=more))
 
 
 class Caller(APIClient):
