@@ -45,7 +45,7 @@ class Mark:
 
 
 def marks(recommender: Recommender, start: datetime, end: datetime) -> list[Mark]:
-    """Promotions, rollbacks, cadence changes and alerts from start to end, inclusive, by their time.
+    """Promotions, rollbacks, cadence changes and alerts from start to end inclusive, by time.
 
     Rollbacks, cadence changes and alerts are all there, an alert also if it fired before and was
     open at the start; where promotions are denser than one in a
