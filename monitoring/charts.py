@@ -21,7 +21,7 @@ class Chart:
 
     series : (measurement, name in the legend) of each line, all in one unit.
     policy : name of the policy whose measurements it draws, "" for the recommender's.
-    components : of which component each line is, where it draws them by component.
+    parts : of which component each line is, where it draws them by component.
     judged_by : which reference lines it has: "objective", "one", "zero" or "".
     empty : what to say when there is no point in the range: why, and what brings one.
     """
@@ -32,7 +32,7 @@ class Chart:
     empty: str
     judged_by: str = ""
     policy: str = ""
-    components: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> list[Metric]:
@@ -45,19 +45,9 @@ class Chart:
         return self.metrics[0].unit
 
     @property
-    def names(self) -> str:
-        """Names of its series, separated by spaces."""
-        return " ".join(name for name, _ in self.series)
-
-    @property
-    def labels(self) -> str:
-        """Names in the legend, separated by bars."""
-        return "|".join(label for _, label in self.series)
-
-    @property
-    def of(self) -> str:
-        """What each series is of, separated by bars: components, or one policy."""
-        return "|".join(self.components or [self.policy] * len(self.series))
+    def of(self) -> Sequence[str]:
+        """What each series is of: components, or one policy."""
+        return self.parts or [self.policy] * len(self.series)
 
     @property
     def sparse(self) -> bool:
@@ -154,7 +144,7 @@ def _ages_chart(components: tuple[str, ...]) -> Chart:
         "Age by component",
         tuple((metrics.COMPONENT_AGE_SECONDS, name) for name in components),
         "No age was measured in this range.",
-        components=components,
+        parts=components,
     )
 
 
