@@ -66,7 +66,7 @@ def _lines(chart: Chart, recommender: Recommender, other: Recommender | None) ->
                 whose.slug,
                 metric,
                 of,
-                f"{whose.name}: {label}" if other else label,
+                f"{whose.slug}: {label}" if other else label,
                 REFERENCE_COLOUR if reference else number % COLOURS + 1,
                 dashed=reference or whose is other,
             )

@@ -97,7 +97,8 @@ def read(
     """Points (milliseconds since 1970 in UTC, value) from start to end inclusive, oldest first.
 
     They have the width of ``resolution(start, end, finest_seconds)``; the metric's
-    ``aggregate`` says what those of a minute or an hour are. What is not rolled up yet is there all the same.
+    ``aggregate`` says what those of a minute or an hour are. What is not rolled up yet
+    is there all the same.
 
     More than ``points`` (2 to 1,000) are thinned by Largest-Triangle-Three-Buckets (Steinarsson
     2013), which keeps the peaks. A metric that holds its value until the next point also has it

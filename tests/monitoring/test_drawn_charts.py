@@ -29,7 +29,7 @@ def test_alone_a_chart_draws_its_own_lines_each_in_a_colour(news):
 
 def test_compared_the_other_s_lines_follow_dashed_named_and_in_other_colours(news, films):
     found = lines(drawn_charts(news, films), "freshness")
-    assert [line.label for line in found] == ["News: age", "News: lag", "Films: age", "Films: lag"]
+    assert [line.label for line in found] == ["news: age", "news: lag", "films: age", "films: lag"]
     assert [line.slug for line in found] == ["news", "news", "films", "films"]
     assert [line.dashed for line in found] == [False, False, True, True]
     assert len({line.colour for line in found}) == 4

@@ -3,6 +3,8 @@
 const annotations = (() => {
   const KIND_COLOURS = { promotion: "--mark", rollback: "--bad", cadence: "--muted", alert: "--warn" };
 
+  const BAND_PX = 8;
+
   function level(value, name, label, colour) {
     return {
       type: "line", scaleID: "y", value, borderColor: colour(name), borderWidth: 1.5,
@@ -46,12 +48,13 @@ const annotations = (() => {
     };
   }
 
-  // An alert lasts from firing to resolved, or until the end of what is shown.
+  // A band along the upper edge: from firing to resolved, or to the end of what is shown.
   function span(happened, from, to, colour) {
     const drawn = mark(happened, colour);
     return {
       ...drawn, type: "box", xMin: Math.max(happened.at, from), xMax: Math.min(happened.until ?? to, to),
-      backgroundColor: colour("--alert"), borderWidth: { left: 2, right: happened.until ? 2 : 0, top: 0, bottom: 0 },
+      yMin: ({ chart }) => chart.scales.y.getValueForPixel(chart.scales.y.top + BAND_PX), yMax: ({ chart }) => chart.scales.y.max,
+      backgroundColor: colour("--alert"), borderWidth: 1,
       label: { ...drawn.label, position: { x: "start", y: "start" } },
     };
   }

@@ -1,6 +1,7 @@
 // One time, marked in all charts at once: by the pointer, or by the arrow keys.
 "use strict";
 const Crosshair = (() => {
+  const DAY_MS = 86_400_000;
   const STEP = 0.01, LEAP = 0.1; // of what is shown, by an arrow key, and with Shift
 
   class Crosshair {
@@ -50,7 +51,7 @@ const Crosshair = (() => {
       const { x, y } = plot.chart.scales;
       const at = x.getPixelForValue(this.time);
       Object.assign(plot.mark.style, { left: `${at}px`, top: `${y.top}px`, height: `${y.height}px` });
-      plot.mark.dataset.time = format.when(new Date(this.time));
+      plot.mark.dataset.time = x.max - x.min > DAY_MS ? format.when(new Date(this.time)) : format.time(new Date(this.time));
       plot.mark.classList.toggle("late", at > (x.left + x.right) / 2);
       plot.dots.forEach((dot, i) => {
         const point = plot.pointAt(i, this.time);
