@@ -9,6 +9,7 @@ from django import forms
 
 from updates.cadence import Cadence, Trigger
 from updates.models import Recommender, UpdatePolicy
+from updates.models.audit_event import Action, ActorKind
 from updates.models.policy import (
     EXECUTED,
     LONGEST_INTERVAL_SECONDS,
@@ -114,6 +115,22 @@ class SilenceForm(forms.Form):
         label="For",
     )
     reason = forms.CharField(max_length=500, help_text="It is shown with the silence.")
+
+
+class AuditForm(forms.Form):
+    """What to look for in the audit trail."""
+
+    q = forms.CharField(required=False, max_length=200, label="Search")
+    action = forms.ChoiceField(
+        required=False, choices=[("", "anything"), *((a.value, a.value) for a in Action)]
+    )
+    actor_kind = forms.ChoiceField(
+        required=False,
+        choices=[("", "anybody"), *((kind.value, kind.value) for kind in ActorKind)],
+        label="By",
+    )
+    recommender = forms.CharField(required=False, max_length=200)
+    before = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
 
 class CadenceForm(forms.Form):

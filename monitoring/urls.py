@@ -5,6 +5,7 @@ from django.urls import path
 
 from monitoring.views import (
     alerts,
+    audit,
     compare_versions,
     demo,
     fleet,
@@ -26,6 +27,7 @@ urlpatterns = [
     path("", fleet.fleet, name="fleet"),
     path("metrics", metrics.metrics, name="prometheus"),
     path("workers/", workers.workers, name="workers"),
+    path("audit/", audit.audit, name="audit"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/<int:pk>/", alerts.alert, name="alert"),
     path("alerts/<int:pk>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
