@@ -7,9 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from monitoring.templatetags.formats import byte_count, duration, ratio, share, signed, when, whole
+from monitoring.templatetags.formats import (
+    NOTHING,
+    byte_count,
+    duration,
+    ratio,
+    share,
+    signed,
+    when,
+    whole,
+)
 from updates.models import ModelVersion
 from updates.words import duration as in_words
+
+Show = Callable[[Any], str]
 
 MINUS = "−"
 # More ranges than this are said by their ends.
@@ -89,19 +100,18 @@ def _learned(a: ModelVersion, b: ModelVersion) -> list[Row]:
 
 
 def _cost(a: ModelVersion, b: ModelVersion) -> list[Row]:
+    runs = [getattr(version, "run", None) for version in (a, b)]
+
     def row(figure: str, name: str, show: Show, differ: Show) -> Row:
-        return _row(figure, *(getattr(v.run, name, None) for v in (a, b)), show, differ)
+        return _row(figure, *(getattr(run, name, None) for run in runs), show, differ)
 
     return [
-        Row("strategy", *(v.run.strategy if v.run else "–" for v in (a, b))),
+        Row("strategy", *(run.strategy if run else NOTHING for run in runs)),
         row("run-samples", "samples", whole, _more),
         row("cpu-seconds", "cpu_seconds", duration, _more_seconds),
         row("wall-seconds", "wall_seconds", duration, _more_seconds),
         row("peak-memory", "peak_memory_bytes", byte_count, _more_bytes),
     ]
-
-
-Show = Callable[[Any], str]
 
 
 def _row(figure: str, a: Any, b: Any, show: Show, differ: Show) -> Row:
@@ -142,7 +152,7 @@ def _ranges(version: ModelVersion) -> str:
     if len(found) > MOST_RANGES:
         ends = {"first_offset": found[0]["first_offset"], "last_offset": found[-1]["last_offset"]}
         return f"{_range(ends)} in {len(found):,} ranges"
-    return ", ".join(_range(each) for each in found) or "–"
+    return ", ".join(_range(each) for each in found) or NOTHING
 
 
 def _range(each: dict[str, Any]) -> str:
