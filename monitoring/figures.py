@@ -281,6 +281,14 @@ COST = (
     Figure("peak-memory", "Peak memory", "The most memory that the run's process held."),
 )
 
+# By tables whose heads have no room on a phone: there, all columns are told of at once.
+TABLES = {
+    "components": COMPONENTS,
+    "serving": SERVING,
+    "drift": DRIFT,
+    "policies": POLICIES,
+    "versions": VERSIONS,
+}
 FIGURES = {
     figure.key: figure
     for figure in chain(

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 
-from monitoring.figures import FIGURES
+from monitoring.figures import FIGURES, TABLES
 
 register = template.Library()
 
@@ -20,4 +20,10 @@ def figure(key: str) -> dict[str, Any]:
 @register.inclusion_tag("monitoring/_abouts.html")
 def abouts() -> dict[str, Any]:
     """What the (i)s of a page open: outside what the page swaps, so that it stays open."""
-    return {"figures": FIGURES.values()}
+    return {"figures": FIGURES.values(), "tables": TABLES}
+
+
+@register.inclusion_tag("monitoring/_columns.html")
+def columns(table: str) -> dict[str, Any]:
+    """One (i) for all columns of a table, where its head is not shown: on a phone."""
+    return {"table": table}

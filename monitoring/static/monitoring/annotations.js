@@ -3,7 +3,7 @@
 const annotations = (() => {
   const KIND_COLOURS = { promotion: "--mark", rollback: "--bad", cadence: "--muted", alert: "--warn" };
 
-  const BAND_PX = 8;
+  const BAND_PX = 7;
 
   function level(value, name, label, colour) {
     return {
@@ -54,7 +54,7 @@ const annotations = (() => {
     return {
       ...drawn, type: "box", xMin: Math.max(happened.at, from), xMax: Math.min(happened.until ?? to, to),
       yMin: ({ chart }) => chart.scales.y.getValueForPixel(chart.scales.y.top + BAND_PX), yMax: ({ chart }) => chart.scales.y.max,
-      backgroundColor: colour("--alert"), borderWidth: 1,
+      backgroundColor: colour("--alert"), borderWidth: 0,
       label: { ...drawn.label, position: { x: "start", y: "start" } },
     };
   }

@@ -43,8 +43,11 @@
     return item;
   }
 
+  // The newest first, but an alert that is still open before all.
   function listMarks(marks) {
-    find("marks").replaceChildren(...marks.toReversed().map(listed));
+    const open = (mark) => mark.kind === "alert" && !mark.until;
+    const sorted = marks.toReversed().sort((a, b) => open(b) - open(a));
+    find("marks").replaceChildren(...sorted.map(listed));
     find("no-marks").hidden = marks.length > 0;
   }
 

@@ -20,7 +20,7 @@ const Plot = (() => {
         suggestedMin: data.ideal ? data.ideal - 0.2 * data.ideal : undefined,
         grace: unit === "" ? "10%" : 0,
         // One width for all charts: the same time is at the same place in those below one another.
-        afterFit(scale) { scale.width = 78; },
+        afterFit(scale) { scale.width = 72; },
         ticks: { ...ticks, maxTicksLimit: 6, precision: unit === "" ? undefined : 0, callback: (v, _, all) => (unit === "" ? v.toFixed(decimals(all)) : format.value(v, unit)) },
       },
     };
@@ -31,9 +31,9 @@ const Plot = (() => {
     return ticks.length < 2 ? 2 : Math.max(2, Math.ceil(-Math.log10(Math.abs(ticks[1].value - ticks[0].value))));
   }
 
-  // Dashed where labels are still coming.
+  // Dashed where labels are still coming. Else nothing: segments of a style bridge the gaps.
   function provisional(answer) {
-    if (!answer.provisional_from) return {};
+    if (!answer.provisional_from) return undefined;
     const from = Date.parse(answer.provisional_from);
     return { borderDash: ({ p1 }) => (p1.parsed.x > from ? [4, 3] : undefined) };
   }
