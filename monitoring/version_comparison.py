@@ -10,7 +10,6 @@ from typing import Any
 from monitoring.templatetags.formats import (
     NOTHING,
     byte_count,
-    duration,
     ratio,
     share,
     signed,
@@ -108,8 +107,8 @@ def _cost(a: ModelVersion, b: ModelVersion) -> list[Row]:
     return [
         Row("strategy", *(run.strategy if run else NOTHING for run in runs)),
         row("run-samples", "samples", whole, _more),
-        row("cpu-seconds", "cpu_seconds", duration, _more_seconds),
-        row("wall-seconds", "wall_seconds", duration, _more_seconds),
+        row("cpu-seconds", "cpu_seconds", _seconds, _more_seconds),
+        row("wall-seconds", "wall_seconds", _seconds, _more_seconds),
         row("peak-memory", "peak_memory_bytes", byte_count, _more_bytes),
     ]
 
@@ -128,7 +127,7 @@ def _more(difference: float) -> str:
 
 
 def _more_share(difference: float) -> str:
-    return _with_sign(difference, f"{100 * abs(difference):.1f} points")
+    return _with_sign(round(difference, 4), f"{100 * abs(difference):.2f} points")
 
 
 def _more_bytes(difference: float) -> str:
@@ -136,7 +135,11 @@ def _more_bytes(difference: float) -> str:
 
 
 def _more_seconds(difference: float) -> str:
-    return _with_sign(difference, in_words(difference))
+    return _with_sign(round(difference, 2), _seconds(abs(difference)))
+
+
+def _seconds(seconds: float | None) -> str:
+    return NOTHING if seconds is None else f"{seconds:,.2f} s"
 
 
 def _later(a: datetime | None, b: datetime | None) -> str:

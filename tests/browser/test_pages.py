@@ -40,8 +40,9 @@ print(Alert.objects.create(recommender=of, kind="drift", severity="warning", sta
 WATCH_SHIFTS = """
 window.shifted = [];
 new PerformanceObserver(list => {
-  for (const shift of list.getEntries()) {
-    if (!shift.hadRecentInput) window.shifted.push([shift.value, shift.sources.map(s => s.node?.className || s.node?.nodeName).join()]);
+  for (const {value, sources, hadRecentInput} of list.getEntries()) {
+    const moved = sources.map(({node}) => node?.className || node?.nodeName).join();
+    if (!hadRecentInput) window.shifted.push([value, moved]);
   }
 }).observe({type: "layout-shift", buffered: true});
 """
