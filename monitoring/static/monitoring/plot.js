@@ -110,12 +110,11 @@ const Plot = (() => {
     // What line i was at a time: the point [time, value] that held then, or the nearest.
     pointAt(i, time) {
       const { points } = this.answers[i];
-      const after = points.findIndex(([t]) => t > time);
-      const [left, right] = [points.at(after === -1 ? -1 : after - 1), points[after]];
-      const before = after === 0 ? undefined : left;
+      const next = points.findIndex(([t]) => t > time);
+      const before = points[next === -1 ? points.length - 1 : next - 1], after = points[next];
       if (this.holds) return before;
-      const nearest = !right || (before && time - before[0] <= right[0] - time) ? before : right;
-      const gap = this.answers[i] && this.gap(this.answers[i]);
+      const nearest = !after || (before && time - before[0] <= after[0] - time) ? before : after;
+      const gap = this.gap(this.answers[i]);
       return nearest && (gap === true || Math.abs(nearest[0] - time) <= gap) ? nearest : undefined;
     }
 
