@@ -45,19 +45,9 @@ class Chart:
         return self.metrics[0].unit
 
     @property
-    def names(self) -> str:
-        """Names of its series, separated by spaces."""
-        return " ".join(name for name, _ in self.series)
-
-    @property
-    def labels(self) -> str:
-        """Names in the legend, separated by bars."""
-        return "|".join(label for _, label in self.series)
-
-    @property
-    def of(self) -> str:
-        """What each series is of, separated by bars: components or slices, or one policy."""
-        return "|".join(self.parts or [self.policy] * len(self.series))
+    def of(self) -> Sequence[str]:
+        """What each series is of: components, slices, or one policy."""
+        return self.parts or [self.policy] * len(self.series)
 
     @property
     def sparse(self) -> bool:

@@ -6,6 +6,7 @@ from django.urls import path
 from monitoring.views import (
     alerts,
     audit,
+    compare_versions,
     demo,
     fleet,
     metrics,
@@ -47,6 +48,7 @@ urlpatterns = [
     path(f"{POLICY}/resume/", policies.resume_policy, name="policy-resume"),
     path(f"{POLICY}/lift-hold/", policies.lift, name="policy-lift-hold"),
     path(f"{POLICY}/run/", policies.run_now, name="policy-run"),
+    path(f"{ONE}/versions/compare/", compare_versions.compare, name="versions-compare"),
     path(f"{VERSION}/", versions.version, name="version"),
     path(f"{VERSION}/weights/", versions.weights, name="version-weights"),
     path(f"{VERSION}/proof/", versions.proof, name="version-proof"),

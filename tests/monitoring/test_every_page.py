@@ -50,6 +50,7 @@ PAGES = {
     "policy-resume": Page("operator", "post", POLICY),
     "policy-lift-hold": Page("operator", "post", POLICY),
     "policy-run": Page("operator", "post", POLICY),
+    "versions-compare": Page("viewer", of=ONE),
     "version": Page("viewer", of=VERSION),
     "version-weights": Page("viewer", of=VERSION),
     "version-proof": Page("viewer", of=VERSION),
