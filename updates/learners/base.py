@@ -20,6 +20,9 @@ from updates.learners.options import Option, resolve
 from updates.samples.schema import SampleSchema
 
 
+TINY = 1e-3  # a weight of a smaller magnitude is tiny
+
+
 class Progress(Protocol):
     """Called often by long work; may raise to stop it (a cancelled run does)."""
 
@@ -63,6 +66,19 @@ class Sparsity:
     def to_json(self) -> dict[str, float]:
         """As stored with a version."""
         return asdict(self)
+
+    @classmethod
+    def of_weights(cls, weights: np.ndarray, seen: int, bytes_each: int) -> Self:
+        """Of (n,) weights, zeros among them, of which serving loads those that are not zero."""
+        non_zero = int(np.count_nonzero(weights))
+        tiny = np.count_nonzero(np.abs(weights) < TINY) - (len(weights) - non_zero)
+        share = float(tiny / non_zero) if non_zero else 0.0
+        return cls(seen, len(weights), non_zero, non_zero * bytes_each, share)
+
+    @classmethod
+    def of_rows(cls, seen: int, rows: int, deployed_bytes: int) -> Self:
+        """Of rows that each count as one weight other than zero."""
+        return cls(seen, rows, rows, deployed_bytes, 0.0)
 
 
 class DeltaUnsupported(NotImplementedError):
@@ -261,6 +277,27 @@ class Learner(ABC):
     @abstractmethod
     def sparsity(self) -> Sparsity:
         """Present counts of features and weights."""
+
+    @property
+    def algorithms(self) -> dict[str, str]:
+        """By component, what learns its parameters; empty of a learner that does not say."""
+        return {}
+
+    def sparsity_by_component(self) -> dict[str, Sparsity]:
+        """By component, what ``sparsity`` says of the whole; empty of a learner with several that
+        does not tell them apart."""
+        return {self.components[0]: self.sparsity()} if len(self.components) == 1 else {}
+
+    def live_features(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """(n,) distinct keys of features with a weight other than zero, and (n,) those weights.
+
+        None of a learner whose parameters do not belong to feature values.
+        """
+        return None
+
+    def names_of(self, keys: np.ndarray) -> list[tuple[str, str]]:
+        """(field, value) of keys that ``live_features`` gave."""
+        raise NotImplementedError(f"{self.name} keeps no names of features")
 
     @abstractmethod
     def is_finite(self) -> bool:
