@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from monitoring.alerts.channels import AlertChannel, Notification
 from monitoring.alerts.models import Alert, AlertTransition, Silence
+from monitoring.sparsity.models import DeadFeatures, FeatureTurnover
 from updates.models import Recommender, UpdatePolicy
 
 
@@ -232,8 +233,10 @@ __all__ = [
     "Alert",
     "AlertChannel",
     "AlertTransition",
+    "DeadFeatures",
     "DriftAlarm",
     "FeatureSketch",
+    "FeatureTurnover",
     "HourPoint",
     "LiveScoring",
     "MinutePoint",

@@ -101,11 +101,10 @@ def on_deployed(deployment: Deployment, **kwargs: Any) -> None:
     version, at = deployment.version, deployment.started_at
     series.record(deployment.recommender, _sparsity(version), at=at)
     series.record_all(
-        Measurement(version.recommender_id, name, part[key], at, part=component)
+        series.Measurement(version.recommender_id, name, part[key], at, part=component)
         for component, part in version.sparsity.get("components", {}).items()
         for name, key in _OF_COMPONENTS.items()
     )
-    transaction.on_commit(lambda: nudge_turnover(deployment.recommender_id))
 
 
 def _declared_seconds(policy: UpdatePolicy, due_at: datetime) -> float | None:

@@ -19,6 +19,7 @@ from monitoring.models import LiveScoring
 from monitoring.retention import prune
 from monitoring.roll_up import roll_up
 from monitoring.series import Measurement, record, record_all
+from monitoring.sparsity.count import count_all
 from monitoring.served import online_positions, served_facts
 from updates.artifacts import CorruptArtifact
 from updates.models import Recommender, UpdatePolicy
@@ -70,6 +71,12 @@ def observe_devices() -> None:
             continue
         if found is not None:
             record(recommender, {metrics.FRESH_USER_SHARE: found.share}, now)
+
+
+@shared_task
+def observe_turnover() -> None:
+    """Count features that came and went with what was deployed since."""
+    count_all()
 
 
 @shared_task

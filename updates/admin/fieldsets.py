@@ -52,7 +52,7 @@ def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | N
         ("Model", {"fields": ["learner", "learner_options"]}),
         ("Freshness", {"fields": objectives}),
         ("Joining impressions with their feedback", {"fields": JOINING}),
-        ("Keeping", {"fields": ["keep_versions"]}),
+        ("Keeping", {"fields": ["keep_versions", "memory_limit_bytes"]}),
     ]
 
 

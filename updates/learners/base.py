@@ -102,6 +102,13 @@ class DevicesUnsupported(NotImplementedError):
         super().__init__(f"{learner} has no vectors of users that devices could refresh")
 
 
+class FeaturesUnsupported(NotImplementedError):
+    """This learner's parameters are not those of feature values."""
+
+    def __init__(self, learner: str) -> None:
+        super().__init__(f"{learner} has no weight for each feature value")
+
+
 class Recommended(NamedTuple):
     """items : (m,) names, the best first. scores : (m,) log-odds, falling."""
 
@@ -125,6 +132,7 @@ class Learner(ABC):
     replayable : a sample may be learned more than once; others count their samples, and would
         count it twice.
     supports_delta : can say what learning changed, so that a serving form follows it.
+    tells_features : has weights that belong to feature values, and names these.
     device_component : the one of which devices may refresh what is their user's, see
         ``updates.learners.device``; "" of none.
     options : all there are; ``variants``, options given to learners that between them use all
@@ -139,6 +147,7 @@ class Learner(ABC):
     replayable: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
     device_component: ClassVar[str] = ""
+    tells_features: ClassVar[bool] = False
     options: ClassVar[Sequence[Option]]
     variants: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
@@ -288,16 +297,17 @@ class Learner(ABC):
         does not tell them apart."""
         return {self.components[0]: self.sparsity()} if len(self.components) == 1 else {}
 
-    def live_features(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """(n,) distinct keys of features with a weight other than zero, and (n,) those weights.
+    def live_features(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) distinct uint64 keys of the features that have a weight other than zero, and (n,)
+        those weights.
 
-        None of a learner whose parameters do not belong to feature values.
+        Only with ``tells_features``; raises FeaturesUnsupported.
         """
-        return None
+        raise FeaturesUnsupported(self.name)
 
     def names_of(self, keys: np.ndarray) -> list[tuple[str, str]]:
-        """(field, value) of keys that ``live_features`` gave."""
-        raise NotImplementedError(f"{self.name} keeps no names of features")
+        """(field, value) of keys that ``live_features`` gave. Raises FeaturesUnsupported."""
+        raise FeaturesUnsupported(self.name)
 
     @abstractmethod
     def is_finite(self) -> bool:

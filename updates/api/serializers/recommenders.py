@@ -101,6 +101,7 @@ class RecommenderSerializer(Clean):
             "grace_seconds",
             "component_objectives",
             "keep_versions",
+            "memory_limit_bytes",
             "delayed_feedback",
             "negative_sampling_rate",
             "join_window_seconds",

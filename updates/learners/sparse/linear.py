@@ -75,6 +75,7 @@ class SparseLinear(Learner):
     components = ("weights",)
     sequential = True
     supports_delta = True
+    tells_features = True
     options = listed()
     variants = (*VARIANTS, {"admit_after": 1, "admit_probability": 0.9, "expire_after": 1})
 

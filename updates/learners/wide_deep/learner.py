@@ -64,6 +64,7 @@ class WideDeep(Learner):
     sequential = True
     lives_in: ClassVar = {UPPER: EMBEDDINGS}
     supports_delta = True
+    tells_features = True
     options = OPTIONS
     variants = ({}, {"admit_after": 1, "admit_probability": 0.9, "expire_after": 1})
 
