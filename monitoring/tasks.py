@@ -19,8 +19,8 @@ from monitoring.models import LiveScoring
 from monitoring.retention import prune
 from monitoring.roll_up import roll_up
 from monitoring.series import Measurement, record, record_all
-from monitoring.sparsity.count import count_all
 from monitoring.served import online_positions, served_facts
+from monitoring.sparsity.count import count_all
 from updates.artifacts import CorruptArtifact
 from updates.models import Recommender, UpdatePolicy
 from updates.models.policy import Strategy

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from django.template.defaultfilters import filesizeformat
-
 from monitoring.alerts.kinds import KINDS, Condition
 from monitoring.sparsity.memory import ALERT_BEFORE, LimitState, Memory, memory
+from monitoring.templatetags.formats import byte_count
 from updates.models import Recommender
 
 
@@ -25,14 +24,13 @@ def limit_conditions(recommenders: Iterable[Recommender], now: datetime) -> Iter
                 "",
                 now,
                 _summary(found),
-                f"at most {filesizeformat(found.limit)}, and not reached for {ALERT_BEFORE.days} "
-                "days",
+                f"at most {byte_count(found.limit)}, and not reached for {ALERT_BEFORE.days} days",
             )
 
 
 def _summary(found: Memory) -> str:
-    present = filesizeformat(found.sizes[-1].bytes)
+    present = byte_count(found.sizes[-1].bytes)
     if found.state == LimitState.EXCEEDED:
-        return f"The live model takes {present} of {filesizeformat(found.limit)}."
+        return f"The live model takes {present} of {byte_count(found.limit)}."
     at = f"{found.reached_at:%Y-%m-%d %H:%M} UTC"
-    return f"The live model takes {present}; it reaches {filesizeformat(found.limit)} on {at}."
+    return f"The live model takes {present}; it reaches {byte_count(found.limit)} on {at}."

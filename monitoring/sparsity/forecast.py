@@ -70,6 +70,16 @@ class Forecast:
     earliest: float | None = None
     latest: float | None = None
 
+    @property
+    def error(self) -> float:
+        """Of the law that is used."""
+        return self.errors[self.law]
+
+    @property
+    def other_error(self) -> float:
+        """Of the one that is not."""
+        return max(self.errors.values())
+
 
 def forecast(sizes: Sequence[Size], limit: int | None = None) -> Forecast | None:
     """Of measurements in the order of time; None where they are too few, or of one time only.
@@ -192,9 +202,7 @@ def _replicates(law: Law, samples: np.ndarray, sizes: np.ndarray) -> tuple[np.nd
     return curves, np.concatenate([[0.0], drawn[:, -1]])
 
 
-def _missed_by(
-    law: Law, samples: np.ndarray, sizes: np.ndarray, residuals: np.ndarray
-) -> float:
+def _missed_by(law: Law, samples: np.ndarray, sizes: np.ndarray, residuals: np.ndarray) -> float:
     """How many times the residuals a fit on the older ones was off on the newest: what lies ahead
     is missed by as much, where it accumulates."""
     fitted = _fitted(len(samples))

@@ -95,4 +95,6 @@ _forecast = lru_cache(maxsize=1024)(forecast)
 
 
 def _moment(seconds: float | None) -> datetime | None:
-    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and isfinite(seconds) else None
+    return (
+        datetime.fromtimestamp(seconds, UTC) if seconds is not None and isfinite(seconds) else None
+    )

@@ -1,5 +1,7 @@
 """Births and deaths of features from one live version to the next."""
 
+from typing import Any
+
 from django.db import models
 
 from updates.models import Deployment, Recommender
@@ -23,6 +25,15 @@ class FeatureTurnover(models.Model):
 
     def __str__(self) -> str:
         return f"deployment {self.deployment_id}: +{self.born} −{self.died} ↺{self.reborn}"
+
+    @property
+    def examples(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """Those of each kind, under its name."""
+        return [
+            ("Born", self.born_examples),
+            ("Died", self.died_examples),
+            ("Reborn", self.reborn_examples),
+        ]
 
 
 class DeadFeatures(models.Model):

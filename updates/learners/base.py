@@ -19,7 +19,6 @@ from updates.learners.device import DeviceSide
 from updates.learners.options import Option, resolve
 from updates.samples.schema import SampleSchema
 
-
 TINY = 1e-3  # a weight of a smaller magnitude is tiny
 
 
