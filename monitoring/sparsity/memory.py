@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from math import isfinite
 
-from monitoring.sparsity.forecast import Forecast, Size, forecast
-from updates.models import Deployment, Recommender
+from monitoring.sparsity.forecast import FEWEST, Forecast, Size, forecast
+from updates.models import ModelVersion, Recommender
 
-# Of as many deployments: what a model was like long ago says little of how it grows now.
-MOST_DEPLOYMENTS = 300
+# Of as many: what a model was like long ago says little of how it grows now.
+MOST_VERSIONS = 300
 ALERT_BEFORE = timedelta(days=7)
 
 
@@ -73,21 +74,27 @@ class Memory:
 
 def memory(recommender: Recommender) -> Memory:
     """Of one recommender: one query."""
-    rows = Deployment.objects.filter(recommender=recommender).values_list(
-        "version__created_at",
-        "version__next_offset",
-        "version__sparsity__deployed_bytes",
-        "version__artifact_bytes",
+    versions = ModelVersion.objects.filter(
+        recommender=recommender, deployments__isnull=False, sparsity__deployed_bytes__isnull=False
     )
-    found = {  # a version that was live again is one, as old as it is
-        created.timestamp(): (Size(created.timestamp(), next_offset - 1, deployed), saved)
-        for created, next_offset, deployed, saved in rows[:MOST_DEPLOYMENTS]
-        if deployed is not None
-    }
-    pairs = [found[at] for at in sorted(found)]
-    sizes = tuple(size for size, _ in pairs)
+    fields = ("created_at", "next_offset", "artifact_bytes", "sparsity", "components")
+    newest = versions.distinct().order_by("-number").only(*fields)[:MOST_VERSIONS]
+    live = list(newest)[::-1]
+    sizes = tuple(
+        Size(v.created_at.timestamp(), v.next_offset - 1, v.sparsity["deployed_bytes"])
+        for v in live
+    )
     limit = recommender.memory_limit_bytes
-    return Memory(limit, sizes, tuple(saved for _, saved in pairs), _forecast(sizes, limit))
+    growth = _forecast(sizes[_first_of_line(live) :], limit)
+    return Memory(limit, sizes, tuple(v.artifact_bytes for v in live), growth)
+
+
+def _first_of_line(versions: Sequence[ModelVersion]) -> int:
+    """The first of the newest that grew out of one another: what is begun anew, over a window of
+    its own, starts at another size. Where those are too few to tell, all count."""
+    begun = [[part.get("begun_by") for part in version.components.values()] for version in versions]
+    first = next((i for i in range(len(begun) - 1, 0, -1) if begun[i - 1] != begun[i]), 0)
+    return first if len(versions) - first >= FEWEST else 0
 
 
 # Resampling takes some 20 ms: done once for each new version and limit.

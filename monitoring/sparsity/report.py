@@ -11,7 +11,7 @@ from monitoring.sparsity.models import FeatureTurnover
 from updates.flows.what_if import can_ask
 from updates.models import Recommender
 
-TURNOVERS = 10
+TURNOVERS = 5
 
 
 def report(recommender: Recommender) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def report(recommender: Recommender) -> dict[str, Any]:
 def turnovers(recommender: Recommender) -> QuerySet[FeatureTurnover]:
     """What came and went, the newest deployment first."""
     of = FeatureTurnover.objects.filter(deployment__recommender=recommender)
-    return of.select_related("deployment__version").order_by("-deployment")
+    return of.select_related("deployment__version").order_by("-deployment_id")
 
 
 def what_if(recommender: Recommender) -> dict[str, Any]:

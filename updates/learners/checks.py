@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from updates.learners import registry
-from updates.learners.base import Learner
+from updates.learners.base import Learner, Sparsity
 from updates.samples.schema import EVENT_TIME, LABEL, WEIGHT, SampleSchema
 
 Batches = Sequence[pa.RecordBatch]

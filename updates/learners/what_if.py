@@ -59,7 +59,8 @@ def replayed(
     """Have untrained learners learn the batches, in one pass; what came of each.
 
     They must predict each sample before they learn it (``LearnReport.predictions``). The first one
-    is what the others are compared with. ``warm_up`` samples are not judged.
+    is what the others are compared with. ``warm_up`` samples are not judged. Raises ValueError for one
+    that does not predict.
     """
     labels, weights = [np.empty(0)], [np.empty(0)]
     predictions = [[np.empty(0)] for _ in learners]
@@ -67,7 +68,7 @@ def replayed(
         labels.append(batch.column(LABEL).to_numpy().astype(np.float64))
         weights.append(batch.column(WEIGHT).to_numpy().astype(np.float64))
         for learner, made in zip(learners, predictions, strict=True):
-            made.append(learner.learn(batch, progress).predictions)
+            made.append(_predicted(learner, batch, progress))
     judged = slice(warm_up, None)
     y, w = np.concatenate(labels)[judged], np.concatenate(weights)[judged]
     made_by = [np.concatenate(made)[judged] for made in predictions]
@@ -75,6 +76,13 @@ def replayed(
         _result(learner, y, w, made, made_by[0])
         for learner, made in zip(learners, made_by, strict=True)
     ]
+
+
+def _predicted(learner: Learner, batch: pa.RecordBatch, progress: Progress) -> np.ndarray:
+    predictions = learner.learn(batch, progress).predictions
+    if predictions is None:
+        raise ValueError(f"{learner.name} does not predict what it then learns")
+    return predictions
 
 
 def _result(

@@ -65,7 +65,7 @@
     show("memory", {
       datasets: [
         line("loaded by serving", of(measured, "deployed_bytes"), "--line-1"),
-        line("kept for learning", of(measured, "saved_bytes"), "--line-3"),
+        line("kept for learning", of(measured, "saved_bytes"), "--line-3", { hidden: true }),
         line("forecast", of(ahead, "bytes"), "--line-1", { borderDash: [6, 4] }),
         line("", of(ahead, "low"), "--line-1", band),
         line("", of(ahead, "high"), "--line-1", { ...band, fill: "-1", backgroundColor: shade }),
