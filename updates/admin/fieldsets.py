@@ -16,6 +16,9 @@ GUARDRAILS = [
     "max_ne_increase",
     "min_calibration",
     "max_calibration",
+    "max_score_shift",
+    "max_deployed_bytes",
+    "max_score_ms",
 ]
 DATA_HELP = (
     "Which samples an update learns. The window belongs to strategies full and local, the replay "

@@ -122,12 +122,17 @@ def _deployment(instance: Deployment, created: bool, **about: Any) -> None:
 def _token_made(instance: Any, created: bool, **about: Any) -> None:
     if created:
         subject = f"token of {instance.user.get_username()}"
-        record(Action.CREATED, subject, by=instance.user, after={"expiry": instance.expiry})
+        record(Action.CREATED, subject, by=instance.user, after=_of_token(instance))
 
 
 def _token_ended(instance: Any, **about: Any) -> None:
     subject = f"token of {instance.user.get_username()}"
-    record(Action.DELETED, subject, before={"expiry": instance.expiry})
+    record(Action.DELETED, subject, before=_of_token(instance))
+
+
+def _of_token(token: Any) -> dict[str, Any]:
+    role, scoped, _ = token.token_key.partition("_")
+    return {"expiry": token.expiry, "role": role if scoped else None}
 
 
 def _user_before(instance: Any, **about: Any) -> None:

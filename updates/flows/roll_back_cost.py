@@ -11,7 +11,8 @@ import pyarrow as pa
 import redis
 
 from updates.artifacts import CorruptArtifact
-from updates.metrics import CONFIDENCE_ERRORS, LossDifference, Quality, loss_difference, quality
+from updates.flows.evaluate import user_numbers
+from updates.metrics import LossDifference, Quality, loss_difference, quality
 from updates.models import Deployment, ModelVersion
 from updates.models.version import IllegalVersionMove
 from updates.samples.archive import CorruptSegment
@@ -45,8 +46,7 @@ class Judged:
     @property
     def verdict(self) -> str:
         """Whether one predicts better, beyond noise, in words."""
-        error = self.difference.standard_error
-        if error is None or abs(self.difference.mean) <= CONFIDENCE_ERRORS * error:
+        if not self.difference.beyond_noise:
             return "no difference beyond noise"
         return "worse, beyond noise" if self.difference.mean > 0 else "better, beyond noise"
 
@@ -142,7 +142,7 @@ class RollBackCost:
             stop - 1,
             quality(labels, live, weights),
             quality(labels, to, weights),
-            loss_difference(labels, to, live, weights),
+            loss_difference(labels, to, live, weights, user_numbers(table, log.recommender)),
         )
 
 

@@ -118,6 +118,9 @@ def policy_data(**changed):
         "max_ne_increase": "0.01",
         "min_calibration": "0.5",
         "max_calibration": "2",
+        "max_score_shift": "",
+        "max_deployed_bytes": "",
+        "max_score_ms": "",
     } | changed
 
 

@@ -16,6 +16,9 @@ GUARDRAILS = [
     "max_ne_increase",
     "min_calibration",
     "max_calibration",
+    "max_score_shift",
+    "max_deployed_bytes",
+    "max_score_ms",
 ]
 # What an operator may change; the rest is configuration.
 OPERABLE = {"trigger", *CADENCE, *ONLINE_CADENCE, "refresh_seconds", "enabled"}
