@@ -59,8 +59,8 @@ def replayed(
     """Have untrained learners learn the batches, in one pass; what came of each.
 
     They must predict each sample before they learn it (``LearnReport.predictions``). The first one
-    is what the others are compared with. ``warm_up`` samples are not judged. Raises ValueError for one
-    that does not predict.
+    is what the others are compared with. ``warm_up`` samples are not judged. Raises ValueError for
+    one that does not predict.
     """
     labels, weights = [np.empty(0)], [np.empty(0)]
     predictions = [[np.empty(0)] for _ in learners]

@@ -8,30 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitoring.sparsity.forecast import DAY, YEAR, Law, Size, forecast, theil_sen
+from tests.benchmarks.sparsity import heaps
 
 HOUR = 3600.0
-STEP = 2_000  # samples between two versions
-VERSIONS = 40
-
-
-def heaps(exponent, seed, limit_factor):
-    """Sizes of 40 versions whose features are drawn by Zipf's law, a limit so many times the newest
-    of them, and when it is reached."""
-    random = np.random.default_rng(seed)
-    values = random.zipf(exponent, 8 * VERSIONS * STEP)
-    new = np.zeros(len(values), bool)
-    new[np.unique(values, return_index=True)[1]] = True
-    grown = 16 * np.cumsum(new)
-    sizes = [Size(i * HOUR, i * STEP, int(grown[i * STEP - 1])) for i in range(1, VERSIONS + 1)]
-    limit = int(limit_factor * sizes[-1].bytes)
-    return sizes, limit, np.searchsorted(grown, limit) / STEP * HOUR
 
 
 @pytest.mark.parametrize("exponent", [1.3, 1.5, 2.0])
 def test_on_a_curve_of_heaps_it_is_right_on_average_and_the_interval_holds_the_truth(exponent):
     held, power, errors = 0, 0, []
     for seed in range(20):
-        sizes, limit, truth = heaps(exponent, seed, 1.5)
+        sizes, limit, truth = heaps(exponent, seed, 0.0)
         found = forecast(sizes, limit)
         now = sizes[-1].at
         held += found.earliest <= truth <= found.latest
