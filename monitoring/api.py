@@ -181,10 +181,13 @@ def _span(wanted: dict[str, Any]) -> tuple[datetime, datetime]:
 def _points(recommender: Recommender, name: str, wanted: dict[str, Any]) -> list[tuple[int, float]]:
     start, end = _span(wanted)
     label, of = wanted.get("label", ""), {}
-    if metrics.metric(name).kept_by == metrics.KeptBy.COMPONENT:
-        of["part"] = _known_component(recommender, label)
-    else:
-        of["policy"] = _policy(recommender, label)
+    match metrics.metric(name).kept_by:
+        case metrics.KeptBy.COMPONENT:
+            of["part"] = _known_component(recommender, label)
+        case metrics.KeptBy.SLICE:
+            of["part"] = _known_slice(recommender, label)
+        case _:
+            of["policy"] = _policy(recommender, label)
     return series.read(
         recommender,
         name,
@@ -200,6 +203,14 @@ def _known_component(recommender: Recommender, name: str) -> str:
     known = recommender.learner_class.components
     if name not in known:
         problem = f"Must name a component: {', '.join(known)}."
+        raise serializers.ValidationError({"label": problem})
+    return name
+
+
+def _known_slice(recommender: Recommender, name: str) -> str:
+    known = [each.name for each in recommender.traffic_slices]
+    if name and name not in known:
+        problem = f"Must name a slice: {', '.join(known)}." if known else "There are no slices."
         raise serializers.ValidationError({"label": problem})
     return name
 

@@ -54,7 +54,8 @@ def drawn_charts(recommender: Recommender, other: Recommender | None = None) -> 
 def _charts(recommender: Recommender) -> list[Chart]:
     live = recommender.live_version
     components = list(live.components) if live else []
-    return charts_of(recommender.policies.all(), components)
+    slices = [each.name for each in recommender.traffic_slices]
+    return charts_of(recommender.policies.all(), components, slices)
 
 
 def _lines(chart: Chart, recommender: Recommender, other: Recommender | None) -> Iterator[Line]:

@@ -13,6 +13,7 @@ from monitoring.views import (
     policies,
     recommender,
     runs,
+    saved_views,
     versions,
     workers,
 )
@@ -25,6 +26,8 @@ urlpatterns = [
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("", fleet.fleet, name="fleet"),
+    path("views/", saved_views.save, name="save-view"),
+    path("views/<int:pk>/delete/", saved_views.delete, name="delete-view"),
     path("metrics", metrics.metrics, name="prometheus"),
     path("workers/", workers.workers, name="workers"),
     path("audit/", audit.audit, name="audit"),

@@ -29,6 +29,13 @@ HEADLINE = (
         "The version that serving answers from, and the time since it was made live.",
     ),
     Figure(
+        "fresh-share",
+        "Fresh, 7 days",
+        "Share of the measured time in which it was within objective and grace, against its goal. "
+        "The budget left is 1 − the share of the allowed staleness of 30 days that is used up; "
+        "burning is how many times as fast as allowed the last hour used it.",
+    ),
+    Figure(
         "learned-online",
         "Learned online",
         "The last offset whose change of the weights was sent to the serving processes; the state "

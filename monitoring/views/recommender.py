@@ -15,6 +15,7 @@ from monitoring import recommender_page
 from monitoring.drawn_charts import drawn_charts
 from monitoring.drift_report import report
 from monitoring.forms import RollBackForm, TriggerForm
+from monitoring.scorecard.report import scorecard
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import form_errors, told
 from recadmin.roles import OPERATOR, VIEWER
@@ -80,7 +81,12 @@ def devices(request: HttpRequest, slug: str) -> HttpResponse:
 def drift(request: HttpRequest, slug: str) -> HttpResponse:
     """How samples differ from what was learned, for htmx."""
     found = _find(slug)
-    context = {"recommender": found, "drift": report(found, timezone.now())}
+    now = timezone.now()
+    context = {
+        "recommender": found,
+        "drift": report(found, now),
+        "scorecard": scorecard(now, found),
+    }
     return page(request, "monitoring/_drift.html", context)
 
 

@@ -24,11 +24,13 @@ class Page:
 ONE = {"slug": "news"}
 POLICY = ONE | {"name": "hourly"}
 VERSION = ONE | {"number": 1}
-RUN = ALERT = {"pk": 1}
+RUN = ALERT = VIEW = {"pk": 1}
 # Nobody has logged in yet there, or they look after themselves.
 OPEN = {"login", "logout", "prometheus"}
 PAGES = {
     "fleet": Page("viewer"),
+    "save-view": Page("viewer", "post"),
+    "delete-view": Page("viewer", "post", VIEW),
     "workers": Page("viewer"),
     "audit": Page("operator"),
     "alerts": Page("viewer"),
