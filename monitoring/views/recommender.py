@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
@@ -32,6 +33,7 @@ ROWS = 12
 def recommender(request: HttpRequest, slug: str) -> HttpResponse:
     """The page."""
     found = _find(slug)
+    prefetch_related_objects([found], "policies")  # components and charts ask for them
     policies = recommender_page.policies(found)
     other = _compared_with(request, found)
     context = recommender_page.headline(found, timezone.now()) | {
