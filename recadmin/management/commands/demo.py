@@ -54,6 +54,13 @@ RECOMMENDERS: dict[str, dict[str, Any]] = {
         "grace_seconds": HOUR_SECONDS,
     },
 }
+# Quality is measured on these apart; a value is new for seven recorded days.
+SLICES = [
+    {"name": "new-users", "new": "user", "days": 7 / SPEED},
+    {"name": "new-items", "new": "item", "days": 7 / SPEED},
+    {"name": "comedies", "feature": "genres", "in": ["Comedy"]},
+    {"name": "recent-films", "feature": "film_age", "to": 2},
+]
 DAILY = {
     "trigger": "interval",
     "interval_seconds": DAY_SECONDS,
@@ -116,7 +123,8 @@ def set_up(slug: str) -> Recommender:
     recommender, created = Recommender.objects.get_or_create(
         slug=slug,
         # Half an hour of hourly updates is kept, to go back to and to judge full updates against.
-        defaults=RECOMMENDERS[slug] | {"schema": ML_100K.to_json(), "keep_versions": 200},
+        defaults=RECOMMENDERS[slug]
+        | {"schema": ML_100K.to_json(), "keep_versions": 200, "slices": SLICES},
     )
     if created:
         for about in POLICIES[slug]:

@@ -82,6 +82,14 @@ def test_what_is_wrong_is_said_at_its_field(as_admin, field, value, said):
     assert said in problems[field][0]
 
 
+def test_slices_are_a_json_list_and_may_be_left_empty(as_admin):
+    slices = '[{"name": "new-items", "new": "item", "days": 7}]'
+    as_admin.post(address("recommender_add"), recommender_data(slices=slices))
+    assert Recommender.objects.get().slices[0]["name"] == "new-items"
+    refused = as_admin.post(address("recommender_add"), recommender_data(slug="b", slices="{}"))
+    assert errors(refused)["slices"] == ["Must be a JSON list, […], got an object."]
+
+
 def test_a_taken_slug_is_refused(as_admin, recommender):
     problems = errors(as_admin.post(address(ADD), recommender_data()))
     assert problems["slug"] == ["Recommender with this Slug already exists."]

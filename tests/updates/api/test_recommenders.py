@@ -32,6 +32,18 @@ def test_what_is_created_can_be_read(as_admin, valkey):
     assert found.json()["schema"]["crosses"] == [["user", "item"]]
 
 
+def test_slices_are_kept_as_sent_and_a_wrong_one_is_named(as_admin, valkey):
+    slices = [
+        {"name": "new-items", "new": "item", "days": 7},
+        {"name": "regulars", "feature": "user", "in": ["u1", "u2"]},
+    ]
+    assert as_admin.post("recommenders", MUSIC | {"slices": slices}).json()["slices"] == slices
+    wrong = [{"name": "dear", "feature": "price", "from": 100}]
+    refused = as_admin.patch("recommenders/music", {"slices": wrong})
+    assert fields_at_fault(refused) == {"slices"}
+    assert "Slice “dear”, feature" in refused.json()["errors"][0]["error"]
+
+
 def test_tags_are_given_shown_and_changed(as_admin, valkey):
     created = as_admin.post("recommenders", MUSIC | {"tags": ["eu", "audio"]}).json()
     assert created["tags"] == ["eu", "audio"]

@@ -56,6 +56,35 @@ class Schema(Strict):
         return instance
 
 
+class SliceRule(Strict):
+    """The model says what is wrong with it, as in the admin."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, instance: dict[str, Any]) -> dict[str, Any]:
+        return instance
+
+
+Slice = type(
+    "Slice",
+    (SliceRule,),
+    {
+        "__doc__": "A part of the traffic that is judged on its own, by one rule: new and days; "
+        "or feature with in; or feature with from, to or both.",
+        "name": serializers.CharField(),
+        "new": serializers.CharField(
+            required=False, help_text="Rows whose value of this field was first met lately."
+        ),
+        "days": serializers.FloatField(required=False, help_text="So long a value is new."),
+        "feature": serializers.CharField(required=False),
+        "in": serializers.ListField(child=serializers.CharField(), required=False),
+        "from": serializers.FloatField(required=False),
+        "to": serializers.FloatField(required=False),
+    },
+)
+
+
 class Freshness(serializers.Serializer):
     """How fresh the live version is at the time of the answer."""
 
@@ -79,6 +108,9 @@ class RecommenderSerializer(Clean):
     learner = serializers.CharField(help_text="The kind of model.")
     learner_options = LearnerOptions(required=False)
     schema = Schema()
+    fallback = serializers.SlugRelatedField(
+        slug_field="slug", queryset=Recommender.objects.all(), required=False, allow_null=True
+    )
     tags = serializers.ListField(
         child=serializers.RegexField(TAG),
         required=False,
@@ -90,6 +122,11 @@ class RecommenderSerializer(Clean):
         child=serializers.IntegerField(min_value=1),
         required=False,
         help_text="Freshness objectives of components that have their own, in seconds.",
+    )
+    slices = Slice(
+        many=True,
+        required=False,
+        help_text="Parts of the traffic that are judged on their own; at most 12.",
     )
     live_version = serializers.IntegerField(
         source="live_version.number", default=None, read_only=True, allow_null=True
@@ -109,8 +146,12 @@ class RecommenderSerializer(Clean):
             "freshness_objective_seconds",
             "grace_seconds",
             "freshness_slo",
+            "when_stale",
+            "fallback",
             "component_objectives",
             "keep_versions",
+            "slices",
+            "memory_limit_bytes",
             "delayed_feedback",
             "negative_sampling_rate",
             "join_window_seconds",
