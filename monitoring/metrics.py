@@ -10,6 +10,7 @@ from enum import StrEnum
 
 AGE_SECONDS = "age_seconds"
 COMPONENT_AGE_SECONDS = "component_age_seconds"
+FRESH_SHARE = "fresh_share"
 LAG_SECONDS = "lag_seconds"
 BACKLOG_SAMPLES = "backlog_samples"
 NE = "ne"
@@ -88,7 +89,11 @@ class Metric:
         return self.aggregate is Aggregate.LAST
 
 
-_ON_ARRIVAL = "of what is served on newly arrived samples, before it learned them"
+_ON_ARRIVAL = (
+    "of what is served on newly arrived samples, before it learned them: samples that it had "
+    "learned before they were looked at are left out, and online sessions measure all that they "
+    "learn themselves"
+)
 _LEARNING_LAG = (
     "of the time from a sample's arrival until scores have learned from it, over the samples "
     "learned online and the processes that serve them."
@@ -109,6 +114,12 @@ METRICS: dict[str, Metric] = {
             kept_by=KeptBy.COMPONENT,
         ),
         Metric(
+            FRESH_SHARE,
+            "",
+            "Share of the time in which it was fresh, or idle: no sample waited to be learned. "
+            "Time in which nothing was live counts neither way.",
+        ),
+        Metric(
             LAG_SECONDS,
             "s",
             "Newest event time in the sample log − watermark of what is served; 0 when no "
@@ -124,22 +135,26 @@ METRICS: dict[str, Metric] = {
             "",
             f"Normalized entropy {_ON_ARRIVAL}: log loss ÷ entropy of the mean label; lower is "
             "better, 1 is no better than predicting the mean.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             LOG_LOSS,
             "nats",
             f"Mean of −y ln p − (1−y) ln(1−p) {_ON_ARRIVAL}.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             AUC,
             "",
             f"Probability that a random positive is ranked above a random negative, {_ON_ARRIVAL}.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             CALIBRATION,
             "",
             f"Sum of predictions ÷ sum of labels {_ON_ARRIVAL}; 1 is perfect, above 1 predicts "
             "too much.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             NON_ZERO_WEIGHTS,
