@@ -20,7 +20,13 @@ from monitoring.freshness_api import FreshnessView
 from monitoring.marks import KINDS, marks
 from monitoring.provisional import provisional_from
 from monitoring.resolutions import RESOLUTIONS
-from monitoring.sparsity.api import MemorySerializer, TurnoverSerializer, memory_to_json
+from monitoring.sparsity.api import (
+    COMPONENT_SERIES,
+    SPARSITY_SERIES,
+    MemorySerializer,
+    TurnoverSerializer,
+    memory_to_json,
+)
 from monitoring.sparsity.memory import memory
 from monitoring.sparsity.report import TURNOVERS, turnovers
 from updates.api.serializers.base import Strict
@@ -29,22 +35,6 @@ from updates.api.views.base import OfRecommender, query
 from updates.models import Recommender, UpdatePolicy
 
 DEFAULT_SPAN = timedelta(hours=24)
-SPARSITY_SERIES = (
-    metrics.NON_ZERO_WEIGHTS,
-    metrics.SEEN_FEATURES,
-    metrics.ADMITTED_FEATURES,
-    metrics.DEPLOYED_BYTES,
-    metrics.TINY_SHARE,
-    metrics.FEATURES_BORN,
-    metrics.FEATURES_DIED,
-    metrics.FEATURES_REBORN,
-)
-COMPONENT_SERIES = (
-    metrics.COMPONENT_ROWS,
-    metrics.COMPONENT_NON_ZERO,
-    metrics.COMPONENT_DEPLOYED_BYTES,
-    metrics.COMPONENT_TINY_SHARE,
-)
 WIDTHS = [resolution.seconds for resolution in RESOLUTIONS]
 
 SpanQuery = type(
