@@ -202,6 +202,8 @@ def _points(recommender: Recommender, name: str, wanted: dict[str, Any]) -> list
             of["part"] = _known_component(recommender, label)
         case metrics.KeptBy.SLICE:
             of["part"] = _known_slice(recommender, label)
+        case metrics.KeptBy.FEATURE:
+            of["part"] = _known_feature(recommender, label)
         case _:
             of["policy"] = _policy(recommender, label)
     return series.read(
@@ -228,6 +230,13 @@ def _known_slice(recommender: Recommender, name: str) -> str:
     if name and name not in known:
         problem = f"Must name a slice: {', '.join(known)}." if known else "There are no slices."
         raise serializers.ValidationError({"label": problem})
+    return name
+
+
+def _known_feature(recommender: Recommender, name: str) -> str:
+    known = sorted(recommender.sample_schema.fields)
+    if name not in known:
+        raise serializers.ValidationError({"label": f"Must name a feature: {', '.join(known)}."})
     return name
 
 

@@ -21,8 +21,9 @@ class Chart:
 
     series : (measurement, name in the legend) of each line, all in one unit.
     policy : name of the policy whose measurements it draws, "" for the recommender's.
-    parts : of which component or slice each line is, where it draws them by one of them.
-    judged_by : which reference lines it has: "objective", "one", "zero" or "".
+    parts : of which component, slice or feature each line is, where it draws them by one of them.
+    judged_by : which reference lines it has: "objective", "feature-objective", "one",
+        "zero" or "".
     empty : what to say when there is no point in the range: why, and what brings one.
     """
 
@@ -127,11 +128,14 @@ CLIENT_CHARTS = (
 
 
 def charts_of(
-    policies: Iterable[UpdatePolicy], components: Sequence[str] = (), slices: Sequence[str] = ()
+    policies: Iterable[UpdatePolicy],
+    components: Sequence[str] = (),
+    slices: Sequence[str] = (),
+    features: Sequence[str] = (),
 ) -> list[Chart]:
     """The charts of a recommender with these policies: more for one that learns online or on
-    devices, one for each that fires, one of the ages where there are several components, and two
-    of the slices where there are some."""
+    devices, one for each that fires, one of the ages where there are several components, two of
+    the slices where there are some, and one of the features whose ages are known."""
     policies = list(policies)
     ages = [_ages_chart(tuple(components))] if len(components) > 1 else []
     online = ONLINE_CHARTS if any(p.strategy == Strategy.ONLINE for p in policies) else ()
@@ -139,7 +143,8 @@ def charts_of(
     cadences = (_cadence_chart(p) for p in policies if p.trigger not in _NEVER_FIRE)
     freshness, *others = CHARTS
     by_slice = _slice_charts(tuple(slices)) if slices else []
-    return [freshness, *ages, *others, *by_slice, *online, *devices, *cadences]
+    of_features = [_features_chart(tuple(features))] if features else []
+    return [freshness, *of_features, *ages, *others, *by_slice, *online, *devices, *cadences]
 
 
 def _ages_chart(components: tuple[str, ...]) -> Chart:
@@ -149,6 +154,17 @@ def _ages_chart(components: tuple[str, ...]) -> Chart:
         tuple((metrics.COMPONENT_AGE_SECONDS, name) for name in components),
         "No age was measured in this range.",
         parts=components,
+    )
+
+
+def _features_chart(features: tuple[str, ...]) -> Chart:
+    return Chart(
+        "feature-freshness",
+        "Feature freshness, 95 %",
+        tuple((metrics.FEATURE_AGE_P95_SECONDS, name) for name in features),
+        "No request in this range said when its features were computed.",
+        "feature-objective",
+        parts=features,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from monitoring import metrics
 from monitoring.charts import Chart, charts_of
 from updates.models import Recommender
 
@@ -55,7 +56,9 @@ def _charts(recommender: Recommender) -> list[Chart]:
     live = recommender.live_version
     components = list(live.components) if live else []
     slices = [each.name for each in recommender.traffic_slices]
-    return charts_of(recommender.policies.all(), components, slices)
+    features = recommender.series.filter(name=metrics.FEATURE_AGE_P95_SECONDS)
+    names = features.order_by("part").values_list("part", flat=True)
+    return charts_of(recommender.policies.all(), components, slices, list(names))
 
 
 def _lines(chart: Chart, recommender: Recommender, other: Recommender | None) -> Iterator[Line]:

@@ -40,6 +40,7 @@ urlpatterns = [
     path(f"{ONE}/headline/", recommender.headline, name="headline"),
     path(f"{ONE}/joining/", recommender.joining, name="joining"),
     path(f"{ONE}/devices/", recommender.devices, name="devices"),
+    path(f"{ONE}/features/", recommender.features, name="features"),
     path(f"{ONE}/drift/", recommender.drift, name="recommender-drift"),
     path(f"{ONE}/sparsity/", sparsity.sparsity, name="recommender-sparsity"),
     path(f"{ONE}/what-if/", sparsity.what_if, name="what-if"),

@@ -15,7 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 from monitoring import recommender_page
 from monitoring.drawn_charts import drawn_charts
 from monitoring.drift_report import report
+from monitoring.fleet import fleet_freshness
 from monitoring.forms import RollBackForm, TriggerForm
+from monitoring.freshness_api import features_now
 from monitoring.scorecard.report import scorecard
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import form_errors, told
@@ -67,6 +69,17 @@ def joining(request: HttpRequest, slug: str) -> HttpResponse:
     found = _find(slug)
     state = recommender_page.joining(found, timezone.now())
     return page(request, "monitoring/_joining.html", {"recommender": found, "joining": state})
+
+
+@require_safe
+@needs(VIEWER)
+def features(request: HttpRequest, slug: str) -> HttpResponse:
+    """How old the features are that requests carry, for htmx."""
+    found, now = _find(slug), timezone.now()
+    ages = features_now(found, now)
+    fresh = fleet_freshness([found], now)[found.pk]
+    context = {"recommender": found, "ages": ages, "silent": ages is None, "fresh": fresh}
+    return page(request, "monitoring/_feature_ages.html", context)
 
 
 @require_safe
