@@ -18,7 +18,7 @@ SCHEMA = SampleSchema(
 )
 AGES = ("under 1 h", "1 to 3 h", "3 to 12 h", "12 to 48 h", "over 48 h")
 AGE_HOURS = (1, 3, 12, 48)
-DELAY_MINUTES = 10.0  # mean of the exponential distribution
+DELAY_MINUTES = 5.0  # mean of the exponential distribution
 _SHOWN, _CLICKED = 1, 2
 
 
