@@ -42,11 +42,15 @@ class Contexts(NamedTuple):
 
 @dataclass(frozen=True)
 class Flash:
-    """A topic or one of its items turned hot. tick : when. item : its name, "" for the topic."""
+    """A topic or one of its items turned hot.
+
+    tick : when. place : of the item. topic : of the item, and hot itself where ``whole_topic``.
+    """
 
     tick: int
+    place: int
     topic: int
-    item: str = ""
+    whole_topic: bool
 
 
 class World:
@@ -128,12 +132,11 @@ class World:
             self._heat[topic] = FLASH_HEAT
         else:
             self._item_heat[place] = FLASH_HEAT
-        name = "" if whole_topic else f"item-{self.number[place]}"
-        self.flashes.append(Flash(self.tick, topic, name))
+        self.flashes.append(Flash(self.tick, place, topic, whole_topic))
         return self.flashes[-1]
 
-    def coolest_topic(self) -> int:
-        """A place whose topic the users like least now: if it turns hot, most changes."""
+    def coolest_place(self) -> int:
+        """One whose topic the users like least now: if that turns hot, most changes."""
         liked = self._taste.mean(axis=0) + self._heat
         return int(np.argmin(liked[self.topic]))
 
