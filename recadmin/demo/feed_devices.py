@@ -19,13 +19,11 @@ from updates.samples.replay import TimeMap
 from updates.serving import scorer
 from updates.serving.scorer import NoLiveVersion
 from updates.simulation.fleet import DEVICE_EVERY
-from updates.simulation.rows import Impressions
+from updates.simulation.rows import PASSED_OVER_MINUTES, Impressions
 from updates.strategies.client import ImplausibleVector
 
 logger = logging.getLogger(__name__)
 
-# After which what was shown and not clicked counts as passed over.
-PASSED_OVER_MS = 10 * 60_000
 
 # (id, item, label, simulated time)
 Seen = tuple[str, str, float, int]
@@ -46,7 +44,7 @@ class Devices:
     def see(self, shown: Impressions, batch: pa.RecordBatch, ids: list[str]) -> None:
         """Impressions of users with devices, of which the device knows whether they are clicked."""
         users, items = batch.column("user").to_pylist(), batch.column("item").to_pylist()
-        delays = np.where(shown.clicked, shown.delays_ms, PASSED_OVER_MS)
+        delays = np.where(shown.clicked, shown.delays_ms, PASSED_OVER_MINUTES * 60_000)
         for row in np.flatnonzero(on_devices(shown)).tolist():
             at = int(shown.shown_ms[row])
             seen = (ids[row], items[row], float(shown.clicked[row]), at)

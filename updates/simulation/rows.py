@@ -19,6 +19,8 @@ SCHEMA = SampleSchema(
 AGES = ("under 1 h", "1 to 3 h", "3 to 12 h", "12 to 48 h", "over 48 h")
 AGE_HOURS = (1, 3, 12, 48)
 DELAY_MINUTES = 5.0  # mean of the exponential distribution
+# After which an impression that was not clicked counts as passed over, to who saw it.
+PASSED_OVER_MINUTES = 10
 _SHOWN, _CLICKED = 1, 2
 
 
