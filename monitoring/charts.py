@@ -135,17 +135,36 @@ CLIENT_CHARTS = (
     ),
 )
 
+SIMULATED_CHARTS = (
+    Chart(
+        "regret",
+        "Regret",
+        ((metrics.REGRET, "click probability lost"),),
+        "No regret was measured in this range: that takes simulated traffic, and a live version.",
+    ),
+    Chart(
+        "excess-log-loss",
+        "Excess log loss",
+        ((metrics.EXCESS_LOG_LOSS, "above that of the truth"),),
+        "None was measured in this range.",
+    ),
+)
 
-def charts_of(policies: Iterable[UpdatePolicy], components: Sequence[str] = ()) -> list[Chart]:
+
+def charts_of(
+    policies: Iterable[UpdatePolicy], components: Sequence[str] = (), *, simulated: bool = False
+) -> list[Chart]:
     """The charts of a recommender with these policies: more for one that learns online or on
-    devices, one for each that fires, and one of the ages where there are several components."""
+    devices, one for each that fires, one of the ages where there are several components, and what
+    is known of simulated traffic only."""
     policies = list(policies)
     ages = [_ages_chart(tuple(components))] if len(components) > 1 else []
     online = ONLINE_CHARTS if any(p.strategy == Strategy.ONLINE for p in policies) else ()
     devices = CLIENT_CHARTS if any(p.strategy == Strategy.CLIENT for p in policies) else ()
     cadences = (_cadence_chart(p) for p in policies if p.trigger not in _NEVER_FIRE)
     freshness, *others = CHARTS
-    return [freshness, *ages, *others, *online, *devices, *cadences]
+    known = SIMULATED_CHARTS if simulated else ()
+    return [freshness, *ages, *known, *others, *online, *devices, *cadences]
 
 
 def _ages_chart(components: tuple[str, ...]) -> Chart:

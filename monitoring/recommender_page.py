@@ -14,6 +14,7 @@ from monitoring.alerts.shown import open_alerts
 from monitoring.components import components
 from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
+from monitoring.models import Series
 from monitoring.obstacles import in_the_way
 from monitoring.series import newest_by_policy
 from monitoring.served import online_positions, served_facts, with_sync
@@ -36,6 +37,11 @@ from updates.words import duration
 RECENT_RUNS = 6
 # So long a process may take to load what has just been deployed, before it is said to lag.
 SWAP_TAKES = timedelta(seconds=5)
+
+
+def simulated(recommender: Recommender) -> bool:
+    """Whether its regret is measured: its traffic is simulated."""
+    return Series.objects.filter(recommender=recommender, name=metrics.REGRET).exists()
 
 
 def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:

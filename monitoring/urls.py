@@ -6,6 +6,7 @@ from django.urls import path
 from monitoring.views import (
     alerts,
     demo,
+    feed,
     fleet,
     metrics,
     policies,
@@ -47,6 +48,8 @@ urlpatterns = [
     path(f"{VERSION}/proof/", versions.proof, name="version-proof"),
     path(f"{VERSION}/prove/", versions.prove_version, name="version-prove"),
     path(f"{VERSION}/promote/", versions.promote_version, name="version-promote"),
+    path("demo/feed/", feed.feed, name="feed"),
+    path("demo/feed/flash/", feed.flash, name="feed-flash"),
     path("demo/<slug:slug>/", demo.demo, name="demo"),
     path("demo/<slug:slug>/token/", demo.token, name="demo-token"),
     path("runs/<int:pk>/", runs.run, name="run"),

@@ -29,12 +29,17 @@ ROWS = 12
 def recommender(request: HttpRequest, slug: str) -> HttpResponse:
     """The page."""
     found = _find(slug)
-    policies = recommender_page.policies(found)
+    policies, simulated = recommender_page.policies(found), recommender_page.simulated(found)
     context = recommender_page.headline(found, timezone.now()) | {
         "joining": recommender_page.joining(found, timezone.now()),
         "devices": recommender_page.devices(found) if _has_devices(policies) else None,
         "has_devices": _has_devices(policies),
-        "charts": charts.charts_of((row["policy"] for row in policies), _components(found)),
+        "charts": charts.charts_of(
+            (row["policy"] for row in policies),
+            _components(found),
+            simulated=simulated,
+        ),
+        "simulated": simulated,
         "policies": policies,
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
         "deployments": _page_of(request, recommender_page.deployments(found), "deployments"),

@@ -12,6 +12,9 @@ SPEED = 720
 GRACE_HOURS = 1.0
 
 
+HOUR_SECONDS = 3_600 // SPEED
+
+
 def seconds(hours: float) -> int:
     """So long simulated hours last, in whole real seconds, at least one."""
     return max(1, round(hours * 3_600 / SPEED))

@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from recadmin.valkey import connection
+from updates.simulation.recovery import LEAST_JUMP
 from updates.simulation.world import Flash
 
 PLAYED, ASKED, FLASHES = "recadmin:feed:played", "recadmin:feed:asked", "recadmin:feed:flashes"
@@ -33,6 +34,23 @@ class FlashEvent:
     by: str = ""
     jumps: Mapping[str, float] = field(default_factory=dict)
     hours: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def what(self) -> str:
+        """In words."""
+        topic = f"topic {self.flash.topic}"
+        hot = topic if self.flash.whole_topic else f"an item of {topic}"
+        return f"{hot.capitalize()} turned hot"
+
+    @property
+    def first(self) -> tuple[str, float] | None:
+        """Who was first to regain half of what it lost, and after how many simulated hours."""
+        back = {slug: hours for slug, hours in self.hours.items() if hours is not None}
+        return min(back.items(), key=lambda one: one[1]) if back else None
+
+    def rose(self, slug: str) -> bool:
+        """Whether the event cost that recommender anything to speak of."""
+        return self.jumps.get(slug, 0.0) >= LEAST_JUMP
 
 
 def ask_for_flash(by: str) -> bool:

@@ -1,12 +1,12 @@
 """A news feed: who clicks what with which probability, and how that changes. Deterministic.
 
-Log-odds of a click by user u on device d at hour h, on item i of topic t and source s, aged a hours:
+Log-odds of a click by user u on device d at hour h, on item i of topic t, source s and age a:
 
     b + activity_u + taste[segment_u, t] + device[d, t] + hour[h, t]
-      + source_s + quality_i + ⟨user_u, item_i⟩ − DECAY·ln(1 + a / 6) + heat_t + heat_i
+      + source_s + quality_i + ⟨user_u, item_i⟩ − DECAY·ln(1 + a / 6 h) + heat_t + heat_i
 
-Tastes follow an Ornstein-Uhlenbeck process. An item dies at a constant rate, and a new one takes its
-place. In a flash event a topic or an item turns hot at once and cools down exponentially.
+Tastes follow an Ornstein-Uhlenbeck process. An item dies at a constant rate, and a new one takes
+its place. In a flash event a topic or an item turns hot at once and cools down exponentially.
 """
 
 from __future__ import annotations

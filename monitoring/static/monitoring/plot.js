@@ -1,8 +1,8 @@
 // One chart: a canvas that draws series over time with marks of what happened.
 "use strict";
 const Plot = (() => {
-  const KIND_COLOURS = { promotion: "--mark", rollback: "--bad", cadence: "--muted" };
-  const SERIES_COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5"];
+  const KIND_COLOURS = { promotion: "--mark", rollback: "--bad", cadence: "--muted", flash: "--warn" };
+  const SERIES_COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4", "--line-5", "--line-6", "--line-7", "--line-8"];
   // Points are ten seconds apart: after more than this without one the line is broken.
   const GAP_MS = 65_000;
 
