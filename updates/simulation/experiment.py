@@ -78,7 +78,7 @@ def log_of(seed: int, ticks: int) -> TableLog:
 
 def play(seed: int, days: float) -> dict[str, Result]:
     """All recommenders through one world, by slug."""
-    history = HISTORY_DAYS * TICKS_A_DAY
+    history = round(HISTORY_DAYS * TICKS_A_DAY)
     ticks = history + round(days * TICKS_A_DAY)
     log = log_of(seed, ticks)
     fleet = [Played(entry, log) for entry in FLEET]

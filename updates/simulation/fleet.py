@@ -42,7 +42,7 @@ class Entry:
     component_hours: Mapping[str, float] = field(default_factory=dict)
 
 
-LINEAR: Mapping[str, Any] = {"alpha": 0.1}
+LINEAR: Mapping[str, Any] = {"alpha": 0.3}
 FLEET = (
     Entry("feed-never", "never", "sparse_linear", LINEAR, (), WEEK),
     Entry(
@@ -81,7 +81,7 @@ FLEET = (
         "feed-trees",
         "daily trees, online regression",
         "gbdt_lr",
-        {"alpha": 0.1, "num_trees": 50, "num_threads": 1},
+        {"alpha": 0.3, "num_trees": 20, "num_threads": 1},
         (
             Plan("online-regression", "online"),
             Plan("daily-trees", "local", DAY, ("trees",), WINDOW_HOURS),
@@ -93,7 +93,7 @@ FLEET = (
         "feed-deep",
         "daily embeddings, network every 3 hours",
         "wide_deep",
-        {"alpha": 0.1, "hidden": "32,16"},
+        {"alpha": 0.3, "hidden": "32,16", "upper_rate": 0.003},
         (
             Plan("embeddings", "local", DAY, ("embeddings",)),
             Plan("upper", "local", 3 * HOUR, ("wide", "upper")),

@@ -10,7 +10,9 @@ import numpy as np
 BEFORE_HOURS = 6.0
 LONGEST_HOURS = 24.0
 # A smaller rise of the regret is not told from chance: nothing was lost that could be regained.
-LEAST_JUMP = 0.01
+LEAST_JUMP = 0.03
+# One measurement may be low by chance: so many in a row decide by their mean.
+IN_A_ROW = 3
 
 
 class Recovery(NamedTuple):
@@ -36,7 +38,8 @@ def recovery(
         return None
     level, after = before.mean(), regret[since]
     jump = float(after[0] - level)
-    back = np.flatnonzero(after <= level + jump / 2)
+    means = np.convolve(after, np.full(IN_A_ROW, 1 / IN_A_ROW), "full")[IN_A_ROW - 1 : len(after)]
+    back = np.flatnonzero(means <= level + jump / 2)
     if jump < LEAST_JUMP or not len(back):
         return Recovery(jump, None)
     return Recovery(jump, float(at[since][back[0]] - flash_hour))
