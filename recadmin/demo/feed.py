@@ -61,7 +61,7 @@ class Feed:
 
     def load_history(self) -> None:
         """Three days at once, with their labels, the last of them happening now."""
-        end = HISTORY_DAYS * TICKS_A_DAY
+        end = round(HISTORY_DAYS * TICKS_A_DAY)
         to_present = _happening_now(end)
         while self.world.tick < end:
             parts = []
@@ -129,7 +129,8 @@ class Feed:
 
 
 def _happening_now(tick: int) -> TimeMap:
-    return TimeMap(tick * TICK_MS, _now_ms(), SPEED)
+    """The tick has just ended."""
+    return TimeMap((tick + 1) * TICK_MS, _now_ms(), SPEED)
 
 
 def _ticks(to_present: TimeMap) -> int:

@@ -17,7 +17,8 @@ from recadmin.demo import feed_state
 from recadmin.demo.feed import Feed
 from updates.models import Recommender
 from updates.samples.batches import from_ms
-from updates.serving.scorer import NoLiveVersion, process_scorer
+from updates.serving import scorer
+from updates.serving.scorer import NoLiveVersion
 from updates.simulation.recovery import LONGEST_HOURS, recovery
 from updates.simulation.regret import Distance, distance
 from updates.simulation.rows import candidates
@@ -63,7 +64,7 @@ class Meter:
             self._cell = cell
         for recommender in self.recommenders:
             try:
-                predicted = process_scorer().predict(recommender, rows)
+                predicted = scorer.process_scorer().predict(recommender, rows)
             except NoLiveVersion:
                 continue
             found = distance(true, predicted.reshape(true.shape))

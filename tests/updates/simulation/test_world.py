@@ -157,7 +157,7 @@ def test_candidates_are_all_live_items_for_each_request():
     contexts = world.contexts(4, 5)
     batch = candidates(world, contexts)
     assert batch.num_rows == 4 * ITEMS
-    assert batch.column("user").to_pylist()[:: ITEMS] == [f"u{u}" for u in contexts.users]
+    assert batch.column("user").to_pylist()[::ITEMS] == [f"u{u}" for u in contexts.users]
     assert set(batch.column("item").to_pylist()) == {f"item-{n}" for n in world.number}
 
 
