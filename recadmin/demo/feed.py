@@ -115,7 +115,7 @@ class Feed:
 
     def _show(self, to_present: TimeMap) -> None:
         shown = impressions(self.world, IMPRESSIONS_A_TICK)
-        batch = self._rows(shown, to_present, np.zeros(shown.count))
+        batch = self._rows(shown, to_present, np.zeros(len(shown.places)))
         for listener in self.listeners:
             listener.see(self.world.tick, shown, batch)
 

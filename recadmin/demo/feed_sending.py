@@ -45,8 +45,8 @@ class Listener:
 
     def see(self, tick: int, shown: Impressions, rows: pa.RecordBatch) -> None:
         """Impressions of a tick, and as rows."""
-        ids = [f"feed-{tick}-{row}" for row in range(shown.count)]
-        told = np.ones(shown.count, bool)
+        ids = [f"feed-{tick}-{row}" for row in range(len(shown.places))]
+        told = np.ones(len(shown.places), bool)
         if self._devices:
             told = ~on_devices(shown)
             self._devices.see(shown, rows, ids)

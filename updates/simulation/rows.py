@@ -38,11 +38,6 @@ class Impressions(NamedTuple):
     delays_ms: np.ndarray
     shown_ms: np.ndarray
 
-    @property
-    def count(self) -> int:
-        """n."""
-        return len(self.places)
-
 
 def impressions(world: World, count: int) -> Impressions:
     """Items drawn uniformly at random, whatever any recommender would show: all learn from the same

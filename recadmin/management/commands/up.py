@@ -20,7 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the web server")
-        parser.add_argument("--demo", action="store_true", help="with ML-100k and a simulated feed, played live")
+        parser.add_argument(
+            "--demo", action="store_true", help="with ML-100k and a simulated feed, played live"
+        )
 
     def handle(self, *args: Any, port: int, demo: bool, **options: Any) -> None:
         data: Path = settings.RECADMIN_DATA
