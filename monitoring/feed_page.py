@@ -28,7 +28,7 @@ class Ranked:
     """One of the eight, over the last hour; None for what was not measured.
 
     updates : promotions after the first version. cpu_seconds : of all its runs. jump, hours : its
-    rise of regret at the newest flash event, and simulated hours until half of that was gone.
+    rise of regret when a topic turned hot last, and simulated hours until half of that was gone.
     typical_hours : the median of those over all events at which it rose; infinite where it mostly
     did not come back within a day.
     """
@@ -68,6 +68,7 @@ def ranking(
     by_slug = {one.slug: one for one in found}
     fresh = fleet_freshness(found, now, log_heads(found))
     updates, spent = _updates(found), _cpu_seconds(found)
+    newest = next((event for event in flashes if event.flash.whole_topic), None)
     rows = []
     for entry in FLEET:
         if (one := by_slug.get(entry.slug)) is None:
@@ -81,8 +82,8 @@ def ranking(
                 _mean(one, metrics.EXCESS_LOG_LOSS, now),
                 max(0, updates.get(one.pk, 0) - 1),
                 spent.get(one.pk),
-                flashes[0].jumps.get(one.slug) if flashes else None,
-                flashes[0].hours.get(one.slug) if flashes else None,
+                newest.jumps.get(one.slug) if newest else None,
+                newest.hours.get(one.slug) if newest else None,
                 _typical_hours(one.slug, flashes),
             )
         )
