@@ -84,6 +84,8 @@ CALLS = {
     "recommenders_versions_proofs_create": Call(
         "post", f"{NEWS}/versions/1/proofs", "operator", 202
     ),
+    "audit_list": Call("get", "audit", "operator"),
+    "recommenders_rollback_retrieve": Call("get", f"{NEWS}/rollback?to=1"),
     "recommenders_rollback_create": Call(
         "post", f"{NEWS}/rollback", "operator", body={"to": 1, "reason": "worse"}
     ),
