@@ -37,4 +37,4 @@ def test_a_flash_event_is_started_by_keyboard_on_a_phone_in_the_dark(feed, visit
     assert page.evaluate(WIDER_THAN_THE_WINDOW) == 0
     page.get_by_role("button", name="Start a flash event").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("main .notice")).to_contain_text("A flash event starts")
+    expect(page.locator("main .notice.success")).to_contain_text("A flash event starts")
