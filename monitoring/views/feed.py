@@ -16,6 +16,7 @@ from monitoring.views.access import needs, page
 from recadmin.demo import feed_state
 from recadmin.demo.feed_fleet import HOUR_SECONDS
 from recadmin.roles import OPERATOR, VIEWER
+from updates.simulation.fleet import SLUGS
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +34,11 @@ def feed(request: HttpRequest) -> HttpResponse:
     except redis.RedisError as error:
         logger.warning("feed: %s", error)
         flashes, silent = [], True
+    ranked = feed_page.ranking(found, flashes, timezone.now()) if found else []
     context = {
-        "ranked": feed_page.ranking(found, flashes, timezone.now()) if found else [],
+        "ranked": ranked,
+        # A policy keeps its colour, whatever its rank.
+        "lines": sorted(ranked, key=lambda row: SLUGS.index(row.entry.slug)),
         "flashes": flashes[:SHOWN_FLASHES],
         "marks": feed_page.marks(flashes),
         "silent": silent,

@@ -94,6 +94,7 @@ class Meter:
                 for slug in list(self._hours)
             }
             known = {slug: one for slug, one in found.items() if one is not None}
-            jumps = {slug: one.jump for slug, one in known.items()}
-            hours = {slug: one.hours for slug, one in known.items()}
+            # Of what was before this process began, what another found out stays.
+            jumps = {**event.jumps, **{slug: one.jump for slug, one in known.items()}}
+            hours = {**event.hours, **{slug: one.hours for slug, one in known.items()}}
             feed_state.keep_flash(replace(event, jumps=jumps, hours=hours))

@@ -46,6 +46,9 @@ def test_the_least_regret_comes_first_and_what_was_not_measured_last(as_viewer, 
     ranked = rows(as_viewer.get(PAGE))
     assert len(ranked) == 8
     assert "Online" in ranked[0] and "0.0500" in ranked[0]
+    # The lines of the chart keep their order, and so their colours.
+    names = 'data-names="feed-never feed-weekly feed-daily feed-hourly feed-online '
+    assert names in as_viewer.get(PAGE).content.decode()
     assert "Daily full" in ranked[1] and "0.1500" in ranked[1]
     assert all('data-label="Regret" class="number">–<' in row for row in ranked[2:])
 
