@@ -84,7 +84,11 @@ class Metric:
         return self.aggregate is Aggregate.LAST
 
 
-_ON_ARRIVAL = "of what is served on newly arrived samples, before it learned them"
+_ON_ARRIVAL = (
+    "of what is served on newly arrived samples, before it learned them: samples that it had "
+    "learned before they were looked at are left out, and online sessions measure all that they "
+    "learn themselves"
+)
 _LEARNING_LAG = (
     "of the time from a sample's arrival until scores have learned from it, over the samples "
     "learned online and the processes that serve them."
@@ -126,22 +130,26 @@ METRICS: dict[str, Metric] = {
             "",
             f"Normalized entropy {_ON_ARRIVAL}: log loss ÷ entropy of the mean label; lower is "
             "better, 1 is no better than predicting the mean.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             LOG_LOSS,
             "nats",
             f"Mean of −y ln p − (1−y) ln(1−p) {_ON_ARRIVAL}.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             AUC,
             "",
             f"Probability that a random positive is ranked above a random negative, {_ON_ARRIVAL}.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             CALIBRATION,
             "",
             f"Sum of predictions ÷ sum of labels {_ON_ARRIVAL}; 1 is perfect, above 1 predicts "
             "too much.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             NON_ZERO_WEIGHTS,
@@ -216,9 +224,9 @@ METRICS: dict[str, Metric] = {
         ),
         Metric(
             EXCESS_LOG_LOSS,
-            "nats",
+            "",
             "Expected log loss of what is served − that of the true probabilities (their "
-            "Kullback-Leibler divergence), over all items alike; known of simulated traffic only.",
+            "Kullback-Leibler divergence) in nats, over all items alike; known of simulated traffic only.",
         ),
     )
 }

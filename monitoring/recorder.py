@@ -13,7 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from monitoring import learning_lag, metrics, series
-from monitoring.live_quality import quality_values
+from monitoring.quality.take import take_unseen
+from monitoring.quality.windows import quality_values
 from updates import signals
 from updates.metrics import Quality
 from updates.models import Deployment, ModelVersion, Recommender, UpdatePolicy, UpdateRun
@@ -70,9 +71,13 @@ def on_evaluated(run: UpdateRun, evaluation: Any, **kwargs: Any) -> None:
 
 
 @harmless
-def on_learned(run: UpdateRun, quality: Quality, **kwargs: Any) -> None:
-    """How well an online session predicted what it then learned."""
-    series.record(run.recommender, quality_values(quality), timezone.now())
+def on_learned(run: UpdateRun, quality: Quality, newest: Any, **kwargs: Any) -> None:
+    """How well an online session predicted what it then learned: all of it, and by slice and for
+    the alarm on log loss the newest."""
+    now = timezone.now()
+    series.record(run.recommender, quality_values(quality), now)
+    if newest is not None:
+        take_unseen(run.recommender, newest.first_offset, newest.samples, newest.predictions)
 
 
 @harmless

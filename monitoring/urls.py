@@ -6,6 +6,7 @@ from django.urls import path
 from monitoring.views import (
     alerts,
     audit,
+    compare_versions,
     demo,
     feed,
     fleet,
@@ -13,6 +14,7 @@ from monitoring.views import (
     policies,
     recommender,
     runs,
+    saved_views,
     versions,
     workers,
 )
@@ -25,6 +27,8 @@ urlpatterns = [
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("", fleet.fleet, name="fleet"),
+    path("views/", saved_views.save, name="save-view"),
+    path("views/<int:pk>/delete/", saved_views.delete, name="delete-view"),
     path("metrics", metrics.metrics, name="prometheus"),
     path("workers/", workers.workers, name="workers"),
     path("audit/", audit.audit, name="audit"),
@@ -45,6 +49,7 @@ urlpatterns = [
     path(f"{POLICY}/resume/", policies.resume_policy, name="policy-resume"),
     path(f"{POLICY}/lift-hold/", policies.lift, name="policy-lift-hold"),
     path(f"{POLICY}/run/", policies.run_now, name="policy-run"),
+    path(f"{ONE}/versions/compare/", compare_versions.compare, name="versions-compare"),
     path(f"{VERSION}/", versions.version, name="version"),
     path(f"{VERSION}/weights/", versions.weights, name="version-weights"),
     path(f"{VERSION}/proof/", versions.proof, name="version-proof"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
@@ -105,6 +107,13 @@ def since(at: datetime) -> SafeString:
 def percent_of(part: float | None, total: float | None) -> int | None:
     """Part of total in whole percent; None where the total is unknown."""
     return round(100 * part / total) if part is not None and total else None
+
+
+@register.simple_tag
+@lru_cache(maxsize=100)
+def state(name: str) -> SafeString:
+    """A state or a cause as a colour, a sign and a word; rendered once, as pages show hundreds."""
+    return render_to_string("monitoring/_state.html", {"state": name})
 
 
 @register.simple_tag(takes_context=True)

@@ -29,6 +29,7 @@ def _about(entry: Entry) -> dict[str, Any]:
     objectives = {name: seconds(hours) for name, hours in entry.component_hours.items()}
     return {
         "name": f"News feed: {entry.title}",
+        "tags": ["feed"],
         "learner": entry.learner,
         "learner_options": dict(entry.options),
         "schema": SCHEMA.to_json(),

@@ -24,11 +24,13 @@ class Page:
 ONE = {"slug": "news"}
 POLICY = ONE | {"name": "hourly"}
 VERSION = ONE | {"number": 1}
-RUN = ALERT = {"pk": 1}
+RUN = ALERT = VIEW = {"pk": 1}
 # Nobody has logged in yet there, or they look after themselves.
 OPEN = {"login", "logout", "prometheus"}
 PAGES = {
     "fleet": Page("viewer"),
+    "save-view": Page("viewer", "post"),
+    "delete-view": Page("viewer", "post", VIEW),
     "workers": Page("viewer"),
     "audit": Page("operator"),
     "alerts": Page("viewer"),
@@ -48,6 +50,7 @@ PAGES = {
     "policy-resume": Page("operator", "post", POLICY),
     "policy-lift-hold": Page("operator", "post", POLICY),
     "policy-run": Page("operator", "post", POLICY),
+    "versions-compare": Page("viewer", of=ONE),
     "version": Page("viewer", of=VERSION),
     "version-weights": Page("viewer", of=VERSION),
     "version-proof": Page("viewer", of=VERSION),

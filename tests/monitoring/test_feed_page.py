@@ -12,6 +12,7 @@ from recadmin.demo.feed_fleet import set_up_feed
 from recadmin.demo.feed_state import FlashEvent
 from tests.monitoring.conftest import text
 from updates.models import Recommender, UpdateRun
+from updates.simulation.fleet import SLUGS
 from updates.simulation.world import Flash
 
 PAGE, BUTTON = "/demo/feed/", "/demo/feed/flash/"
@@ -47,8 +48,8 @@ def test_the_least_regret_comes_first_and_what_was_not_measured_last(as_viewer, 
     assert len(ranked) == 8
     assert "Online" in ranked[0] and "0.0500" in ranked[0]
     # The lines of the chart keep their order, and so their colours.
-    names = 'data-names="feed-never feed-weekly feed-daily feed-hourly feed-online '
-    assert names in as_viewer.get(PAGE).content.decode()
+    lines = as_viewer.get(PAGE).content.decode().split('<li class="line-')[1:9]
+    assert all(slug in line for slug, line in zip(SLUGS, lines, strict=True))
     assert "Daily full" in ranked[1] and "0.1500" in ranked[1]
     assert all('data-label="Regret" class="number">–<' in row for row in ranked[2:])
 

@@ -116,6 +116,8 @@ CALLS = {
     "recommenders_items_vectors_retrieve": Call("get", f"{NEWS}/items/vectors?item=i1", status=409),
     "recommenders_devices_retrieve": Call("get", f"{NEWS}/devices"),
     "recommenders_drift_retrieve": Call("get", f"{NEWS}/drift"),
+    "recommenders_drift_scorecard_retrieve": Call("get", f"{NEWS}/drift/scorecard"),
+    "drift_scorecard_retrieve": Call("get", "drift/scorecard"),
     "recommenders_freshness_retrieve": Call("get", f"{NEWS}/freshness"),
     "recommenders_metrics_retrieve": Call("get", f"{NEWS}/metrics?name=age_seconds"),
     "recommenders_sparsity_retrieve": Call("get", f"{NEWS}/sparsity"),

@@ -143,26 +143,39 @@ class RecommendationsQuery(Strict):
         return [name for name in names.split(",") if name]
 
 
-class RecommendedItems(serializers.Serializer):
+class Answered(serializers.Serializer):
+    """Which version answered, and how old it is."""
+
+    version = serializers.IntegerField()
+    offset = serializers.IntegerField(help_text="Last offset that the weights have learned.")
+    age_seconds = serializers.FloatField(allow_null=True, help_text="Now − watermark.")
+    component_ages = serializers.DictField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="Now − watermark of each component; empty of a model of one.",
+    )
+    stale = serializers.BooleanField(
+        help_text="Older than objective and grace allow, while samples wait to be learned."
+    )
+    fallback = serializers.CharField(
+        allow_null=True,
+        help_text="The recommender that answered in its place, if one did.",
+    )
+
+
+class RecommendedItems(Answered):
     """Items, the best first, and what gave them."""
 
     items = serializers.ListField(child=serializers.CharField())
     scores = serializers.ListField(
         child=serializers.FloatField(), help_text="Log-odds of each item, falling."
     )
-    version = serializers.IntegerField()
-    offset = serializers.IntegerField(help_text="Last offset that the weights have learned.")
-    age_seconds = serializers.FloatField(allow_null=True, help_text="Now − watermark.")
     source = serializers.ChoiceField(
         ["client", "server"],
         help_text="Whose vector of the user: client where devices know more than training.",
     )
 
 
-class Scored(serializers.Serializer):
+class Scored(Answered):
     """Probabilities of label 1, in the order of the rows, and which version gave them."""
 
     scores = serializers.ListField(child=serializers.FloatField(min_value=0, max_value=1))
-    version = serializers.IntegerField()
-    offset = serializers.IntegerField(help_text="Last offset that the version has learned.")
-    age_seconds = serializers.FloatField(allow_null=True, help_text="Now − watermark.")
