@@ -226,7 +226,8 @@ METRICS: dict[str, Metric] = {
             EXCESS_LOG_LOSS,
             "",
             "Expected log loss of what is served − that of the true probabilities (their "
-            "Kullback-Leibler divergence) in nats, over all items alike; known of simulated traffic only.",
+            "Kullback-Leibler divergence) in nats, over all items alike; known of simulated "
+            "traffic only.",
         ),
     )
 }
