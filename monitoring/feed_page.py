@@ -13,11 +13,12 @@ from django.db.models import Count, Q, Sum
 from monitoring import metrics, series
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.freshness import Freshness
+from recadmin.demo.feed_fleet import HOUR_SECONDS
 from recadmin.demo.feed_state import FlashEvent
 from updates.models import Deployment, Recommender, UpdateRun
 from updates.models.deployment import DeploymentKind
 from updates.simulation.fleet import FLEET, Entry
-from updates.simulation.recovery import LEAST_JUMP
+from updates.simulation.recovery import LEAST_JUMP, LONGEST_HOURS
 
 SPAN = timedelta(hours=1)
 NEVER_BACK = float("inf")
@@ -84,7 +85,7 @@ def ranking(
                 spent.get(one.pk),
                 newest.jumps.get(one.slug) if newest else None,
                 newest.hours.get(one.slug) if newest else None,
-                _typical_hours(one.slug, flashes),
+                _typical_hours(one.slug, flashes, now),
             )
         )
     return sorted(rows, key=lambda row: (row.regret is None, row.regret))
@@ -108,10 +109,13 @@ def _mean(recommender: Recommender, name: str, now: datetime) -> float | None:
     return fmean(value for _, value in points) if points else None
 
 
-def _typical_hours(slug: str, flashes: Iterable[FlashEvent]) -> float | None:
+def _typical_hours(slug: str, flashes: Iterable[FlashEvent], now: datetime) -> float | None:
+    """Of events of the last day only those that are decided."""
+    decided = now - timedelta(seconds=LONGEST_HOURS * HOUR_SECONDS)
     rose = [event for event in flashes if event.rose(slug)]
-    hours = [event.hours.get(slug) for event in rose]
-    return median(NEVER_BACK if one is None else one for one in hours) if hours else None
+    hours = [(event.at < decided, event.hours.get(slug)) for event in rose]
+    known = [NEVER_BACK if one is None else one for old, one in hours if old or one is not None]
+    return median(known) if known else None
 
 
 def _updates(found: Sequence[Recommender]) -> dict[int, int]:

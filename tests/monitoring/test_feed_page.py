@@ -69,7 +69,8 @@ def test_updates_and_cpu_are_told(as_viewer, feed, make_live):
 def test_a_flash_event_says_who_recovered_first(as_viewer, feed):
     jumps = {"feed-online": 0.1, "feed-daily": 0.12, "feed-never": 0.001}
     hours = {"feed-online": 1.5, "feed-daily": None, "feed-never": None}
-    event = FlashEvent(1, timezone.now(), Flash(9, 4, 7, True), "ann", jumps, hours)
+    long_ago = timezone.now() - timedelta(hours=1)
+    event = FlashEvent(1, long_ago, Flash(9, 4, 7, True), "ann", jumps, hours)
     feed_state.keep_flash(event)
     response = as_viewer.get(PAGE)
     words = text(response)
@@ -80,6 +81,15 @@ def test_a_flash_event_says_who_recovered_first(as_viewer, feed):
     assert "not yet" in ranked["Daily full"] and "over a day" in ranked["Daily full"]
     assert "hardly rose" in ranked["Never"]
     assert response.context["marks"][0]["kind"] == "flash"
+
+
+def test_a_flash_that_is_not_over_counts_for_nobody_who_has_not_recovered(as_viewer, feed):
+    jumps, hours = {"feed-daily": 0.1}, {"feed-daily": None}
+    event = FlashEvent(1, timezone.now(), Flash(9, 4, 7, True), "", jumps, hours)
+    feed_state.keep_flash(event)
+    words = text(as_viewer.get(PAGE))
+    assert "not yet" in words
+    assert "over a day" not in words
 
 
 def test_the_newest_flash_events_are_first_and_old_ones_are_forgotten(valkey):
