@@ -20,6 +20,9 @@ from monitoring.freshness_api import FreshnessView
 from monitoring.marks import KINDS, marks
 from monitoring.provisional import provisional_from
 from monitoring.resolutions import RESOLUTIONS
+from monitoring.sparsity.api import MemorySerializer, TurnoverSerializer, memory_to_json
+from monitoring.sparsity.memory import memory
+from monitoring.sparsity.report import TURNOVERS, turnovers
 from updates.api.serializers.base import Strict
 from updates.api.serializers.shapes import Sparsity
 from updates.api.views.base import OfRecommender, query
@@ -32,6 +35,15 @@ SPARSITY_SERIES = (
     metrics.ADMITTED_FEATURES,
     metrics.DEPLOYED_BYTES,
     metrics.TINY_SHARE,
+    metrics.FEATURES_BORN,
+    metrics.FEATURES_DIED,
+    metrics.FEATURES_REBORN,
+)
+COMPONENT_SERIES = (
+    metrics.COMPONENT_ROWS,
+    metrics.COMPONENT_NON_ZERO,
+    metrics.COMPONENT_DEPLOYED_BYTES,
+    metrics.COMPONENT_TINY_SHARE,
 )
 WIDTHS = [resolution.seconds for resolution in RESOLUTIONS]
 
@@ -118,6 +130,11 @@ class SparsityAnswer(serializers.Serializer):
     version = serializers.IntegerField(allow_null=True)
     sparsity = Sparsity(allow_null=True)
     series = serializers.DictField(child=PointsField())
+    component_series = serializers.DictField(
+        child=serializers.DictField(child=PointsField()), help_text="By component, by name."
+    )
+    turnover = TurnoverSerializer(many=True, help_text="Of the last deployments, newest first.")
+    memory = MemorySerializer()
 
 
 class MetricsView(OfRecommender):
@@ -166,6 +183,15 @@ class SparsityView(OfRecommender):
             "version": live and live.number,
             "sparsity": live and live.sparsity,
             "series": {name: _points(self.recommender, name, wanted) for name in SPARSITY_SERIES},
+            "component_series": {
+                component: {
+                    name: _points(self.recommender, name, wanted | {"label": component})
+                    for name in COMPONENT_SERIES
+                }
+                for component in (live.sparsity.get("components", {}) if live else {})
+            },
+            "turnover": turnovers(self.recommender)[:TURNOVERS],
+            "memory": memory_to_json(memory(self.recommender)),
         }
         return Response(SparsityAnswer(answer).data)
 

@@ -8,6 +8,7 @@ from monitoring.alerts.models import Alert, AlertTransition, Silence
 from monitoring.quality.models import FirstMet, LiveScoring, LossCell, SliceWindow
 from monitoring.saved_views import SavedView
 from monitoring.scorecard.models import DriftEpisode
+from monitoring.sparsity.models import DeadFeatures, FeatureTurnover
 from updates.models import Recommender, UpdatePolicy
 
 
@@ -219,9 +220,11 @@ __all__ = [
     "Alert",
     "AlertChannel",
     "AlertTransition",
+    "DeadFeatures",
     "DriftAlarm",
     "DriftEpisode",
     "FeatureSketch",
+    "FeatureTurnover",
     "FirstMet",
     "HourPoint",
     "LiveScoring",

@@ -22,6 +22,14 @@ from updates.models.policy import Strategy
 
 logger = logging.getLogger(__name__)
 
+# By metric, which part of a component's sparsity it is.
+_OF_COMPONENTS = {
+    metrics.COMPONENT_ROWS: "admitted",
+    metrics.COMPONENT_NON_ZERO: "non_zero",
+    metrics.COMPONENT_DEPLOYED_BYTES: "deployed_bytes",
+    metrics.COMPONENT_TINY_SHARE: "tiny_share",
+}
+
 
 def connect() -> None:
     """Listen to the signals of ``updates``; connecting again changes nothing."""
@@ -94,8 +102,14 @@ def on_synced(
 
 @harmless
 def on_deployed(deployment: Deployment, **kwargs: Any) -> None:
-    """How sparse the version is that went live."""
-    series.record(deployment.recommender, _sparsity(deployment.version), at=deployment.started_at)
+    """How sparse the version is that went live, as a whole and by component."""
+    version, at = deployment.version, deployment.started_at
+    series.record(deployment.recommender, _sparsity(version), at=at)
+    series.record_all(
+        series.Measurement(version.recommender_id, name, part[key], at, part=component)
+        for component, part in version.sparsity.get("components", {}).items()
+        for name, key in _OF_COMPONENTS.items()
+    )
 
 
 def _declared_seconds(policy: UpdatePolicy, due_at: datetime) -> float | None:

@@ -23,6 +23,7 @@ from monitoring.scorecard import episodes
 from monitoring.scorecard.settle import settle
 from monitoring.series import Measurement, record, record_all
 from monitoring.served import online_positions, served_facts
+from monitoring.sparsity.count import count_all
 from updates.artifacts import CorruptArtifact
 from updates.models import Recommender, UpdatePolicy
 from updates.models.policy import Strategy
@@ -73,6 +74,12 @@ def observe_devices() -> None:
             continue
         if found is not None:
             record(recommender, {metrics.FRESH_USER_SHARE: found.share}, now)
+
+
+@shared_task
+def observe_turnover() -> None:
+    """Count features that came and went with what was deployed since."""
+    count_all()
 
 
 @shared_task

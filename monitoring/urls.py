@@ -15,6 +15,7 @@ from monitoring.views import (
     recommender,
     runs,
     saved_views,
+    sparsity,
     versions,
     workers,
 )
@@ -41,6 +42,10 @@ urlpatterns = [
     path(f"{ONE}/joining/", recommender.joining, name="joining"),
     path(f"{ONE}/devices/", recommender.devices, name="devices"),
     path(f"{ONE}/drift/", recommender.drift, name="recommender-drift"),
+    path(f"{ONE}/sparsity/", sparsity.sparsity, name="recommender-sparsity"),
+    path(f"{ONE}/what-if/", sparsity.what_if, name="what-if"),
+    path(f"{ONE}/what-if/ask/", sparsity.ask, name="what-if-ask"),
+    path(f"{ONE}/what-if/<int:pk>/cancel/", sparsity.cancel, name="what-if-cancel"),
     path(f"{ONE}/updates/", recommender.start_update, name="start-update"),
     path(f"{ONE}/rollback/", recommender.rollback, name="rollback"),
     path(f"{POLICY}/", policies.policy, name="policy"),

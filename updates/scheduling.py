@@ -13,16 +13,17 @@ from django.utils import timezone
 
 from updates.cadence import Trigger
 from updates.flows.fire import fire
-from updates.flows.prove import look_after_proofs
+from updates.flows.jobs import look_after
 from updates.flows.roll_back import lift_ended_holds
 from updates.flows.trigger import WriterBusy, nudge, trigger
-from updates.models import ComponentLease, UpdatePolicy, UpdateRun
+from updates.models import ComponentLease, Proof, UpdatePolicy, UpdateRun, WhatIf
 from updates.models.policy import EXECUTED
 from updates.models.run import ACTIVE, WRITING, IllegalRunMove, RunState
 from updates.samples.log import Head, SampleLog
 
 logger = logging.getLogger(__name__)
 
+JOBS = (Proof, WhatIf)
 # What has killed so many workers would kill the next.
 MAX_DEATHS = 3
 REST_AFTER_FAILURE = timedelta(seconds=10)
@@ -49,7 +50,8 @@ def tick(now: datetime | None = None) -> None:
             logger.exception("policy %s", policy)
     take_up_abandoned(now)
     remind_workers(now)
-    look_after_proofs()
+    for kind in JOBS:
+        look_after(kind)
 
 
 def _fire_if_due(policy: UpdatePolicy, head: Head, now: datetime) -> None:

@@ -53,6 +53,14 @@ def signed(value: float | None) -> str:
 
 
 @register.filter
+def saved(share_saved: float | None) -> str:
+    """A share that is saved, or that is needed more, in words; nothing where neither is."""
+    if not share_saved:
+        return ""
+    return f"{share(abs(share_saved))} {'saved' if share_saved > 0 else 'more'}"
+
+
+@register.filter
 def byte_count(value: float | None) -> str:
     """Bytes in binary units; a dash for None."""
     if value in MISSING:

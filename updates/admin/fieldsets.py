@@ -63,7 +63,7 @@ def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | N
         ("Freshness", {"fields": objectives}),
         ("Slices", {"fields": ["slices"]}),
         ("Joining impressions with their feedback", {"fields": JOINING}),
-        ("Keeping", {"fields": ["keep_versions"]}),
+        ("Keeping", {"fields": ["keep_versions", "memory_limit_bytes"]}),
     ]
 
 

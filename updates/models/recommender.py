@@ -125,6 +125,13 @@ class Recommender(models.Model):
         help_text="Files of this many newest versions are kept, to roll back to; the live one's "
         "always are.",
     )
+    memory_limit_bytes = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="So many bytes the live model may take in serving; when it is to be reached is "
+        "forecast, and alerted a week before. Empty: no limit.",
+    )
     delayed_feedback = models.CharField(
         max_length=40,
         choices=DelayedFeedback,

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitoring.models import Alert
 from tests.updates.api.conftest import Caller, description
-from updates.models import UpdateRun
+from updates.models import UpdateRun, WhatIf
 
 ROLES = ["viewer", "operator", "admin"]
 FOREIGN = {
@@ -121,6 +121,14 @@ CALLS = {
     "recommenders_freshness_retrieve": Call("get", f"{NEWS}/freshness"),
     "recommenders_metrics_retrieve": Call("get", f"{NEWS}/metrics?name=age_seconds"),
     "recommenders_sparsity_retrieve": Call("get", f"{NEWS}/sparsity"),
+    "recommenders_sparsity_what_if_list": Call("get", f"{NEWS}/sparsity/what-if"),
+    "recommenders_sparsity_what_if_create": Call(
+        "post", f"{NEWS}/sparsity/what-if", "operator", 202, {"admit_after": [0, 1]}
+    ),
+    "recommenders_sparsity_what_if_retrieve": Call("get", "recommenders/other/sparsity/what-if/1"),
+    "recommenders_sparsity_what_if_cancel_create": Call(
+        "post", "recommenders/other/sparsity/what-if/1/cancel", "operator"
+    ),
     "alerts_list": Call("get", "alerts?state=firing&kind=backlog&recommender=other"),
     "alerts_retrieve": Call("get", "alerts/1"),
     "alerts_acknowledge_create": Call(
@@ -155,6 +163,15 @@ def scene(live, make_recommender, make_policy, make_run, append, update):
         held_at=now,
         **said,
     ).fire(now, tried="nothing")
+    setting = {"admit_after": 0, "expire_after": 0}
+    WhatIf.objects.create(
+        pk=1,
+        recommender=run.recommender,
+        learner_options={},
+        settings=[setting],
+        first_offset=1,
+        last_offset=100,
+    )
     return run
 
 

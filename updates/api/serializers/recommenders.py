@@ -151,6 +151,7 @@ class RecommenderSerializer(Clean):
             "component_objectives",
             "keep_versions",
             "slices",
+            "memory_limit_bytes",
             "delayed_feedback",
             "negative_sampling_rate",
             "join_window_seconds",

@@ -79,14 +79,31 @@ class Evaluation(serializers.Serializer):
         return super().to_representation(instance) if instance else None
 
 
-class Sparsity(serializers.Serializer):
-    """How sparse a model is."""
+class ComponentSparsity(serializers.Serializer):
+    """How sparse a component is, or a model as a whole."""
 
     seen = serializers.IntegerField(help_text="Distinct features met.")
     admitted = serializers.IntegerField(help_text="Features that hold parameters.")
     non_zero = serializers.IntegerField(help_text="Weights other than zero.")
     deployed_bytes = serializers.IntegerField(help_text="Bytes of what serving loads.")
     tiny_share = serializers.FloatField(help_text="Share of the non-zero weights below 0.001.")
+
+
+class NamedSparsity(ComponentSparsity):
+    """How sparse a component is, and what learns it."""
+
+    algorithm = serializers.CharField(allow_blank=True, help_text='"": its learner does not say.')
+
+
+class Sparsity(ComponentSparsity):
+    """How sparse a model is."""
+
+    components = serializers.DictField(
+        child=NamedSparsity(),
+        default=dict,
+        help_text="By component, in which a row of embeddings counts as one weight; empty: its "
+        "learner does not tell them apart.",
+    )
 
 
 class Refused(serializers.Serializer):
