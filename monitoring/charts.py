@@ -126,16 +126,34 @@ CLIENT_CHARTS = (
     ),
 )
 
+SIMULATED_CHARTS = (
+    Chart(
+        "regret",
+        "Regret",
+        ((metrics.REGRET, "click probability lost"),),
+        "No regret was measured in this range: that takes simulated traffic, and a live version.",
+    ),
+    Chart(
+        "excess-log-loss",
+        "Excess log loss",
+        ((metrics.EXCESS_LOG_LOSS, "above that of the truth"),),
+        "None was measured in this range.",
+    ),
+)
+
 
 def charts_of(
     policies: Iterable[UpdatePolicy],
     components: Sequence[str] = (),
     slices: Sequence[str] = (),
     features: Sequence[str] = (),
+    *,
+    simulated: bool = False,
 ) -> list[Chart]:
     """The charts of a recommender with these policies: more for one that learns online or on
     devices, one for each that fires, one of the ages where there are several components, two of
-    the slices where there are some, and one of the features whose ages are known."""
+    the slices where there are some, one of the features whose ages are known, and two of what is
+    known of simulated traffic only."""
     policies = list(policies)
     ages = [_ages_chart(tuple(components))] if len(components) > 1 else []
     online = ONLINE_CHARTS if any(p.strategy == Strategy.ONLINE for p in policies) else ()
@@ -144,7 +162,9 @@ def charts_of(
     freshness, *others = CHARTS
     by_slice = _slice_charts(tuple(slices)) if slices else []
     of_features = [_features_chart(tuple(features))] if features else []
-    return [freshness, *of_features, *ages, *others, *by_slice, *online, *devices, *cadences]
+    known = SIMULATED_CHARTS if simulated else ()
+    more = (*by_slice, *online, *devices, *cadences)
+    return [freshness, *of_features, *ages, *known, *others, *more]
 
 
 def _ages_chart(components: tuple[str, ...]) -> Chart:

@@ -39,6 +39,8 @@ LEARNING_LAG_P95_MS = "learning_lag_p95_ms"
 LEARNING_LAG_P99_MS = "learning_lag_p99_ms"
 DECLARED_CADENCE_SECONDS = "declared_cadence_seconds"
 ACHIEVED_CADENCE_SECONDS = "achieved_cadence_seconds"
+REGRET = "regret"
+EXCESS_LOG_LOSS = "excess_log_loss"
 
 
 class UnknownMetric(ValueError):
@@ -288,6 +290,19 @@ METRICS: dict[str, Metric] = {
             "s",
             "Time between the last two fires of a policy that started a run, as they happened.",
             kept_by=KeptBy.POLICY,
+        ),
+        Metric(
+            REGRET,
+            "",
+            "True click probability of the best five items − of the five that what is served ranks "
+            "first, mean over requests; known of simulated traffic only. 0 is perfect.",
+        ),
+        Metric(
+            EXCESS_LOG_LOSS,
+            "",
+            "Expected log loss of what is served − that of the true probabilities (their "
+            "Kullback-Leibler divergence) in nats, over all items alike; known of simulated "
+            "traffic only.",
         ),
     )
 }

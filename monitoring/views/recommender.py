@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from monitoring import recommender_page
+from monitoring import metrics, recommender_page, series
 from monitoring.drawn_charts import drawn_charts
 from monitoring.drift_report import report
 from monitoring.fleet import fleet_freshness
@@ -43,6 +43,7 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
         "devices": recommender_page.devices(found) if _has_devices(policies) else None,
         "has_devices": _has_devices(policies),
         "charts": drawn_charts(found, other),
+        "simulated": series.recorded(found, metrics.REGRET),
         "compared_with": other,
         "comparable": recommender_page.comparable(found),
         "policies": policies,

@@ -62,6 +62,8 @@ PAGES = {
     "version-prove": Page("operator", "post", VERSION),
     "roll-back-cost": Page("operator", of=VERSION),
     "version-promote": Page("operator", "post", VERSION),
+    "feed": Page("viewer"),
+    "feed-flash": Page("operator", "post"),
     "demo": Page("operator", of=ONE),
     "demo-token": Page("operator", of=ONE),
     "run": Page("viewer", of=RUN),

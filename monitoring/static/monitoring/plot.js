@@ -15,7 +15,7 @@ const Plot = (() => {
         time: { displayFormats: { second: "HH:mm:ss", minute: "HH:mm", hour: "HH:mm", day: "d MMM" } },
       },
       y: {
-        grid, border: { display: false }, beginAtZero: unit !== "",
+        grid, border: { display: false }, beginAtZero: unit !== "", min: data.least && Number(data.least),
         suggestedMax: data.objective ? (Number(data.objective) + Number(data.grace)) * 1.1 : undefined,
         suggestedMin: data.ideal ? data.ideal - 0.2 * data.ideal : undefined,
         grace: unit === "" ? "10%" : 0,
