@@ -43,7 +43,7 @@ def test_what_a_request_does_not_say_is_not_made_up(as_caller, live):
 
 
 def test_impressions_and_samples_carry_it_in_a_header(as_operator_by_token, live):
-    shown = {"impression_id": "a", "event_time": ago(seconds=1), **ROW}
+    shown = {"impression": "a", "event_time": ago(seconds=1), **ROW}
     header = {"Feature-Times": f'{{"price": "{ago(minutes=1)}"}}'}
     for path, row in (
         (IMPRESSIONS, shown),

@@ -63,7 +63,7 @@ def tell(recommender: Recommender, times: dict[str, datetime], rows: int, field:
     field : where the times came from, for the error. Raises ValidationError for what is no feature
     and for times that are still to come.
     """
-    if not times:
+    if not (times and rows):
         return
     now = timezone.now()
     known = set(recommender.sample_schema.fields)
