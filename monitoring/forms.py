@@ -9,13 +9,13 @@ from django import forms
 
 from updates.cadence import Cadence, Trigger
 from updates.models import Recommender, UpdatePolicy
-from updates.models.policy import (
-    EXECUTED,
+from updates.models.audit_event import Action, ActorKind
+from updates.models.policy import EXECUTED, TRIGGER_LABELS, Strategy
+from updates.models.policy_bounds import (
+    BOUNDS,
     LONGEST_INTERVAL_SECONDS,
     LONGEST_WINDOW_SECONDS,
     MOST_SAMPLES,
-    TRIGGER_LABELS,
-    Strategy,
 )
 
 EXECUTABLE = [(strategy.value, strategy.label) for strategy in EXECUTED]
@@ -24,6 +24,8 @@ FIELD_OF_TRIGGER = {
     Trigger.INTERVAL: ["interval_seconds"],
     Trigger.CRON: ["cron", "timezone"],
     Trigger.SAMPLES: ["every_samples"],
+    Trigger.DRIFT: ["rest_seconds"],
+    Trigger.STALENESS: ["max_ne_degradation"],
 }
 
 
@@ -69,9 +71,27 @@ class RollBackForm(forms.Form):
     hold = forms.BooleanField(
         required=False,
         label="Hold the policies",
-        help_text="Until the hold is lifted no update of this recommender fires, so that nothing "
+        help_text="Until the hold ends no update of this recommender fires, so that nothing "
         "undoes the roll-back.",
     )
+    hold_seconds = forms.TypedChoiceField(
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[
+            ("", "until it is lifted"),
+            (3_600, "1 hour"),
+            (4 * 3_600, "4 hours"),
+            (86_400, "1 day"),
+            (7 * 86_400, "7 days"),
+        ],
+        label="Hold them for",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Without a hold there is none to end."""
+        wanted = super().clean()
+        return wanted if wanted.get("hold") else wanted | {"hold_seconds": None}
 
     def __init__(self, recommender: Recommender, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,6 +118,29 @@ class SilenceForm(forms.Form):
     reason = forms.CharField(max_length=500, help_text="It is shown with the silence.")
 
 
+class SavedViewForm(forms.Form):
+    """A name for a view of the fleet."""
+
+    name = forms.CharField(max_length=60)
+    query = forms.CharField(max_length=1000, required=False, widget=forms.HiddenInput)
+
+
+class AuditForm(forms.Form):
+    """What to look for in the audit trail."""
+
+    q = forms.CharField(required=False, max_length=200, label="Search")
+    action = forms.ChoiceField(
+        required=False, choices=[("", "anything"), *((a.value, a.value) for a in Action)]
+    )
+    actor_kind = forms.ChoiceField(
+        required=False,
+        choices=[("", "anybody"), *((kind.value, kind.value) for kind in ActorKind)],
+        label="By",
+    )
+    recommender = forms.CharField(required=False, max_length=200)
+    before = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+
 class CadenceForm(forms.Form):
     """When a policy fires."""
 
@@ -121,6 +164,20 @@ class CadenceForm(forms.Form):
     )
     every_samples = forms.IntegerField(
         required=False, min_value=1, max_value=MOST_SAMPLES, label="Samples between updates"
+    )
+    rest_seconds = forms.IntegerField(
+        required=False,
+        min_value=BOUNDS["rest_seconds"].lowest,
+        max_value=BOUNDS["rest_seconds"].highest,
+        label="Seconds between updates at least",
+    )
+    max_ne_degradation = forms.FloatField(
+        required=False,
+        min_value=BOUNDS["max_ne_degradation"].lowest,
+        max_value=BOUNDS["max_ne_degradation"].highest,
+        label="Max NE degradation",
+        help_text="Also once NE is worse by this share than after promotion, e.g. 0.01; may be "
+        "empty.",
     )
 
     @classmethod

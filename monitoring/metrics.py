@@ -10,6 +10,9 @@ from enum import StrEnum
 
 AGE_SECONDS = "age_seconds"
 COMPONENT_AGE_SECONDS = "component_age_seconds"
+FRESH_SHARE = "fresh_share"
+FEATURE_AGE_P50_SECONDS = "feature_age_p50_seconds"
+FEATURE_AGE_P95_SECONDS = "feature_age_p95_seconds"
 LAG_SECONDS = "lag_seconds"
 BACKLOG_SAMPLES = "backlog_samples"
 NE = "ne"
@@ -21,6 +24,13 @@ SEEN_FEATURES = "seen_features"
 ADMITTED_FEATURES = "admitted_features"
 DEPLOYED_BYTES = "deployed_bytes"
 TINY_SHARE = "tiny_share"
+COMPONENT_ROWS = "component_rows"
+COMPONENT_NON_ZERO = "component_non_zero"
+COMPONENT_DEPLOYED_BYTES = "component_deployed_bytes"
+COMPONENT_TINY_SHARE = "component_tiny_share"
+FEATURES_BORN = "features_born"
+FEATURES_DIED = "features_died"
+FEATURES_REBORN = "features_reborn"
 OPTIMALITY_GAP = "optimality_gap"
 FRESH_USER_SHARE = "fresh_user_share"
 RUN_CPU_SECONDS = "run_cpu_seconds"
@@ -29,6 +39,8 @@ LEARNING_LAG_P95_MS = "learning_lag_p95_ms"
 LEARNING_LAG_P99_MS = "learning_lag_p99_ms"
 DECLARED_CADENCE_SECONDS = "declared_cadence_seconds"
 ACHIEVED_CADENCE_SECONDS = "achieved_cadence_seconds"
+REGRET = "regret"
+EXCESS_LOG_LOSS = "excess_log_loss"
 
 
 class UnknownMetric(ValueError):
@@ -81,7 +93,15 @@ class Metric:
         return self.aggregate is Aggregate.LAST
 
 
-_ON_ARRIVAL = "of what is served on newly arrived samples, before it learned them"
+_ON_ARRIVAL = (
+    "of what is served on newly arrived samples, before it learned them: samples that it had "
+    "learned before they were looked at are left out, and online sessions measure all that they "
+    "learn themselves"
+)
+_FEATURE_AGE = (
+    "of how old the values of a feature were in the rows of requests that said when it was "
+    "computed; kept by feature."
+)
 _LEARNING_LAG = (
     "of the time from a sample's arrival until scores have learned from it, over the samples "
     "learned online and the processes that serve them."
@@ -102,6 +122,24 @@ METRICS: dict[str, Metric] = {
             kept_by=KeptBy.COMPONENT,
         ),
         Metric(
+            FEATURE_AGE_P50_SECONDS,
+            "s",
+            f"Median {_FEATURE_AGE}",
+            kept_by=KeptBy.FEATURE,
+        ),
+        Metric(
+            FEATURE_AGE_P95_SECONDS,
+            "s",
+            f"95th percentile {_FEATURE_AGE}",
+            kept_by=KeptBy.FEATURE,
+        ),
+        Metric(
+            FRESH_SHARE,
+            "",
+            "Share of the time in which it was fresh, or idle: no sample waited to be learned. "
+            "Time in which nothing was live counts neither way.",
+        ),
+        Metric(
             LAG_SECONDS,
             "s",
             "Newest event time in the sample log − watermark of what is served; 0 when no "
@@ -117,22 +155,26 @@ METRICS: dict[str, Metric] = {
             "",
             f"Normalized entropy {_ON_ARRIVAL}: log loss ÷ entropy of the mean label; lower is "
             "better, 1 is no better than predicting the mean.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             LOG_LOSS,
             "nats",
             f"Mean of −y ln p − (1−y) ln(1−p) {_ON_ARRIVAL}.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             AUC,
             "",
             f"Probability that a random positive is ranked above a random negative, {_ON_ARRIVAL}.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             CALIBRATION,
             "",
             f"Sum of predictions ÷ sum of labels {_ON_ARRIVAL}; 1 is perfect, above 1 predicts "
             "too much.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             NON_ZERO_WEIGHTS,
@@ -163,6 +205,56 @@ METRICS: dict[str, Metric] = {
             "",
             "Share of the live version's non-zero weights whose magnitude is below 0.001.",
             Aggregate.LAST,
+        ),
+        Metric(
+            COMPONENT_ROWS,
+            "rows",
+            "Keys that one component of the live version keeps parameters of: weights of a linear "
+            "part, rows of embeddings in use.",
+            Aggregate.LAST,
+            kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            COMPONENT_NON_ZERO,
+            "weights",
+            "Of those, the ones that are not zero; a row of embeddings counts as one.",
+            Aggregate.LAST,
+            kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            COMPONENT_DEPLOYED_BYTES,
+            "bytes",
+            "Bytes of one component of the live version that serving loads.",
+            Aggregate.LAST,
+            kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            COMPONENT_TINY_SHARE,
+            "",
+            "Share of one component's non-zero weights whose magnitude is below 0.001.",
+            Aggregate.LAST,
+            kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            FEATURES_BORN,
+            "features",
+            "Feature values with a weight in the version that went live, which had none in the one "
+            "before and are not remembered as dead.",
+            Aggregate.SUM,
+        ),
+        Metric(
+            FEATURES_DIED,
+            "features",
+            "Feature values with a weight in the version before the one that went live, and none "
+            "in that: expired, or brought to zero.",
+            Aggregate.SUM,
+        ),
+        Metric(
+            FEATURES_REBORN,
+            "features",
+            "Feature values with a weight in the version that went live, which had died before. "
+            "The last 1,048,576 dead are remembered.",
+            Aggregate.SUM,
         ),
         Metric(
             OPTIMALITY_GAP,
@@ -198,6 +290,19 @@ METRICS: dict[str, Metric] = {
             "s",
             "Time between the last two fires of a policy that started a run, as they happened.",
             kept_by=KeptBy.POLICY,
+        ),
+        Metric(
+            REGRET,
+            "",
+            "True click probability of the best five items − of the five that what is served ranks "
+            "first, mean over requests; known of simulated traffic only. 0 is perfect.",
+        ),
+        Metric(
+            EXCESS_LOG_LOSS,
+            "",
+            "Expected log loss of what is served − that of the true probabilities (their "
+            "Kullback-Leibler divergence) in nats, over all items alike; known of simulated "
+            "traffic only.",
         ),
     )
 }

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 
 from monitoring import metrics
 from monitoring.age_bar import AgeBar
 from monitoring.alerts.shown import open_alerts
+from monitoring.budget import SHOWN, windows
 from monitoring.components import components
 from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
@@ -34,6 +35,8 @@ from updates.serving.deltas import Position
 from updates.words import duration
 
 RECENT_RUNS = 6
+# Any other can be named as well.
+MOST_OFFERED = 100
 # So long a process may take to load what has just been deployed, before it is said to lag.
 SWAP_TAKES = timedelta(seconds=5)
 
@@ -50,6 +53,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "recommender": recommender,
         "fresh": fresh,
         "bar": AgeBar.of(fresh),
+        "budget": windows([recommender], SHOWN, now)[recommender.pk],
         "head": heads.get(recommender.pk),
         "deployment": deployment,
         "alerts": serving_alerts(recommender, deployment, now),
@@ -169,6 +173,13 @@ def policies(recommender: Recommender) -> list[dict[str, Any]]:
 def versions(recommender: Recommender) -> QuerySet[ModelVersion]:
     """Its versions, newest first, with the run that made each."""
     return recommender.versions.select_related("run").order_by("-number")
+
+
+def comparable(recommender: Recommender) -> QuerySet[Recommender]:
+    """Others to offer for comparison, those of the same learner first."""
+    others = Recommender.objects.exclude(pk=recommender.pk)
+    same_first = Case(When(learner=recommender.learner, then=0), default=1)
+    return others.order_by(same_first, "slug").only("slug", "name")[:MOST_OFFERED]
 
 
 def deployments(recommender: Recommender) -> QuerySet[Deployment]:

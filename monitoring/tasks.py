@@ -8,18 +8,22 @@ from celery import shared_task
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
-from monitoring import devices, drift_alarms, learning_lag, metrics, sketches
+from monitoring import devices, drift_alarms, feature_ages, learning_lag, metrics, sketches
 from monitoring.alerts.deliver import deliver
 from monitoring.alerts.evaluate import evaluate
 from monitoring.components import components
 from monitoring.fleet import fleet_freshness, log_heads
-from monitoring.freshness import Freshness, LiveFacts
+from monitoring.freshness import Freshness, FreshnessState, LiveFacts
 from monitoring.live_quality import judge
 from monitoring.models import LiveScoring
+from monitoring.quality import degradation, values_met
 from monitoring.retention import prune
 from monitoring.roll_up import roll_up
+from monitoring.scorecard import episodes
+from monitoring.scorecard.settle import settle
 from monitoring.series import Measurement, record, record_all
 from monitoring.served import online_positions, served_facts
+from monitoring.sparsity.count import count_all
 from updates.artifacts import CorruptArtifact
 from updates.models import Recommender, UpdatePolicy
 from updates.models.policy import Strategy
@@ -30,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def observe() -> None:
-    """Record freshness and learning lag of all recommenders; judge live versions on arrivals."""
+    """Record how fresh all recommenders and features are; judge live versions on arrivals."""
     now = timezone.now()
     recommenders = list(Recommender.objects.select_related("live_version"))
     heads = log_heads(recommenders)
@@ -38,7 +42,7 @@ def observe() -> None:
     served = served_facts(recommenders, now, online)
     _record_freshness(fleet_freshness(recommenders, now, heads, served), now)
     _record_component_ages(recommenders, now, served)
-    _record_learning_lag(recommenders, now)
+    _record_counted(recommenders, now)
     # Online sessions judge what they learn themselves, before they learn it.
     _judge_all([r for r in recommenders if r.pk not in online], heads, now)
 
@@ -73,6 +77,12 @@ def observe_devices() -> None:
 
 
 @shared_task
+def observe_turnover() -> None:
+    """Count features that came and went with what was deployed since."""
+    count_all()
+
+
+@shared_task
 def watch() -> None:
     """Have alerts begin, fire and be resolved."""
     evaluate(timezone.now())
@@ -84,12 +94,14 @@ def tell() -> None:
     deliver(timezone.now())
 
 
-def _record_learning_lag(recommenders: list[Recommender], now: datetime) -> None:
+def _record_counted(recommenders: list[Recommender], now: datetime) -> None:
+    """What serving processes have counted in Valkey."""
     known = {recommender.pk for recommender in recommenders}
     try:
-        record_all(m for m in learning_lag.measured(now) if m.recommender_id in known)
+        for counted in (learning_lag, feature_ages):
+            record_all(m for m in counted.measured(now) if m.recommender_id in known)
     except LogUnavailable as error:
-        logger.warning("learning lag is not recorded: %s", error)
+        logger.warning("learning lag and ages of features are not recorded: %s", error)
 
 
 def _record_freshness(fleet: dict[int, Freshness], now: datetime) -> None:
@@ -100,8 +112,15 @@ def _record_freshness(fleet: dict[int, Freshness], now: datetime) -> None:
             (metrics.AGE_SECONDS, fresh.age_seconds),
             (metrics.LAG_SECONDS, fresh.lag_seconds),
             (metrics.BACKLOG_SAMPLES, fresh.backlog_samples),
+            (metrics.FRESH_SHARE, _in_time(fresh)),
         )
     )
+
+
+def _in_time(fresh: Freshness) -> float | None:
+    if fresh.state == FreshnessState.UNKNOWN:
+        return None
+    return float(fresh.state in (FreshnessState.FRESH, FreshnessState.IDLE))
 
 
 def _record_component_ages(
@@ -139,16 +158,22 @@ def _judge_all(recommenders: list[Recommender], heads: dict[int, Head], now: dat
 
 @shared_task
 def observe_drift() -> None:
-    """Sketch what has arrived, and look whether it has drifted from what was learned."""
+    """Sketch what has arrived, and look whether it has drifted from what was learned; settle
+    earlier alarms, and have policies fire because of the present ones."""
     now = timezone.now()
     recommenders = list(Recommender.objects.select_related("live_version"))
     heads, rule = log_heads(recommenders), drift_alarms.rule_of(recommenders)
     for recommender in recommenders:
         head = heads.get(recommender.pk)
         try:
+            if head:
+                values_met.follow(recommender, head.last_offset)
             if head and sketches.follow(recommender, head.last_offset):
                 drift_alarms.look(recommender, rule, now)
             sketches.coarsen(recommender, now)
         except Exception:
             # One log that cannot be read must not hide how the others drift.
             logger.exception("drift of %s", recommender.slug)
+    settle(now)
+    episodes.tell(now)
+    degradation.watch(now)

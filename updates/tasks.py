@@ -14,6 +14,7 @@ from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
 from updates.flows.prove import prove
 from updates.flows.prune import prune, sweep
+from updates.flows.what_if import answer
 from updates.models import Recommender, ServingReport
 from updates.samples.log import SampleLog
 
@@ -45,6 +46,12 @@ def explain_version(explanation_id: int) -> None:
 def explain_live_versions() -> None:
     """Ask for explanations of what is live."""
     explain_live()
+
+
+@shared_task
+def answer_what_if(what_if_id: int) -> None:
+    """See a queued what-if through to its outcome."""
+    answer(what_if_id)
 
 
 @shared_task

@@ -52,6 +52,13 @@ KINDS = {
             "Trigger an update; see whether its policies are paused, held or too slow.",
         ),
         Kind(
+            "budget-burning",
+            "critical",
+            timedelta(0),
+            "its error budget of freshness is used too fast",
+            "See what its updates wait for; a shorter cadence, or an objective that can be kept.",
+        ),
+        Kind(
             "labels-pending",
             "warning",
             timedelta(minutes=5),
@@ -71,6 +78,13 @@ KINDS = {
             timedelta(0),
             "what it meets has drifted from what it learned on",
             "Compare the distributions on its page; a full update learns anew.",
+        ),
+        Kind(
+            "memory-limit",
+            "warning",
+            timedelta(0),
+            "its model reaches the memory limit within a week, or has",
+            "Its page says when; a what-if there shows what admission and expiry would save.",
         ),
         Kind(
             "failing-runs",

@@ -5,20 +5,23 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from monitoring import explanation as explained
 from monitoring.components import components_of
 from monitoring.forms import RollBackForm
 from monitoring.heaviest import heaviest_weights
+from monitoring.sparsity.report import turnovers
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import PROOF_REFUSALS, told
 from recadmin.roles import OPERATOR, VIEWER
 from updates.artifacts import CorruptArtifact
 from updates.flows.promote import promote
 from updates.flows.prove import request_proof
+from updates.flows.roll_back_cost import roll_back_cost as cost_of
 from updates.models import ModelVersion, Proof
-from updates.models.version import VersionState
+from updates.models.version import IllegalVersionMove, VersionState
 from updates.words import sentence
 
 PROMOTABLE = (VersionState.CANDIDATE, VersionState.REJECTED, VersionState.RETIRED)
@@ -37,6 +40,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "children": found.children.order_by("number"),
         "deployments": deployments,
         "proof": _newest_proof(found),
+        "turnover": turnovers(found.recommender).filter(deployment__version=found).first(),
         "can_roll_back": deployments
         and found.state == VersionState.RETIRED
         and not found.pruned_at,
@@ -74,6 +78,17 @@ def explanation(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 def proof(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Its newest proof, for htmx: asked again while one is under way."""
     return _proof(request, _find(slug, number))
+
+
+@require_safe
+@needs(OPERATOR)
+def roll_back_cost(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """What going back to it would take back, for htmx."""
+    try:
+        context: dict[str, object] = {"cost": cost_of(_find(slug, number), timezone.now())}
+    except IllegalVersionMove as refusal:
+        context = {"refusal": str(refusal)}
+    return page(request, "monitoring/_roll_back_cost.html", context)
 
 
 @require_POST

@@ -13,10 +13,12 @@ from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuc
 from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
 from updates.flows.trigger import TriggerError, WriterBusy
+from updates.flows.what_if import NotReplayable, WhatIfError
 from updates.learners.base import DevicesUnsupported, RecommendUnsupported
 from updates.models.proof import ProofUnderWay
 from updates.models.run import IllegalRunMove
 from updates.models.version import IllegalVersionMove
+from updates.models.what_if import WhatIfIsOver, WhatIfUnderWay
 from updates.samples.errors import ParseError
 from updates.samples.joiner import JoinerFull, RequestConflict
 from updates.samples.stream import BatchConflict, LogUnavailable
@@ -27,7 +29,8 @@ RETRY_AFTER_SECONDS = 2
 
 @describe.register(TriggerError)
 @describe.register(RollBackError)
-def _field_at_fault(error: TriggerError | RollBackError) -> Problem:
+@describe.register(WhatIfError)
+def _field_at_fault(error: TriggerError | RollBackError | WhatIfError) -> Problem:
     return Problem(400, str(error), errors=[{"field": error.field, "error": str(error)}])
 
 
@@ -63,6 +66,21 @@ def _corrupt(error: CorruptArtifact) -> Problem:
 @describe.register
 def _proof_under_way(error: ProofUnderWay) -> Problem:
     return Problem(409, str(error), "proof-under-way")
+
+
+@describe.register
+def _what_if_under_way(error: WhatIfUnderWay) -> Problem:
+    return Problem(409, str(error), "what-if-under-way")
+
+
+@describe.register
+def _what_if_is_over(error: WhatIfIsOver) -> Problem:
+    return Problem(409, str(error), "wrong-state")
+
+
+@describe.register
+def _not_replayable(error: NotReplayable) -> Problem:
+    return Problem(409, str(error), "not-replayable")
 
 
 @describe.register

@@ -33,6 +33,8 @@ TITLES = {
     "proof-under-way": "The version is being proved already",
     "not-provable": "The version cannot be learned again",
     "not-explainable": "There is nothing to hold the version against",
+    "what-if-under-way": "A what-if of the recommender is under way already",
+    "not-replayable": "There is nothing to replay by other settings",
     "no-live-version": "Nothing is live",
     "recommends-nothing": "This learner recommends nothing",
     "batch-conflict": "The Batch-Id names another batch",
@@ -158,6 +160,15 @@ def _api_exception(error: exceptions.APIException) -> Problem:
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait))
     return Problem(error.status_code, str(error.detail), headers=headers)
+
+
+@describe.register(exceptions.Throttled)
+def _throttled(error: exceptions.Throttled) -> Problem:
+    most = settings.CHANGES_A_MINUTE
+    headers = {"Retry-After": str(error.wait)}
+    return Problem(
+        429, f"At most {most} changes a minute and account.", "too-much", headers=headers
+    )
 
 
 @describe.register(exceptions.ValidationError)

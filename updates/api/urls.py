@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from updates.api import flow_problems  # noqa: F401  (registers what the flows refuse)
 from updates.api.views import (
+    audit,
     auth,
     devices,
     explanations,
@@ -14,6 +15,7 @@ from updates.api.views import (
     samples,
     updates,
     versions,
+    what_ifs,
 )
 from updates.api.views.recommenders import FreshnessOf
 
@@ -25,6 +27,7 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
     fresh = {"freshness_of": freshness_of}
     return [
         path("auth/token", auth.TokenView.as_view(), name="token"),
+        path("audit", audit.AuditList.as_view(), name="audit"),
         path("recommenders", recommenders.RecommenderList.as_view(**fresh), name="recommenders"),
         path(ONE, recommenders.RecommenderDetail.as_view(**fresh), name="recommender"),
         path(f"{ONE}/policies", policies.PolicyList.as_view(), name="policies"),
@@ -49,6 +52,13 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
             name="explanation",
         ),
         path(f"{ONE}/versions/<int:number>/proofs", proofs.ProofList.as_view(), name="proofs"),
+        path(f"{ONE}/sparsity/what-if", what_ifs.WhatIfList.as_view(), name="what-ifs"),
+        path(f"{ONE}/sparsity/what-if/<int:pk>", what_ifs.WhatIfDetail.as_view(), name="what-if"),
+        path(
+            f"{ONE}/sparsity/what-if/<int:pk>/cancel",
+            what_ifs.CancelWhatIf.as_view(),
+            name="cancel-what-if",
+        ),
         path(f"{ONE}/rollback", versions.RollBack.as_view(), name="rollback"),
         path(f"{ONE}/deployments", versions.DeploymentList.as_view(), name="deployments"),
         path(f"{ONE}/samples", samples.Samples.as_view(), name="samples"),

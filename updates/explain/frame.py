@@ -98,7 +98,7 @@ class Frame:
     @cached_property
     def news(self) -> np.ndarray:
         """(n,) whether only the version that has learned more learned it."""
-        return ~self.before & ~self.since
+        return np.asarray(~self.before & ~self.since)
 
     @cached_property
     def since(self) -> np.ndarray:
@@ -108,7 +108,7 @@ class Frame:
     @cached_property
     def shift(self) -> np.ndarray:
         """(n,) log-odds of the version less those of the one it is held against."""
-        return log_odds(self.version) - log_odds(self.against)
+        return np.asarray(log_odds(self.version) - log_odds(self.against))
 
     @cached_property
     def users(self) -> np.ndarray:

@@ -8,6 +8,7 @@ from updates import signals
 from updates.flows.attempt import Attempt
 from updates.flows.evaluate import Evaluation
 from updates.flows.promote import BaseMoved, WouldGoBack, promote_result
+from updates.learners.base import Learner
 from updates.models import ComponentLease, ModelVersion, UpdateRun
 from updates.models.run import RunState
 from updates.models.version import VersionState
@@ -42,7 +43,7 @@ def publish(
         "next_offset": candidate.next_offset,
         "components": _components(run, candidate),
         "metrics": metrics,
-        "sparsity": learner.sparsity().to_json(),
+        "sparsity": _sparsity(learner),
     }
     UpdateRun.objects.filter(pk=run.pk, attempt=attempt.number).update(
         ranges=candidate.steps, metrics=metrics, samples=candidate.samples
@@ -85,6 +86,16 @@ def _components(run: UpdateRun, candidate: Candidate) -> dict[str, dict[str, Any
             "space_id": spaces.get(name),
         }
     return components
+
+
+def _sparsity(learner: Learner) -> dict[str, Any]:
+    """Of the whole, and of each component with what learns it."""
+    algorithms = learner.algorithms
+    components = {
+        name: {"algorithm": algorithms.get(name, ""), **part.to_json()}
+        for name, part in learner.sparsity_by_component().items()
+    }
+    return {**learner.sparsity().to_json(), "components": components}
 
 
 def about(candidate: Candidate) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """State and its invariants: one module a noun. Rules that must hold live here or in constraints."""
 
+from updates.models.audit_event import AuditEvent
 from updates.models.cadence_change import CadenceChange
 from updates.models.checkpoint import Checkpoint
 from updates.models.deployment import Deployment
@@ -13,9 +14,11 @@ from updates.models.run import RunTransition, UpdateRun
 from updates.models.segment import ArchivedBatch, Segment
 from updates.models.serving_report import ServingReport
 from updates.models.version import ModelVersion
+from updates.models.what_if import WhatIf
 
 __all__ = [
     "ArchivedBatch",
+    "AuditEvent",
     "CadenceChange",
     "Checkpoint",
     "ComponentLease",
@@ -30,4 +33,5 @@ __all__ = [
     "ServingReport",
     "UpdatePolicy",
     "UpdateRun",
+    "WhatIf",
 ]

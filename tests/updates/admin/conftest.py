@@ -84,7 +84,12 @@ def recommender_data(**changed):
         "learner_options": "{}",
         "freshness_objective_seconds": "3600",
         "grace_seconds": "600",
+        "freshness_slo": "0.99",
+        "when_stale": "serve",
+        "fallback": "",
+        "feature_objective_seconds": "",
         "keep_versions": "50",
+        "slices": "",
         "delayed_feedback": "wait",
         "negative_sampling_rate": "1",
         "join_window_seconds": "600",
@@ -104,6 +109,8 @@ def policy_data(**changed):
         "cron": "",
         "timezone": "UTC",
         "every_samples": "",
+        "rest_seconds": "",
+        "max_ne_degradation": "",
         "enabled": "on",
         "window_seconds": "",
         "replay_fraction": "0",
@@ -118,6 +125,9 @@ def policy_data(**changed):
         "max_ne_increase": "0.01",
         "min_calibration": "0.5",
         "max_calibration": "2",
+        "max_score_shift": "",
+        "max_deployed_bytes": "",
+        "max_score_ms": "",
     } | changed
 
 

@@ -1,21 +1,26 @@
 """Update policies and the receipts of their cadence changes."""
 
+from dataclasses import fields
 from typing import Any
 
 from rest_framework import serializers
 
 from updates.api.serializers.base import Address, Clean, Strict
+from updates.cadence import Cadence
 from updates.flows.create_policy import create_policy
 from updates.models import CadenceChange, UpdatePolicy
 from updates.models.policy import CLIENT_FIELDS, ONLINE_CADENCE, TRIGGER_LABELS
 
-CADENCE = ["interval_seconds", "cron", "timezone", "every_samples"]
+CADENCE = [field.name for field in fields(Cadence) if field.name != "trigger"]
 GUARDRAILS = [
     "min_samples",
     "holdout_samples",
     "max_ne_increase",
     "min_calibration",
     "max_calibration",
+    "max_score_shift",
+    "max_deployed_bytes",
+    "max_score_ms",
 ]
 # What an operator may change; the rest is configuration.
 OPERABLE = {"trigger", *CADENCE, *ONLINE_CADENCE, "refresh_seconds", "enabled"}
@@ -65,12 +70,19 @@ class PolicySerializer(Clean):
             "guardrails",
             "enabled",
             "hold_reason",
+            "hold_until",
             "next_due_at",
             "last_due_at",
             "skipped_fires",
             "created_at",
         ]
-        read_only_fields = ["hold_reason", "next_due_at", "last_due_at", "skipped_fires"]
+        read_only_fields = [
+            "hold_reason",
+            "hold_until",
+            "next_due_at",
+            "last_due_at",
+            "skipped_fires",
+        ]
 
     def blank(self) -> UpdatePolicy:
         return UpdatePolicy(recommender=self.context["recommender"])
@@ -96,6 +108,8 @@ class CadenceValue(serializers.Serializer):
     cron = serializers.CharField(allow_blank=True)
     timezone = serializers.CharField()
     every_samples = serializers.IntegerField(allow_null=True)
+    rest_seconds = serializers.IntegerField(allow_null=True, default=None)
+    max_ne_degradation = serializers.FloatField(allow_null=True, default=None)
 
 
 class ReceiptSerializer(serializers.ModelSerializer):

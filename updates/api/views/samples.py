@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from recadmin.roles import VIEWER
+from updates.api.feature_times import HEADER, NAME, from_header, tell
 from updates.api.parsers import (
     ARROW_STREAM,
     NDJSON,
@@ -29,6 +30,7 @@ from updates.api.views.base import OfRecommender, body, query
 from updates.api.views.devices import ForDevices
 from updates.flows.append_samples import append_samples
 from updates.serving import scorer
+from updates.serving.fall_back import answer, stale_headers
 
 LONGEST_BATCH_ID = 200
 BATCH_ID = OpenApiParameter(
@@ -48,16 +50,18 @@ CONTENT = {
 
 
 class Samples(OfRecommender):
+    takes_data = True
     parser_classes = [JSONSamples, NDJSONSamples, ArrowSamples]
 
     @extend_schema(
-        request=CONTENT, responses={202: Appended}, parameters=[BATCH_ID, GIVEN_BATCH_ID]
+        request=CONTENT, responses={202: Appended}, parameters=[BATCH_ID, GIVEN_BATCH_ID, HEADER]
     )
     @refuses(409, 503)
     def post(self, request: Request, slug: str) -> Response:
         """Append labelled samples; on disk when answered. Bad rows are refused one by one."""
         batch_id = batch_id_of(request)
         parsed = rows_of(request).read(self.recommender.sample_schema)
+        tell(self.recommender, from_header(request), parsed.batch.num_rows, NAME)
         answer = {"first_offset": None, "last_offset": None, "duplicate": False}
         if parsed.batch.num_rows:
             answer = asdict(append_samples(self.recommender, parsed.batch, batch_id=batch_id))
@@ -66,14 +70,19 @@ class Samples(OfRecommender):
 
 
 class Score(OfRecommender):
+    takes_data = True
+
     write_role = VIEWER
 
     @extend_schema(request=Rows, responses=Scored)
     @refuses(409)
     def post(self, request: Request, slug: str) -> Response:
         """Score rows with the live version."""
-        rows = body(self, Rows)["rows"]
-        return Response(Scored(scorer.score(self.recommender, rows)).data)
+        asked, recommender = body(self, Rows), self.recommender
+        rows = asked["rows"]
+        tell(recommender, asked.get("feature_times", {}), len(rows), "feature_times")
+        found = answer(recommender, lambda who: scorer.score(who, rows))
+        return Response(Scored(found).data, headers=stale_headers(recommender, found))
 
 
 class Recommendations(ForDevices):
@@ -88,8 +97,9 @@ class Recommendations(ForDevices):
 
         A user that is not known gets what all like.
         """
-        found = scorer.recommend(self.recommender, **query(request, RecommendationsQuery))
-        return Response(RecommendedItems(found).data)
+        recommender, asked = self.recommender, query(request, RecommendationsQuery)
+        found = answer(recommender, lambda who: scorer.recommend(who, **asked))
+        return Response(RecommendedItems(found).data, headers=stale_headers(recommender, found))
 
 
 def batch_id_of(request: Request) -> str:
