@@ -19,8 +19,8 @@ Values come together: an item turns hot, and so its category's rate rises. They 
 one, the largest |z| first; the expectation is then brought up to what was observed of it, in both
 groups, and all others are looked at again. The first must have a |z| that is exceeded by any of all
 M values in a share FALSE of comparisons without any change (Bonferroni): nothing is named where
-nothing changed. Once something has, the k-th may be chance with probability FALSE_AFTER · k / M (the
-steps of Benjamini & Hochberg 1995, from the top down).
+nothing changed. Once something has, the k-th may be chance with probability FALSE_AFTER · k / M
+(the steps of Benjamini & Hochberg 1995, from the top down).
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ from statistics import NormalDist
 import numpy as np
 from scipy import sparse
 from scipy.special import expit, xlogy
-
-from updates.explain.frame import log_odds
 
 FALSE, FALSE_AFTER = 0.002, 0.05
 # With fewer samples of a value in the news, or fewer of the rarer label expected in either group,

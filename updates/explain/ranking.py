@@ -14,8 +14,8 @@ from updates.learners.base import Learner, RecommendUnsupported
 PLACES, CONTEXTS, CANDIDATES = 10, 50, 100
 RECOMMENDED = "The items recommended to {contexts} users of the newest samples."
 RANKED = (
-    "The {candidates} items that came most often, ranked for {contexts} of the newest samples: each "
-    "as it was, with the item and the fields that follow from it ({fields}) exchanged."
+    "The {candidates} items that came most often, ranked for {contexts} of the newest samples: "
+    "each as it was, with the item and the fields that follow from it ({fields}) exchanged."
 )
 
 

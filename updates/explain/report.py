@@ -71,10 +71,9 @@ def explain(frame: Frame, numbers: Numbers, against: Learner, version: Learner) 
     live = frame.part(slice(max(0, end - min(TRAFFIC, version.explained_rows)), end))
     traffic = np.zeros(len(frame.offsets), bool)
     traffic[max(0, end - TRAFFIC) : end] = True
-    known = against.known_values(), version.known_values()
     turnover = None
-    if known[0] is not None and known[1] is not None:
-        turnover = born(*known, frame.schema), born(*known[::-1], frame.schema)
+    if against.tells_features and version.tells_features:
+        turnover = born(against, version), born(version, against)
     return Explanation(
         frame=frame,
         numbers=numbers,

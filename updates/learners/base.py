@@ -291,11 +291,6 @@ class Learner(ABC):
         ``encoded`` has of it; None where this learner cannot attribute them."""
         return None
 
-    def known_values(self) -> pa.Table | None:
-        """``field``, ``value`` and ``weight`` of the values it has parameters for, the largest
-        magnitude first; None where it does not keep their names."""
-        return None
-
     @abstractmethod
     def sparsity(self) -> Sparsity:
         """Present counts of features and weights."""

@@ -77,7 +77,7 @@ class WeightedValue(ValueSerializer):
     weight = serializers.FloatField()
 
 
-class Turnover(serializers.Serializer):
+class ValueTurnover(serializers.Serializer):
     """Values that only one of the versions knows; null of learners that keep no names."""
 
     count = serializers.IntegerField()
@@ -85,7 +85,7 @@ class Turnover(serializers.Serializer):
     top = WeightedValue(many=True, help_text="Those of the largest weights.")
 
 
-class Slice(ValueSerializer):
+class SliceVerdict(ValueSerializer):
     """Samples with a value: what both versions predict, and what was observed since."""
 
     rows = serializers.IntegerField(help_text="Of the traffic around the update.")
@@ -111,7 +111,7 @@ class RankingChange(serializers.Serializer):
     how = serializers.CharField()
 
 
-class Worth(serializers.Serializer):
+class UpdateWorth(serializers.Serializer):
     """NE of both versions on the samples since, which neither learned; null where too few."""
 
     samples = serializers.IntegerField()
@@ -151,11 +151,11 @@ class ExplanationContent(serializers.Serializer):
     fields = FieldShare(many=True)  # type: ignore[assignment]
     mean_shift = serializers.FloatField(help_text="Mean of |shift|, in log-odds.")
     attribution = serializers.CharField(help_text="How the shift was attributed to values.")
-    born = Turnover(allow_null=True)
-    died = Turnover(allow_null=True)
-    slices = Slice(many=True)
+    born = ValueTurnover(allow_null=True)
+    died = ValueTurnover(allow_null=True)
+    slices = SliceVerdict(many=True)
     top_k = RankingChange(allow_null=True)
-    worth = Worth()
+    worth = UpdateWorth()
     samples = SampleSpans()
 
 

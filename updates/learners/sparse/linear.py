@@ -41,7 +41,6 @@ from updates.samples.schema import SampleSchema
 
 FILE = "state.safetensors"
 CHUNK = 50_000  # samples between two calls of progress: some 0.1 s, so that a cancel is quick
-TINY = 1e-3
 EXACT = "Exact: log-odds are the sum of a sample's weights, and so is what they moved by."
 
 
@@ -233,10 +232,6 @@ class SparseLinear(Learner):
         moved = now.weights_of(encoded.keys) - then.weights_of(encoded.keys)
         rest = np.full(batch.num_rows, now.intercept - then.intercept)
         return Shift(moved * encoded.values, rest, EXACT)
-
-    def known_values(self) -> pa.Table:
-        """As ``weights``."""
-        return self.weights()
 
     def sparsity(self) -> Sparsity:
         """Counts of keys and weights, the intercept left out."""
