@@ -16,6 +16,8 @@ from updates.flows.online import session
 from updates.flows.online.position import CannotGoOn
 from updates.flows.promote import BaseMoved
 from updates.flows.publish import publish
+from updates.flows.rebuild import CannotRebuild, rebuild
+from updates.flows.relearn import NotProvable
 from updates.flows.training import (
     Refused,
     base_of,
@@ -27,7 +29,7 @@ from updates.flows.training import (
 from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.lease import LeaseLost
 from updates.models.policy import Strategy
-from updates.models.run import IllegalRunMove, RunState
+from updates.models.run import REBUILD, IllegalRunMove, RunState
 from updates.samples.log import SampleLog
 from updates.serving.deltas import Fenced
 from updates.strategies import full, incremental
@@ -45,6 +47,9 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
     online = run.strategy == Strategy.ONLINE
     if run.state != RunState.QUEUED or (online and session.yields_to(run)):
         return False
+    rebuilds = run.strategy == REBUILD
+    if not rebuilds and run.recommender.runs.rebuilding().exists():
+        return False
     beside = full_beside.goes_beside(run)
     needs = [full_beside.LEASE] if beside else run.components
     fences = ComponentLease.acquire(run, needs, timezone.now())
@@ -59,6 +64,8 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
         try:
             if online:
                 session.Session(run, attempt, stopping).see_through()
+            elif rebuilds:
+                rebuild(run, attempt)
             else:
                 update = local.update if run.strategy == Strategy.LOCAL else _update
                 (_update_beside if beside else update)(run, attempt)
@@ -66,7 +73,7 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
             logger.info("run %s stopped: %s", run.pk, lost)
         except (Refused, NothingToLearn, BaseMoved) as refusal:
             _end(attempt, RunState.REJECTED, str(refusal))
-        except CannotGoOn as reason:
+        except (CannotGoOn, NotProvable, CannotRebuild) as reason:
             _end(attempt, RunState.FAILED, str(reason))
         except Exception as error:
             logger.exception("run %s failed", run.pk)
