@@ -90,7 +90,8 @@ def preview_lift(quarantine: Quarantine) -> Outlook:
 def _outlook(
     recommender: Recommender, ranges: Sequence[Range], left_out: Sequence[Range]
 ) -> Outlook:
-    affected = [version for version in recommender.versions.all() if version.has_learned(ranges)]
+    versions = recommender.versions.order_by("number")
+    affected = [version for version in versions if version.has_learned(ranges)]
     answered = Deployment.objects.filter(version__in=affected).aggregate(n=Sum("scored_requests"))
     serves = _serves(recommender, left_out)
     rebuilds, base, samples, obstacle = False, None, 0, ""

@@ -81,7 +81,9 @@ def plan(recommender: Recommender, left_out: Sequence[Range]) -> Plan:
     for making in again:
         ensure_samples(making, recommender)
     spans = [_span(step) for making in again for step in making.steps]
-    spans.append((target.next_offset if target else 1, SampleLog(recommender).head().last_offset + 1))
+    spans.append(
+        (target.next_offset if target else 1, SampleLog(recommender).head().last_offset + 1)
+    )
     samples = sum(count(rest(left_out, *span)) for span in spans)
     return Plan(target, makings[first - 1] if first else None, again, samples)
 
@@ -201,9 +203,7 @@ class _Rebuild:
         candidate.learn(Counted(self.log, self), end, progress=self.progress)
         return self._publish(candidate, version, "what has arrived since")
 
-    def _publish(
-        self, candidate: Candidate, base: ModelVersion | None, what: str
-    ) -> ModelVersion:
+    def _publish(self, candidate: Candidate, base: ModelVersion | None, what: str) -> ModelVersion:
         if not candidate.learner.is_finite():
             raise CannotRebuild("A weight is not a finite number.")
         fields = write(self.run, candidate, base)

@@ -96,7 +96,9 @@ class Quarantine(models.Model):
     def standing_ranges(cls, recommender: Recommender) -> list[list[int]]:
         """All that is quarantined of the recommender's log now."""
         standing = cls.objects.filter(recommender_id=recommender.pk, lifted_at=None)
-        return union(pair for ranges in standing.values_list("ranges", flat=True) for pair in ranges)
+        return union(
+            pair for ranges in standing.values_list("ranges", flat=True) for pair in ranges
+        )
 
     def lift(self, by: Any, reason: str) -> None:
         """It stands no more. Raises AlreadyLifted."""

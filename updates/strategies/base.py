@@ -152,7 +152,9 @@ class Candidate:
         self.parts |= {name: Part(stop, seen.newest) for name in begun}
         self.samples += seen.samples
         named = {} if whole else {"components": list(begun)}
-        self.steps.append({"op": "fit", **_range(start, stop, since), **named, **_without(left_out)})
+        self.steps.append(
+            {"op": "fit", **_range(start, stop, since), **named, **_without(left_out)}
+        )
 
     def learn(self, log: Log, stop: int, *, progress: Progress) -> None:
         """Learn what follows, up to offset ``stop`` (not included), on top of what is known."""

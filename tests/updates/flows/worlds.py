@@ -45,6 +45,8 @@ class World:
         key = (strategy, *fields.get("components", []))
         if key not in self.policies:
             about = {"name": "-".join(key), "strategy": strategy, "enabled": False} | OPEN_GATE
+            if strategy == "incremental":
+                fields["replay_fraction"] = 0.5
             self.policies[key] = UpdatePolicy.objects.create(
                 recommender=self.recommender, **about | fields
             )
@@ -101,4 +103,3 @@ class World:
             version.pruned_at = version.created_at
             version.save(update_fields=["pruned_at"])
             artifacts().prune(version.digest)
-
