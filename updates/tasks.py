@@ -8,6 +8,7 @@ from celery.worker import state as worker
 from django.utils import timezone
 
 from updates import scheduling
+from updates.flows.erase import erase_due
 from updates.flows.execute import execute
 from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
@@ -43,10 +44,11 @@ def tick() -> None:
 
 @shared_task
 def archive_logs() -> None:
-    """Close ranges of the sample logs and move them to Parquet."""
+    """Close ranges of the sample logs and move them to Parquet; erase in it what is to be."""
     for recommender in Recommender.objects.all():
         while SampleLog(recommender).archive(timezone.now()):
             pass
+    erase_due()
 
 
 @shared_task

@@ -8,12 +8,15 @@ from updates.api.problems import Problem, describe
 from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
 from updates.flows.delete_recommender import StillUpdating
+from updates.flows.quarantine import QuarantineError
 from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
 from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
+from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
 from updates.learners.base import DevicesUnsupported, RecommendUnsupported
 from updates.models.proof import ProofUnderWay
+from updates.models.quarantine import WrongState
 from updates.models.run import IllegalRunMove
 from updates.models.version import IllegalVersionMove
 from updates.samples.errors import ParseError
@@ -26,7 +29,11 @@ RETRY_AFTER_SECONDS = 2
 
 @describe.register(TriggerError)
 @describe.register(RollBackError)
-def _field_at_fault(error: TriggerError | RollBackError) -> Problem:
+@describe.register(QuarantineError)
+@describe.register(SelectionError)
+def _field_at_fault(
+    error: TriggerError | RollBackError | QuarantineError | SelectionError,
+) -> Problem:
     return Problem(400, str(error), errors=[{"field": error.field, "error": str(error)}])
 
 
@@ -50,7 +57,8 @@ def _still_updating(error: StillUpdating) -> Problem:
 
 @describe.register(IllegalRunMove)
 @describe.register(IllegalVersionMove)
-def _wrong_state(error: IllegalRunMove | IllegalVersionMove) -> Problem:
+@describe.register(WrongState)
+def _wrong_state(error: IllegalRunMove | IllegalVersionMove | WrongState) -> Problem:
     return Problem(409, str(error), "wrong-state")
 
 

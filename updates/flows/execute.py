@@ -44,11 +44,7 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
     stopping : whether the worker wants to end; an online session then makes way.
     """
     run = UpdateRun.objects.select_related("recommender__live_version", "policy").get(pk=run_id)
-    online = run.strategy == Strategy.ONLINE
-    if run.state != RunState.QUEUED or (online and session.yields_to(run)):
-        return False
-    rebuilds = run.strategy == REBUILD
-    if not rebuilds and run.recommender.runs.rebuilding().exists():
+    if not _may_begin(run):
         return False
     beside = full_beside.goes_beside(run)
     needs = [full_beside.LEASE] if beside else run.components
@@ -62,13 +58,10 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
         return False
     with Attempt(run, fences, number) as attempt:
         try:
-            if online:
+            if run.strategy == Strategy.ONLINE:
                 session.Session(run, attempt, stopping).see_through()
-            elif rebuilds:
-                rebuild(run, attempt)
             else:
-                update = local.update if run.strategy == Strategy.LOCAL else _update
-                (_update_beside if beside else update)(run, attempt)
+                (_update_beside if beside else UPDATES[run.strategy])(run, attempt)
         except (Stopped, LeaseLost, Fenced, IllegalRunMove) as lost:
             logger.info("run %s stopped: %s", run.pk, lost)
         except (Refused, NothingToLearn, BaseMoved) as refusal:
@@ -79,6 +72,15 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
             logger.exception("run %s failed", run.pk)
             _end(attempt, RunState.FAILED, f"{type(error).__name__}: {error}")
     return True
+
+
+def _may_begin(run: UpdateRun) -> bool:
+    """Whether it waits for nothing but leases."""
+    if run.state != RunState.QUEUED:
+        return False
+    if run.strategy == Strategy.ONLINE and session.yields_to(run):
+        return False
+    return run.strategy == REBUILD or not run.recommender.runs.rebuilding().exists()
 
 
 def _end(attempt: Attempt, state: RunState, why: str) -> None:
@@ -156,3 +158,11 @@ def _train(
         replay_fraction=policy.replay_fraction,
         progress=attempt.progress,
     )
+
+
+UPDATES = {
+    Strategy.FULL: _update,
+    Strategy.INCREMENTAL: _update,
+    Strategy.LOCAL: local.update,
+    REBUILD: rebuild,
+}

@@ -26,7 +26,7 @@ from updates.flows.select_samples import Selection, select
 from updates.flows.trigger import nudge
 from updates.models import Deployment, ModelVersion, Quarantine, Recommender, UpdateRun
 from updates.models.deployment import DeploymentKind
-from updates.models.quarantine import State
+from updates.models.quarantine import State, WrongState
 from updates.models.run import REBUILD, RunState
 from updates.samples.log import SampleLog
 from updates.samples.offsets import Range, count, overlap, union
@@ -72,6 +72,11 @@ class Outlook:
         """How many samples are meant."""
         return count(self.ranges)
 
+    @property
+    def serves_affected(self) -> bool:
+        """Whether what is served meanwhile has learned them too."""
+        return self.serves is not None and self.serves.number in self.affected
+
 
 def preview(recommender: Recommender, selection: Selection) -> Outlook:
     """What quarantining these samples would bring; changes nothing. Raises as ``select`` does."""
@@ -83,8 +88,7 @@ def preview(recommender: Recommender, selection: Selection) -> Outlook:
 def preview_lift(quarantine: Quarantine) -> Outlook:
     """What lifting it would bring; changes nothing. Raises LogUnavailable."""
     others = quarantine.recommender.quarantines.filter(lifted_at=None).exclude(pk=quarantine.pk)
-    left_out = union(pair for ranges in others.values_list("ranges", flat=True) for pair in ranges)
-    return _outlook(quarantine.recommender, quarantine.ranges, left_out)
+    return _outlook(quarantine.recommender, quarantine.ranges, Quarantine.ranges_of(others))
 
 
 def _outlook(
@@ -163,11 +167,9 @@ def quarantine(
 
 
 def lift(quarantine: Quarantine, *, reason: str, by: Any = None) -> None:
-    """Undo: what is live is made again with the samples. Raises QuarantineError, AlreadyLifted."""
+    """Undo: what is live is made again with the samples. Raises QuarantineError, WrongState."""
     if not reason.strip():
         raise QuarantineError("reason", "Say why: the next one to look will want to know.")
-    if quarantine.erases:
-        raise QuarantineError("", "Its samples are erased: there is nothing to learn again.")
     with transaction.atomic():
         Recommender.objects.select_for_update().get(pk=quarantine.recommender_id)
         quarantine.lift(by, reason)
@@ -175,9 +177,9 @@ def lift(quarantine: Quarantine, *, reason: str, by: Any = None) -> None:
 
 
 def rebuild_again(quarantine: Quarantine, *, by: Any = None) -> None:
-    """Once more, where the rebuild failed or was cancelled. Raises QuarantineError."""
+    """Once more, where the rebuild failed or was cancelled. Raises WrongState."""
     if quarantine.state != State.FAILED:
-        raise QuarantineError("", f"It is {quarantine.state}: there is nothing to do again.")
+        raise WrongState(f"It is {quarantine.state}: there is nothing to do again.")
     with transaction.atomic():
         Recommender.objects.select_for_update().get(pk=quarantine.recommender_id)
         _take_effect(quarantine, by, f"{quarantine} once more")
@@ -193,7 +195,7 @@ def _take_effect(changed: Quarantine, by: Any, why: str) -> None:
     settle(recommender)
     _rewind(recommender, left_out, why, by, beyond and changed.stands)
     settle(recommender)
-    if changed.erases or beyond or _is_outdated(recommender, left_out):
+    if beyond or _is_outdated(recommender, left_out):
         _start_rebuild(changed, by, why)
 
 

@@ -117,7 +117,7 @@ def settle(recommender: Recommender) -> None:
 
 
 def rebuild(run: UpdateRun, attempt: Attempt) -> None:
-    """See the run through. Raises NotProvable, CannotRebuild, NothingToLearn, Stopped, LeaseLost."""
+    """See the run through. Raises NotProvable, CannotRebuild, NothingToLearn and LeaseLost."""
     beside.take(run, attempt, [beside.LEASE, local.LEASE])
     _Rebuild(run, attempt).see_through()
 

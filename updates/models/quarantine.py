@@ -13,8 +13,8 @@ from updates.models.recommender import Recommender
 from updates.samples.offsets import count, union
 
 
-class AlreadyLifted(RuntimeError):
-    """The quarantine does not stand any more."""
+class WrongState(RuntimeError):
+    """What was asked for is not for a quarantine in its state."""
 
 
 class State(models.TextChoices):
@@ -101,10 +101,12 @@ class Quarantine(models.Model):
         )
 
     def lift(self, by: Any, reason: str) -> None:
-        """It stands no more. Raises AlreadyLifted."""
+        """It stands no more. Raises WrongState."""
         self.refresh_from_db(fields=["lifted_at"])
         if not self.stands:
-            raise AlreadyLifted(f"Quarantine {self.pk} was lifted already.")
+            raise WrongState(f"Quarantine {self.pk} was lifted already.")
+        if self.erases:
+            raise WrongState("Its samples are erased: there is nothing to learn again.")
         self.lifted_at, self.lifted_by, self.lift_reason = timezone.now(), by, reason
         self._history_user = by
         self.save(update_fields=["lifted_at", "lifted_by", "lift_reason"])

@@ -78,6 +78,7 @@ class IllegalRunMove(ValueError):
 
 # A strategy that no policy has: the live version made again, since what is quarantined has changed.
 REBUILD = "rebuild"
+STRATEGIES = [*Strategy.choices, (REBUILD, "Rebuild")]
 
 
 class UpdateRun(models.Model):
@@ -85,7 +86,7 @@ class UpdateRun(models.Model):
     policy = models.ForeignKey(
         UpdatePolicy, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
     )
-    strategy = models.CharField(max_length=20, choices=[*Strategy.choices, (REBUILD, "Rebuild")])
+    strategy = models.CharField(max_length=20, choices=STRATEGIES)
     quarantine = models.ForeignKey(
         Quarantine,
         null=True,

@@ -176,8 +176,9 @@ class SampleLog:
     ) -> Iterator[pa.RecordBatch]:
         """Samples with offsets [start, stop), as far as there are, and event times from ``since``.
 
-        Without those in ``left_out``. Columns: offset, arrived_at, then the present ``schema.arrow``. Batches hold ROWS_A_BATCH
-        samples, the last one fewer, wherever the samples lie.
+        Without those in ``left_out``. Columns: offset, arrived_at, then the present
+        ``schema.arrow``. Batches hold ROWS_A_BATCH samples, the last one fewer, wherever the
+        samples lie.
 
         Raises CorruptSegment, LogGap and LogUnavailable.
         """

@@ -1,4 +1,4 @@
-"""Whatever was learned how, and whatever is quarantined: to the bit as if it had never been seen."""
+"""Whatever was learned how, whatever is quarantined: to the bit as if it had never been seen."""
 
 import hypothesis
 import pytest
@@ -58,9 +58,7 @@ def test_a_rebuilt_model_is_one_that_never_saw_the_samples_and_undone_one_that_a
     kind, make_recommender, make_batch
 ):
     ways, about = OF_KIND[kind]
-    increments = st.lists(
-        st.tuples(st.integers(20, 60), st.sampled_from(ways)), min_size=1, max_size=4
-    )
+    increment = st.tuples(st.integers(20, 60), st.sampled_from(ways))
 
     @hypothesis.settings(
         max_examples=EXAMPLES[kind],
@@ -68,7 +66,9 @@ def test_a_rebuilt_model_is_one_that_never_saw_the_samples_and_undone_one_that_a
         suppress_health_check=[HealthCheck.function_scoped_fixture],
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.reuse, hypothesis.Phase.generate],
     )
-    @given(data=st.data(), increments=increments, kept=st.booleans())
+    @given(
+        data=st.data(), increments=st.lists(increment, min_size=1, max_size=4), kept=st.booleans()
+    )
     def holds(data, increments, kept):
         history = [FIRST, "full"] + [each for pair in increments for each in pair]
         samples = sum(step for step in history if isinstance(step, int))
