@@ -12,7 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from monitoring import charts, recommender_page
 from monitoring.drift_report import report
-from monitoring.forms import RollBackForm, TriggerForm
+from monitoring.forms import QuarantineForm, RollBackForm, TriggerForm
+from monitoring.quarantines import quarantines
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import form_errors, told
 from recadmin.roles import OPERATOR, VIEWER
@@ -39,6 +40,8 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
         "deployments": _page_of(request, recommender_page.deployments(found), "deployments"),
         "trigger_form": TriggerForm(found, auto_id="trigger-%s"),
+        "quarantines": quarantines(found),
+        "quarantine_form": QuarantineForm(auto_id="quarantine-%s"),
         "roll_back_form": RollBackForm(found, auto_id="roll-back-%s"),
     }
     return page(request, "monitoring/recommender.html", context)

@@ -81,15 +81,20 @@ class Quarantine(models.Model):
         return self.lifted_at is None
 
     @property
-    def state(self) -> str:
-        """How far models are with it; without a run there was nothing to make again.
+    def rebuild(self) -> Any:
+        """The run that has models be as it says, the newest; None where there was nothing to do.
 
         A rebuild heeds all that is quarantined: one that followed another does its work too.
         """
         run = self.runs.first()
-        if run is not None and run.state != "promoted":
-            rebuilds = self.recommender.runs.filter(strategy=run.strategy, pk__gte=run.pk)
-            run = rebuilds.first()
+        if run is None or run.state == "promoted":
+            return run
+        return self.recommender.runs.filter(strategy=run.strategy, pk__gte=run.pk).first()
+
+    @property
+    def state(self) -> str:
+        """How far models are with it."""
+        run = self.rebuild
         return STATES.get(run.state, State.FAILED) if run else State.DONE
 
     @classmethod

@@ -103,8 +103,11 @@ class QuarantineSerializer(serializers.ModelSerializer):
     state = serializers.ChoiceField(
         choices=State.choices, help_text="How far models are with it, or with its lifting."
     )
-    run = serializers.SerializerMethodField(
-        help_text="The newest rebuild for it; null where there was nothing to make again."
+    run = serializers.IntegerField(
+        source="rebuild.pk",
+        default=None,
+        allow_null=True,
+        help_text="The rebuild for it; null where there was nothing to make again.",
     )
     created_by = serializers.SlugRelatedField(
         slug_field="username", read_only=True, allow_null=True
@@ -140,7 +143,3 @@ class QuarantineSerializer(serializers.ModelSerializer):
 
     def get_ranges_count(self, quarantine: Quarantine) -> int:
         return len(quarantine.ranges)
-
-    def get_run(self, quarantine: Quarantine) -> int | None:
-        run = quarantine.runs.first()
-        return run.pk if run else None
