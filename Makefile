@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: install install-dev run test lint bench bench-sparsity bench-steady screenshot
+.PHONY: install install-dev run test lint audit bench bench-sparsity bench-steady screenshot
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev
@@ -39,6 +39,10 @@ lint: install-dev
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
+
+audit: install-dev
+	$(PY) -m pip install --quiet pip-audit
+	$(PY) -m pip_audit --requirement requirements.txt --requirement requirements-dev.txt --no-deps --disable-pip
 
 bench: install-dev
 	$(PY) -m tests.benchmarks

@@ -47,13 +47,13 @@ SpanQuery = type(
 
 
 class MetricQuery(SpanQuery):
-    """Which series; ``label`` names the policy or component where a metric is kept by one.
+    """Which series; ``label`` names the policy, component, slice or feature that it is kept by.
 
-    The series is the policy's, whatever it was called when the points were recorded.
+    A policy's series is its own, whatever it was called when the points were recorded.
     """
 
     name = serializers.ChoiceField(choices=list(metrics.METRICS))
-    label = serializers.CharField(required=False, default="", allow_blank=True, max_length=60)
+    label = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
 
 
 class PointsField(serializers.ListField):
@@ -154,8 +154,8 @@ def _span(wanted: dict[str, Any]) -> tuple[datetime, datetime]:
 def _points(recommender: Recommender, name: str, wanted: dict[str, Any]) -> list[tuple[int, float]]:
     start, end = _span(wanted)
     label, of = wanted.get("label", ""), {}
-    if name == metrics.COMPONENT_AGE_SECONDS:
-        of["component"] = _known_component(recommender, label)
+    if metrics.metric(name).kept_by == metrics.KeptBy.COMPONENT:
+        of["part"] = _known_component(recommender, label)
     else:
         of["policy"] = _policy(recommender, label)
     return series.read(recommender, name, start, end, points=wanted["points"], **of)

@@ -6,5 +6,7 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from monitoring import recorder
+        from monitoring.alerts import audit
 
+        audit.connect()
         recorder.connect()

@@ -10,6 +10,7 @@ from django import forms
 from updates.cadence import Cadence, Trigger
 from updates.flows.select_samples import Selection
 from updates.models import Recommender, UpdatePolicy
+from updates.models.audit_event import Action, ActorKind
 from updates.models.policy import (
     EXECUTED,
     LONGEST_INTERVAL_SECONDS,
@@ -75,9 +76,27 @@ class RollBackForm(forms.Form):
     hold = forms.BooleanField(
         required=False,
         label="Hold the policies",
-        help_text="Until the hold is lifted no update of this recommender fires, so that nothing "
+        help_text="Until the hold ends no update of this recommender fires, so that nothing "
         "undoes the roll-back.",
     )
+    hold_seconds = forms.TypedChoiceField(
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[
+            ("", "until it is lifted"),
+            (3_600, "1 hour"),
+            (4 * 3_600, "4 hours"),
+            (86_400, "1 day"),
+            (7 * 86_400, "7 days"),
+        ],
+        label="Hold them for",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Without a hold there is none to end."""
+        wanted = super().clean()
+        return wanted if wanted.get("hold") else wanted | {"hold_seconds": None}
 
     def __init__(self, recommender: Recommender, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -140,6 +159,22 @@ class SilenceForm(forms.Form):
         label="For",
     )
     reason = forms.CharField(max_length=500, help_text="It is shown with the silence.")
+
+
+class AuditForm(forms.Form):
+    """What to look for in the audit trail."""
+
+    q = forms.CharField(required=False, max_length=200, label="Search")
+    action = forms.ChoiceField(
+        required=False, choices=[("", "anything"), *((a.value, a.value) for a in Action)]
+    )
+    actor_kind = forms.ChoiceField(
+        required=False,
+        choices=[("", "anybody"), *((kind.value, kind.value) for kind in ActorKind)],
+        label="By",
+    )
+    recommender = forms.CharField(required=False, max_length=200)
+    before = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
 
 class CadenceForm(forms.Form):

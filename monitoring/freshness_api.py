@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from monitoring.budget import SHOWN, windows
 from monitoring.components import ComponentFreshness, components
 from monitoring.fleet import fleet_freshness, live_facts, log_heads
 from monitoring.obstacles import in_the_way
@@ -56,6 +57,29 @@ class ComponentNow(Freshness):
     space_id = serializers.CharField(allow_null=True)
 
 
+class BudgetWindow(serializers.Serializer):
+    """The error budget over a time that ends now, to the last whole minute or hour."""
+
+    seconds = serializers.FloatField()
+    fresh_share = serializers.FloatField(
+        allow_null=True, help_text="Of the known time, fresh or idle; null where none is known."
+    )
+    known_share = serializers.FloatField(help_text="How much of the time was measured.")
+    budget_left = serializers.FloatField(
+        help_text="Share of the budget, 1 − slo of the time; below 0 where more was used."
+    )
+    burn_rate = serializers.FloatField(
+        help_text="How many times as fast the budget is used as would use it up at the end."
+    )
+
+
+class ErrorBudget(serializers.Serializer):
+    """How long it may be overdue, and how fast it gets there."""
+
+    slo = serializers.FloatField(help_text="Share of the time in which it shall be fresh or idle.")
+    windows = BudgetWindow(many=True)
+
+
 class FreshnessNow(Freshness):
     """Freshness at one instant, with the facts that it is computed from."""
 
@@ -70,6 +94,7 @@ class FreshnessNow(Freshness):
     last_offset = serializers.IntegerField(allow_null=True)
     newest_event_time = serializers.DateTimeField(allow_null=True)
     newest_arrived_at = serializers.DateTimeField(allow_null=True)
+    budget = ErrorBudget()
     components = ComponentNow(many=True)
     serving = Serving(many=True)
 
@@ -95,6 +120,10 @@ class FreshnessView(OfRecommender):
             "last_offset": head and head.last_offset,
             "newest_event_time": head and head.newest_event_time,
             "newest_arrived_at": head and head.newest_arrived_at,
+            "budget": {
+                "slo": recommender.freshness_slo,
+                "windows": windows([recommender], SHOWN, now)[recommender.pk],
+            },
             "components": [_component(part) for part in parts],
             "serving": with_sync(recommender, now),
         }

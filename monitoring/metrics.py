@@ -10,6 +10,7 @@ from enum import StrEnum
 
 AGE_SECONDS = "age_seconds"
 COMPONENT_AGE_SECONDS = "component_age_seconds"
+FRESH_SHARE = "fresh_share"
 LAG_SECONDS = "lag_seconds"
 BACKLOG_SAMPLES = "backlog_samples"
 NE = "ne"
@@ -52,17 +53,28 @@ class Aggregate(StrEnum):
     LAST = "last"
 
 
+class KeptBy(StrEnum):
+    """Of what there is a series each, besides the recommender's own where there is one."""
+
+    POLICY = "policy"
+    COMPONENT = "component"
+    SLICE = "slice"
+    FEATURE = "feature"
+
+
 @dataclass(frozen=True)
 class Metric:
-    """One kind of series; some are kept by policy.
+    """One kind of series.
 
     unit : of its values; "" for a ratio without one.
+    kept_by : None for those of the recommender as a whole alone.
     """
 
     name: str
     unit: str
     definition: str
     aggregate: Aggregate = Aggregate.MEAN
+    kept_by: KeptBy | None = None
 
     @property
     def holds(self) -> bool:
@@ -88,6 +100,13 @@ METRICS: dict[str, Metric] = {
             COMPONENT_AGE_SECONDS,
             "s",
             "Now − watermark of one component of what is served; kept by component.",
+            kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            FRESH_SHARE,
+            "",
+            "Share of the time in which it was fresh, or idle: no sample waited to be learned. "
+            "Time in which nothing was live counts neither way.",
         ),
         Metric(
             LAG_SECONDS,
@@ -179,11 +198,13 @@ METRICS: dict[str, Metric] = {
             "s",
             "Time from a fire of a policy to the next, by its cadence.",
             Aggregate.LAST,
+            kept_by=KeptBy.POLICY,
         ),
         Metric(
             ACHIEVED_CADENCE_SECONDS,
             "s",
             "Time between the last two fires of a policy that started a run, as they happened.",
+            kept_by=KeptBy.POLICY,
         ),
     )
 }

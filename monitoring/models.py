@@ -20,19 +20,20 @@ class Series(models.Model):
         related_name="series",
         help_text="Of which policy, for measurements kept by policy.",
     )
-
-    component = models.CharField(
-        max_length=60,
+    part = models.CharField(
+        max_length=200,
         blank=True,
         default="",
-        help_text="Of which component, for measurements kept by component.",
+        # As the previous release calls it.
+        db_column="component",
+        help_text="Of which component, slice or feature, for measurements kept by one of them.",
     )
 
     class Meta:
         verbose_name_plural = "series"
         constraints = [
             models.UniqueConstraint(
-                fields=["recommender", "name", "component"],
+                fields=["recommender", "name", "part"],
                 condition=Q(policy=None),
                 name="one_series_a_measurement",
             ),
@@ -43,7 +44,7 @@ class Series(models.Model):
 
     def __str__(self) -> str:
         policy = f" of policy {self.policy_id}" if self.policy_id else ""
-        return f"{self.recommender_id}/{self.name}{policy} {self.component}".rstrip()
+        return f"{self.recommender_id}/{self.name}{policy} {self.part}".rstrip()
 
 
 class SeriesPoint(models.Model):

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from monitoring import metrics
 from monitoring.age_bar import AgeBar
 from monitoring.alerts.shown import open_alerts
+from monitoring.budget import SHOWN, windows
 from monitoring.components import components
 from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
@@ -50,6 +51,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "recommender": recommender,
         "fresh": fresh,
         "bar": AgeBar.of(fresh),
+        "budget": windows([recommender], SHOWN, now)[recommender.pk],
         "head": heads.get(recommender.pk),
         "deployment": deployment,
         "alerts": serving_alerts(recommender, deployment, now),

@@ -24,7 +24,7 @@ from monitoring.resolutions import MINUTE, RESOLUTIONS, TEN_SECONDS, Resolution
 from monitoring.roll_up import add_pending
 from updates.models import Recommender, UpdatePolicy
 
-# Of a series: its recommender, its name, and the policy or component by which it is kept, if any.
+# Of a series: its recommender, its name, and the policy or part by which it is kept, if any.
 Key = tuple[int, str, int | None, str]
 
 GRID_SECONDS = TEN_SECONDS.seconds
@@ -33,19 +33,22 @@ MOST_POINTS = 1000
 
 @dataclass(frozen=True)
 class Measurement:
-    """One value of one series at one time."""
+    """One value of one series at one time.
+
+    part : component, slice or feature that it is of, as the metric's ``kept_by`` says.
+    """
 
     recommender_id: int
     name: str
     value: float | None
     at: datetime
     policy_id: int | None = None
-    component: str = ""
+    part: str = ""
 
     @property
     def key(self) -> Key:
         """Which series it belongs to."""
-        return (self.recommender_id, self.name, self.policy_id, self.component)
+        return (self.recommender_id, self.name, self.policy_id, self.part)
 
 
 def record(
@@ -88,7 +91,7 @@ def read(
     *,
     points: int = MOST_POINTS,
     policy: UpdatePolicy | None = None,
-    component: str = "",
+    part: str = "",
 ) -> list[tuple[int, float]]:
     """Points (milliseconds since 1970 in UTC, value) from start to end inclusive, oldest first.
 
@@ -102,9 +105,7 @@ def read(
     kind = metric(name)
     if not 2 <= points <= MOST_POINTS:
         raise ValueError(f"points: must be from 2 to {MOST_POINTS}, got {points}")
-    series = Series.objects.filter(
-        recommender=recommender, name=name, policy=policy, component=component
-    )
+    series = Series.objects.filter(recommender=recommender, name=name, policy=policy, part=part)
     first, last = math.ceil(start.timestamp()), math.floor(end.timestamp())
     # Of a held value that was recorded before: in the same query as the series itself.
     found = series.values_list("pk", _newest(before=first)).first()
@@ -210,8 +211,8 @@ def _series_ids(keys: set[Key]) -> dict[Key, int]:
         metric(name)
     known = _known(keys)
     missing = [
-        Series(recommender_id=r, name=n, policy_id=p, component=c)
-        for r, n, p, c in keys - known.keys()
+        Series(recommender_id=r, name=n, policy_id=p, part=part)
+        for r, n, p, part in keys - known.keys()
     ]
     if missing:
         # Another process may create the same ones: the constraint keeps one, both then read it.
@@ -224,5 +225,5 @@ def _known(keys: set[Key]) -> dict[Key, int]:
     rows = Series.objects.filter(
         recommender__in={r for r, *_ in keys}, name__in={n for _, n, *_ in keys}
     )
-    fields = ("recommender_id", "name", "policy_id", "component", "pk")
+    fields = ("recommender_id", "name", "policy_id", "part", "pk")
     return {tuple(key): pk for *key, pk in rows.values_list(*fields)}

@@ -13,7 +13,7 @@ from monitoring.alerts.deliver import deliver
 from monitoring.alerts.evaluate import evaluate
 from monitoring.components import components
 from monitoring.fleet import fleet_freshness, log_heads
-from monitoring.freshness import Freshness, LiveFacts
+from monitoring.freshness import Freshness, FreshnessState, LiveFacts
 from monitoring.live_quality import judge
 from monitoring.models import LiveScoring
 from monitoring.retention import prune
@@ -100,8 +100,15 @@ def _record_freshness(fleet: dict[int, Freshness], now: datetime) -> None:
             (metrics.AGE_SECONDS, fresh.age_seconds),
             (metrics.LAG_SECONDS, fresh.lag_seconds),
             (metrics.BACKLOG_SAMPLES, fresh.backlog_samples),
+            (metrics.FRESH_SHARE, _in_time(fresh)),
         )
     )
+
+
+def _in_time(fresh: Freshness) -> float | None:
+    if fresh.state == FreshnessState.UNKNOWN:
+        return None
+    return float(fresh.state in (FreshnessState.FRESH, FreshnessState.IDLE))
 
 
 def _record_component_ages(
@@ -115,7 +122,7 @@ def _record_component_ages(
             metrics.COMPONENT_AGE_SECONDS,
             part.fresh.age_seconds,
             now,
-            component=part.name,
+            part=part.name,
         )
         for recommender in several
         for part in components(recommender, now, None, served.get(recommender.pk))

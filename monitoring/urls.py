@@ -5,6 +5,7 @@ from django.urls import path
 
 from monitoring.views import (
     alerts,
+    audit,
     demo,
     fleet,
     metrics,
@@ -26,6 +27,7 @@ urlpatterns = [
     path("", fleet.fleet, name="fleet"),
     path("metrics", metrics.metrics, name="prometheus"),
     path("workers/", workers.workers, name="workers"),
+    path("audit/", audit.audit, name="audit"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/<int:pk>/", alerts.alert, name="alert"),
     path("alerts/<int:pk>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
@@ -52,6 +54,7 @@ urlpatterns = [
     path(f"{VERSION}/weights/", versions.weights, name="version-weights"),
     path(f"{VERSION}/proof/", versions.proof, name="version-proof"),
     path(f"{VERSION}/prove/", versions.prove_version, name="version-prove"),
+    path(f"{VERSION}/roll-back-cost/", versions.roll_back_cost, name="roll-back-cost"),
     path(f"{VERSION}/promote/", versions.promote_version, name="version-promote"),
     path("demo/<slug:slug>/", demo.demo, name="demo"),
     path("demo/<slug:slug>/token/", demo.token, name="demo-token"),

@@ -10,13 +10,17 @@ OUR_APPS = ("updates", "monitoring")
 
 
 def rank(user: AbstractBaseUser | AnonymousUser) -> int:
-    """How much the user may do: 0 nothing, 1 read, 2 operate, 3 everything."""
+    """How much the user may do: 0 nothing, 1 read, 2 operate, 3 everything.
+
+    ``at_most`` of a user is the role of the token that came, where that is for less.
+    """
     if not user.is_authenticated or not user.is_active:
         return 0
+    at_most = RANK[getattr(user, "at_most", ADMIN)]
     if user.is_superuser:
-        return RANK[ADMIN]
+        return at_most
     groups = user.groups.values_list("name", flat=True)
-    return max((RANK.get(name, 0) for name in groups), default=0)
+    return min(max((RANK.get(name, 0) for name in groups), default=0), at_most)
 
 
 def has_role(user: AbstractBaseUser | AnonymousUser, role: str) -> bool:

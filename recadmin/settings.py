@@ -154,12 +154,15 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["updates.api.permissions.RolePermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["updates.api.throttle.Changes"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["updates.api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "updates.api.schema.TrueSchema",
     "EXCEPTION_HANDLER": "updates.api.problems.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+# Requests a minute by which one account may change something through the API.
+CHANGES_A_MINUTE = int(os.environ.get("CHANGES_A_MINUTE", "600"))
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=int(os.environ.get("TOKEN_TTL_DAYS", "90"))),
     "AUTH_HEADER_PREFIX": "Token",
@@ -183,6 +186,7 @@ SPECTACULAR_SETTINGS = {
         "VersionState": "updates.models.version.VersionState",
         "FreshnessState": "updates.api.serializers.recommenders.FRESHNESS_STATES",
         "FreshnessCause": "updates.api.serializers.recommenders.FRESHNESS_CAUSES",
+        "AuditAction": "updates.models.audit_event.Action",
         "AlertKind": "monitoring.alerts.models.KIND_CHOICES",
         "AlertState": "monitoring.alerts.api.TOLD_STATES",
         "Severity": "monitoring.alerts.channels.Severity",

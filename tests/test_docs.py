@@ -37,3 +37,10 @@ def test_the_guide_s_learner_keeps_every_promise(documented_learner, make_batch)
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_what_docs_security_names_as_a_test_is_one():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (DOCS / "security.md").read_text())
+    assert len(named) > 30
+    for file, name in named:
+        assert f"\ndef {name}(" in (DOCS.parent / file).read_text(), f"{file}::{name}"

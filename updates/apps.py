@@ -8,11 +8,13 @@ class UpdatesConfig(AppConfig):
 
     def ready(self) -> None:
         from updates import joiners
+        from updates.audit import receivers
         from updates.flows.online import position
         from updates.learners.wide_deep.store import FILES
         from updates.models import Recommender
         from updates.samples import log
 
+        receivers.connect()
         FILES.folder = settings.RECADMIN_DATA / "vectors"
         for module in (log, joiners, position):
             post_delete.connect(

@@ -9,6 +9,7 @@ import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 # Predictions are clipped this far from 0 and 1, so that one certain mistake is not infinite.
 CLIP = 1e-15
@@ -18,8 +19,10 @@ CLIP = 1e-15
 # often an equally good candidate is rejected with and without: docs/operating.md.
 MIN_SAMPLES = 100
 MIN_OF_EACH_LABEL = 10
-# One-sided 99 %. A gate that is asked each hour and wrong one time in twenty is wrong every day.
-CONFIDENCE_ERRORS = 2.326
+# A gate that is asked each hour and wrong one time in twenty is wrong every day.
+CONFIDENCE = 0.99
+# Of intervals that are shown.
+SHOWN_CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,13 @@ class LossDifference:
 
     mean : weighted, in nats a sample.
     standard_error : of the mean, from the paired differences; None with fewer than 2 samples.
+    degrees : of freedom that the error has.
     entropy : of the weighted mean label, which NE is measured in; 0 with one label only.
     """
 
     mean: float
     standard_error: float | None
+    degrees: int
     entropy: float
 
     @property
@@ -126,7 +131,26 @@ class LossDifference:
         """The same less the noise, at 99 % confidence; −∞ where that is unknown."""
         if self.standard_error is None or not self.entropy:
             return -math.inf
-        return (self.mean - CONFIDENCE_ERRORS * self.standard_error) / self.entropy
+        return (self.mean - self._errors(CONFIDENCE) * self.standard_error) / self.entropy
+
+    @property
+    def ne_increase_interval(self) -> tuple[float, float] | None:
+        """Lowest and highest with 95 % confidence; None where the noise is unknown."""
+        if self.standard_error is None or not self.entropy:
+            return None
+        half = self._errors((1 + SHOWN_CONFIDENCE) / 2) * self.standard_error / self.entropy
+        return self.ne_increase - half, self.ne_increase + half
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether it differs from 0 with 99 % confidence, to the side that it is on."""
+        if self.standard_error is None:
+            return False
+        return abs(self.mean) > self._errors(CONFIDENCE) * self.standard_error
+
+    def _errors(self, confidence: float) -> float:
+        """How many standard errors below the mean the truth is at most, so confidently."""
+        return float(stdtrit(self.degrees, confidence))
 
 
 def loss_difference(
@@ -134,17 +158,60 @@ def loss_difference(
     candidate: np.ndarray,
     reference: np.ndarray,
     weights: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> LossDifference:
-    """Paired comparison of two sets of predictions; samples count by their weights."""
+    """Paired comparison of two sets of predictions; samples count by their weights.
+
+    groups : (n,) numbers from 0; samples of one number, such as those of one user, may err
+        together. The error is then that of the groups' sums (Liang & Zeger 1986), with Student's t
+        for how few there are (Cameron & Miller 2015, §VI.D). Of fewer than two groups nothing can
+        be said: all samples are then taken to be independent.
+    """
     n = len(labels)
     weights = np.ones(n) if weights is None else weights
     total = float(weights.sum())
     if not total:
-        return LossDifference(0.0, None, 0.0)
+        return LossDifference(0.0, None, 0, 0.0)
     differences = losses(labels, candidate) - losses(labels, reference)
     mean = float(np.dot(differences, weights) / total)
-    error = None
-    if n > 1:
-        spread = float(np.linalg.norm((differences - mean) * weights))
-        error = spread / total * math.sqrt(n / (n - 1))
-    return LossDifference(mean, error, entropy(float(np.dot(labels, weights)) / total))
+    error, degrees = _error_of_sum((differences - mean) * weights, groups)
+    return LossDifference(
+        mean,
+        None if error is None else error / total,
+        degrees,
+        entropy(float(np.dot(labels, weights)) / total),
+    )
+
+
+def calibration_bounds(
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> tuple[float, float] | None:
+    """Between what calibration, Σp ÷ Σy, is on either side with 99 % confidence.
+
+    From the error of a ratio (its linearisation), with groups as in ``loss_difference``. None where
+    nothing was clicked, or the error is unknown.
+    """
+    clicks = float(np.dot(labels, weights))
+    if not clicks:
+        return None
+    ratio = float(np.dot(predictions, weights)) / clicks
+    error, degrees = _error_of_sum((predictions - ratio * labels) * weights, groups)
+    if error is None:
+        return None
+    half = float(stdtrit(degrees, CONFIDENCE)) * error / clicks
+    return ratio - half, ratio + half
+
+
+def _error_of_sum(parts: np.ndarray, groups: np.ndarray | None) -> tuple[float | None, int]:
+    """Standard error of the sum of (n,) parts whose mean is 0, and its degrees of freedom."""
+    sums = parts
+    if groups is not None:
+        sums = np.bincount(groups, parts)[np.unique(groups)]
+        sums = sums if len(sums) > 1 else parts
+    n = len(sums)
+    if n < 2:
+        return None, 0
+    return float(np.linalg.norm(sums)) * math.sqrt(n / (n - 1)), n - 1

@@ -14,6 +14,7 @@ from django.utils import timezone
 from updates import signals
 from updates.cadence import Trigger
 from updates.flows.prove import look_after_proofs
+from updates.flows.roll_back import lift_ended_holds
 from updates.flows.trigger import WriterBusy, nudge, trigger
 from updates.models import ComponentLease, UpdatePolicy, UpdateRun
 from updates.models.policy import EXECUTED, Strategy
@@ -33,6 +34,7 @@ STALENESS_MARGIN = 0.1
 def tick(now: datetime | None = None) -> None:
     """Everything that time or arrived samples make due. One failing policy stops no other."""
     now = now or timezone.now()
+    lift_ended_holds(now)
     active = UpdatePolicy.objects.filter(
         enabled=True, hold_reason="", strategy__in=EXECUTED
     ).select_related("recommender__live_version")

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from django.db.models import F, OuterRef, Subquery, prefetch_related_objects
 
 from monitoring.alerts.kinds import KINDS, RUNS_IN_A_ROW, Condition
+from monitoring.budget import burning
 from monitoring.components import components
 from monitoring.fleet import fleet_freshness
 from monitoring.freshness import Freshness, FreshnessCause, FreshnessState, LiveFacts
@@ -42,6 +43,7 @@ def conditions(
         if (condition := _freshness(recommender, fleet[recommender.pk], obstacles, now))
     ]
     found += _components(recommenders, heads, served, obstacles, now)
+    found += _budgets(recommenders, now)
     found += _drift()
     found += _runs()
     return {condition.key: condition for condition in found}
@@ -135,6 +137,23 @@ def _summary(fresh: Freshness, component: str) -> str:
     age = "nothing is live" if fresh.age_seconds is None else f"age {duration(fresh.age_seconds)}"
     waiting = "" if fresh.backlog_samples is None else f"; {fresh.backlog_samples:,} samples wait"
     return sentence(f"{of}{fresh.state}, {age}{waiting}")
+
+
+def _budgets(recommenders: Sequence[Recommender], now: datetime) -> Iterator[Condition]:
+    """Recommenders that are overdue too often, each time perhaps for a short while: two queries."""
+    slos = {r.pk: r.freshness_slo for r in recommenders}
+    for pk, (long, short) in burning(recommenders, now).items():
+        overdue = long.known_seconds - long.fresh_seconds
+        yield Condition(
+            pk,
+            KINDS["budget-burning"],
+            "",
+            now,
+            f"Overdue for {duration(overdue)} of the last {duration(long.seconds)}: "
+            f"the budget is used {long.burn_rate:.1f} times as fast as it may be, and "
+            f"{short.burn_rate:.1f} times in the last {duration(short.seconds)}.",
+            f"fresh or idle for {slos[pk]:.4g} of the time",
+        )
 
 
 def _drift() -> Iterator[Condition]:

@@ -52,6 +52,13 @@ KINDS = {
             "Trigger an update; see whether its policies are paused, held or too slow.",
         ),
         Kind(
+            "budget-burning",
+            "critical",
+            timedelta(0),
+            "its error budget of freshness is used too fast",
+            "See what its updates wait for; a shorter cadence, or an objective that can be kept.",
+        ),
+        Kind(
             "labels-pending",
             "warning",
             timedelta(minutes=5),

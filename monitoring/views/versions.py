@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from monitoring.components import components_of
@@ -16,8 +17,9 @@ from recadmin.roles import OPERATOR, VIEWER
 from updates.artifacts import CorruptArtifact
 from updates.flows.promote import promote
 from updates.flows.prove import request_proof
+from updates.flows.roll_back_cost import roll_back_cost as cost_of
 from updates.models import ModelVersion, Proof
-from updates.models.version import VersionState
+from updates.models.version import IllegalVersionMove, VersionState
 from updates.words import sentence
 
 PROMOTABLE = (VersionState.CANDIDATE, VersionState.REJECTED, VersionState.RETIRED)
@@ -63,6 +65,17 @@ def weights(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 def proof(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Its newest proof, for htmx: asked again while one is under way."""
     return _proof(request, _find(slug, number))
+
+
+@require_safe
+@needs(OPERATOR)
+def roll_back_cost(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """What going back to it would take back, for htmx."""
+    try:
+        context: dict[str, object] = {"cost": cost_of(_find(slug, number), timezone.now())}
+    except IllegalVersionMove as refusal:
+        context = {"refusal": str(refusal)}
+    return page(request, "monitoring/_roll_back_cost.html", context)
 
 
 @require_POST

@@ -96,23 +96,24 @@ def _replayed(sizes: tuple[int, ...], holdouts: int) -> list[dict[str, object]]:
             learner.learn(batch)
         predictions.append(learner.predict(rest))
     labels = rest.column(LABEL).to_numpy().astype(float)
+    users = rest.column("user").combine_chunks().dictionary_encode().indices.to_numpy()
     pairs = (tuple(predictions), tuple(reversed(predictions)))
     rows = []
     for size in sizes:
         starts = np.linspace(0, len(labels) - size, holdouts // 2).astype(int)
         shares = _shares(
-            (labels[at : at + size], candidate[at : at + size], reference[at : at + size])
+            tuple(column[at : at + size] for column in (labels, candidate, reference, users))
             for (candidate, reference), at in product(pairs, starts)
         )
         rows.append({"held out": size, **shares})
     return rows
 
 
-def _shares(holdouts: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> dict[str, float]:
+def _shares(holdouts: Iterator[tuple[np.ndarray, ...]]) -> dict[str, float]:
     judged, worse = [], []
-    for labels, candidate, reference in holdouts:
+    for labels, candidate, reference, *users in holdouts:
         judged.append(quality(labels, candidate).judgeable)
-        difference = loss_difference(labels, candidate, reference)
+        difference = loss_difference(labels, candidate, reference, None, *users)
         worse.append(difference.ne_increase_at_least > ALLOWED)
     return {
         "rejected": float(np.mean(np.array(judged) & worse)),

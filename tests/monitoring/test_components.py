@@ -119,7 +119,7 @@ def test_the_api_answers_what_the_page_shows(as_viewer, leaves):
 def test_ages_are_kept_as_a_series_a_component(as_viewer, leaves):
     observe()
     kept = Series.objects.filter(recommender=leaves, name=metrics.COMPONENT_AGE_SECONDS)
-    assert set(kept.values_list("component", flat=True)) == {"trees", "lr"}
+    assert set(kept.values_list("part", flat=True)) == {"trees", "lr"}
     address = "/api/v1/recommenders/leaves/metrics"
     asked = {"name": metrics.COMPONENT_AGE_SECONDS, "label": "trees"}
     [[_, age]] = as_viewer.get(address, asked).json()["points"]

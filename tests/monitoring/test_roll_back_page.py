@@ -39,6 +39,30 @@ def test_with_hold_the_policies_are_held(as_operator, two, make_policy):
     assert not policy.active
 
 
+def test_a_hold_can_end_by_itself(as_operator, two, make_policy):
+    policy = make_policy(two.recommender)
+    words = text(roll_back(as_operator, two, hold="on", hold_seconds=3600))
+    assert "Held until" in words
+    policy.refresh_from_db()
+    assert policy.hold_until is not None
+
+
+def test_a_time_to_hold_for_means_nothing_without_a_hold(as_operator, two, make_policy):
+    policy = make_policy(two.recommender)
+    roll_back(as_operator, two, hold_seconds=3600)
+    policy.refresh_from_db()
+    assert policy.active
+    assert live_number(two) == 1
+
+
+def test_what_it_takes_back_is_told_before(as_operator, two):
+    slug = two.recommender.slug
+    words = text(as_operator.get(f"/recommenders/{slug}/versions/{two.number}/roll-back-cost/"))
+    assert "Samples given up 500" in words
+    assert "0 requests, 0 rows" in words
+    assert "too few samples" in words
+
+
 def test_without_a_reason_nothing_moves(as_operator, two):
     assert "Reason: This field is required." in text(roll_back(as_operator, two, reason=""))
     assert live_number(two) == 2

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_auc_score
 
-from updates.metrics import auc, entropy, loss_difference, quality
+from updates.metrics import auc, calibration_bounds, entropy, loss_difference, losses, quality
 
 samples = st.lists(
     st.tuples(st.integers(0, 1), st.sampled_from(np.linspace(0.05, 0.95, 10)), st.floats(0.1, 5)),
@@ -73,6 +73,73 @@ def test_samples_without_weight_make_no_difference_between_two_predictions():
     weighted = loss_difference(labels, ours, theirs, np.array([2.0, 2, 0, 0]))
     alone = loss_difference(labels[:2], ours[:2], theirs[:2])
     assert (weighted.mean, weighted.entropy) == pytest.approx((alone.mean, alone.entropy))
+
+
+def test_the_error_of_groups_is_that_of_their_sums():
+    """As statsmodels' OLS on a constant has it with cov_type "cluster", and by hand."""
+    random = np.random.default_rng(0)
+    labels = (random.uniform(size=60) < 0.4).astype(float)
+    ours, theirs = random.uniform(0.1, 0.9, (2, 60))
+    groups = random.integers(0, 7, 60)
+    differences = losses(labels, ours) - losses(labels, theirs)
+    sums = np.array([(differences[groups == g] - differences.mean()).sum() for g in range(7)])
+    found = loss_difference(labels, ours, theirs, None, groups)
+    assert found.degrees == 6
+    assert found.standard_error == pytest.approx(np.sqrt(7 / 6 * (sums**2).sum()) / 60)
+
+
+def test_samples_each_in_a_group_of_their_own_are_independent():
+    random = np.random.default_rng(1)
+    labels = (random.uniform(size=50) < 0.5).astype(float)
+    ours, theirs = random.uniform(0.1, 0.9, (2, 50))
+    alone = loss_difference(labels, ours, theirs, None, np.arange(50))
+    assert alone == loss_difference(labels, ours, theirs)
+
+
+def test_one_group_alone_says_nothing_of_others_and_its_samples_count_alone():
+    labels = np.array([1.0, 0, 1, 0, 1])
+    ours, theirs = np.full(5, 0.6), np.array([0.5, 0.4, 0.6, 0.7, 0.5])
+    one = loss_difference(labels, ours, theirs, None, np.zeros(5, int))
+    assert one == loss_difference(labels, ours, theirs)
+
+
+def test_users_that_err_together_reject_equals_by_chance_less_often_than_their_samples_would():
+    """Each user's clicks are off by a common error, as sessions are; both models are as good."""
+    random = np.random.default_rng(2)
+    users = np.repeat(np.arange(20), 25)
+    rejected = np.zeros(2)
+    for _ in range(200):
+        off = random.normal(0, 1.5, 20)[users]
+        labels = (random.uniform(size=500) < 1 / (1 + np.exp(-off))).astype(float)
+        shift = np.where(random.uniform(size=20) < 0.5, 0.5, -0.5)[users]
+        ours, theirs = 1 / (1 + np.exp(-shift)), 1 / (1 + np.exp(shift))
+        for i, groups in enumerate((None, users)):
+            difference = loss_difference(labels, ours, theirs, None, groups)
+            rejected[i] += difference.ne_increase_at_least > 0
+    assert rejected[0] > 20
+    assert rejected[1] <= 8
+
+
+def test_the_interval_holds_the_difference_and_its_ends_are_student_s():
+    labels = np.array([1.0, 0, 1, 0, 1, 0])
+    ours, theirs = np.full(6, 0.6), np.array([0.5, 0.4, 0.6, 0.7, 0.5, 0.5])
+    difference = loss_difference(labels, ours, theirs)
+    low, high = difference.ne_increase_interval
+    half = 2.5706 * difference.standard_error / difference.entropy
+    assert (low, high) == pytest.approx(
+        (difference.ne_increase - half, difference.ne_increase + half), rel=1e-4
+    )
+
+
+def test_calibration_s_bounds_hold_the_truth_in_about_99_of_100_samples():
+    random = np.random.default_rng(3)
+    outside = 0
+    for _ in range(1000):
+        truth = random.uniform(0.1, 0.9, 400)
+        labels = (random.uniform(size=400) < truth).astype(float)
+        low, high = calibration_bounds(labels, truth, np.ones(400))
+        outside += not low <= 1 <= high
+    assert outside <= 40  # 1 % on either side
 
 
 @pytest.mark.parametrize(

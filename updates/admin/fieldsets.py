@@ -16,6 +16,9 @@ GUARDRAILS = [
     "max_ne_increase",
     "min_calibration",
     "max_calibration",
+    "max_score_shift",
+    "max_deployed_bytes",
+    "max_score_ms",
 ]
 DATA_HELP = (
     "Which samples an update learns. The window belongs to strategies full and local, the replay "
@@ -43,7 +46,7 @@ JOINING = [
 
 def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | None, Any]]:
     """Objectives of components once it is known that its learner has several."""
-    objectives = ["freshness_objective_seconds", "grace_seconds"]
+    objectives = ["freshness_objective_seconds", "grace_seconds", "freshness_slo"]
     if recommender and len(recommender.component_names) > 1:
         objectives.append("component_objectives")
     return [

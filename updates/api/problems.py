@@ -159,6 +159,15 @@ def _api_exception(error: exceptions.APIException) -> Problem:
     return Problem(error.status_code, str(error.detail), headers=headers)
 
 
+@describe.register(exceptions.Throttled)
+def _throttled(error: exceptions.Throttled) -> Problem:
+    most = settings.CHANGES_A_MINUTE
+    headers = {"Retry-After": str(error.wait)}
+    return Problem(
+        429, f"At most {most} changes a minute and account.", "too-much", headers=headers
+    )
+
+
 @describe.register(exceptions.ValidationError)
 def _invalid(error: exceptions.ValidationError) -> Problem:
     errors = list(_flatten(error.detail))

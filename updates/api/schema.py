@@ -18,6 +18,7 @@ from rest_framework.serializers import Serializer
 from updates.api import idempotency
 from updates.api.problems import CONTENT_TYPE, TITLES, TYPES
 from updates.api.serializers.base import Strict
+from updates.api.throttle import counts
 from updates.learners import registry
 from updates.learners.options import Option
 
@@ -31,7 +32,7 @@ MEANINGS = {
     413: "The body is too long.",
     415: "The body's media type or encoding is none of those allowed.",
     422: "The Idempotency-Key came with another request before.",
-    429: "Too many failed attempts.",
+    429: "Too many failed attempts, or more than one account or user may do in a time.",
     503: "Retry after the seconds in Retry-After.",
 }
 PROBLEM_TYPES = ["about:blank", *(TYPES + kind for kind in TITLES)]
@@ -142,6 +143,8 @@ class TrueSchema(AutoSchema):
         statuses = set(getattr(self._handler, "refuses", ()))
         if AllowAny not in self.view.permission_classes:
             statuses |= {401, 403}
+        if counts(self.method, self.view):
+            statuses.add(429)
         if "{" in self.path:
             statuses.add(404)
         if self.method in WITH_BODY:

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from updates.api import flow_problems  # noqa: F401  (registers what the flows refuse)
 from updates.api.views import (
+    audit,
     auth,
     devices,
     joiner,
@@ -25,6 +26,7 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
     fresh = {"freshness_of": freshness_of}
     return [
         path("auth/token", auth.TokenView.as_view(), name="token"),
+        path("audit", audit.AuditList.as_view(), name="audit"),
         path("recommenders", recommenders.RecommenderList.as_view(**fresh), name="recommenders"),
         path(ONE, recommenders.RecommenderDetail.as_view(**fresh), name="recommender"),
         path(f"{ONE}/policies", policies.PolicyList.as_view(), name="policies"),

@@ -61,8 +61,8 @@ def _erase(quarantine: Quarantine) -> None:
     # that is under way already, the next one does it.
     with unavailable_as_such(), suppress(redis.ResponseError):
         connection().bgrewriteaof()
-    quarantine.selection, quarantine.erased_at = {}, timezone.now()
-    quarantine.save(update_fields=["selection", "erased_at"])
+    quarantine.erased_at = timezone.now()
+    quarantine.save(update_fields=["erased_at"])
 
 
 def _erase_in(segment: Segment, quarantine: Quarantine) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from updates.flows.guardrails import Measured, broken, score_ms, score_shift
 from updates.flows.mature import Mature, mature_samples
 from updates.learners.base import Learner
 from updates.metrics import (
@@ -13,10 +14,11 @@ from updates.metrics import (
     MIN_SAMPLES,
     LossDifference,
     Quality,
+    calibration_bounds,
     loss_difference,
     quality,
 )
-from updates.models import ModelVersion, UpdatePolicy
+from updates.models import ModelVersion, Recommender, UpdatePolicy
 from updates.models.version import VersionState
 from updates.samples.schema import WEIGHT
 from updates.serving import scorer
@@ -30,7 +32,8 @@ class Evaluation:
 
     immature : impressions in the holdout whose labels are still coming, so that they did not judge.
     rounding_loss : log loss with the weights as serving has them, less that with learning's, on
-    the same samples; None where serving's are no coarser.
+    the same samples; None where serving's are no coarser. score_shift : JS distance between the
+    two models' scores. score_ms : to score 100 rows, where the policy asks.
     """
 
     first_offset: int
@@ -42,6 +45,8 @@ class Evaluation:
     difference: LossDifference | None
     broken: list[str]
     rounding_loss: float | None = None
+    score_shift: float | None = None
+    score_ms: float | None = None
 
     @property
     def passed(self) -> bool:
@@ -63,9 +68,17 @@ class Evaluation:
             "loss_difference_standard_error": (
                 self.difference.standard_error if self.difference else None
             ),
+            "ne_gain_interval": self._ne_gain_interval,
             "rounding_loss": self.rounding_loss,
+            "score_shift": self.score_shift,
+            "score_ms": self.score_ms,
             "verdict": self.verdict,
         }
+
+    @property
+    def _ne_gain_interval(self) -> list[float] | None:
+        increase = self.difference.ne_increase_interval if self.difference else None
+        return [-increase[1], -increase[0]] if increase else None
 
     @property
     def verdict(self) -> str:
@@ -127,10 +140,21 @@ def evaluate_pair(
     kept, labels = mature.rows, mature.labels
     weights, predictions = _column(judged.samples, WEIGHT)[kept], judged.predictions[kept]
     ours = quality(labels, predictions, weights)
-    theirs = difference = None
+    groups = user_numbers(judged.samples, policy.recommender)
+    groups = groups[kept] if groups is not None else None
+    theirs = difference = shift = None
     if reference_predictions is not None:
-        theirs = quality(labels, reference_predictions[kept], weights)
-        difference = loss_difference(labels, predictions, reference_predictions[kept], weights)
+        reference_scores = reference_predictions[kept]
+        theirs = quality(labels, reference_scores, weights)
+        difference = loss_difference(labels, predictions, reference_scores, weights, groups)
+        shift = score_shift(predictions, reference_scores)
+    measured = Measured(
+        quality=ours,
+        difference=difference,
+        calibration_bounds=calibration_bounds(labels, predictions, weights, groups),
+        score_shift=shift,
+        score_ms=score_ms(candidate, judged.samples) if policy.max_score_ms else None,
+    )
     return Evaluation(
         first_offset=judged.first_offset,
         last_offset=judged.first_offset + judged.samples.num_rows - 1,
@@ -139,7 +163,9 @@ def evaluate_pair(
         reference=theirs,
         reference_number=reference.number if theirs and reference else None,
         difference=difference,
-        broken=_broken(candidate, ours, difference, policy),
+        broken=broken(candidate, measured, policy),
+        score_shift=measured.score_shift,
+        score_ms=measured.score_ms,
         rounding_loss=_rounding_loss(candidate.learner, judged.samples, mature, weights),
     )
 
@@ -171,27 +197,15 @@ def reference_for(live: ModelVersion | None, first: int) -> ModelVersion | None:
     )
 
 
-def _broken(
-    candidate: Candidate,
-    ours: Quality,
-    difference: LossDifference | None,
-    policy: UpdatePolicy,
-) -> list[str]:
-    broken = []
-    if not candidate.learner.is_finite():
-        broken.append("A weight is not a finite number.")
-    if not ours.judgeable:
-        return broken
-    if difference and difference.ne_increase_at_least > policy.max_ne_increase:
-        broken.append(
-            f"NE is worse than the live version's by {difference.ne_increase:.4f} on "
-            f"{ours.samples} samples (at least {difference.ne_increase_at_least:.4f} with 99 % "
-            f"confidence); max_ne_increase allows {policy.max_ne_increase:g}."
-        )
-    low, high = policy.min_calibration, policy.max_calibration
-    if not low <= ours.calibration <= high:
-        broken.append(f"Calibration is {ours.calibration:.3f}; allowed is {low:g} to {high:g}.")
-    return broken
+def user_numbers(samples: pa.Table, recommender: Recommender) -> np.ndarray | None:
+    """(n,) a number from 0 for the user of each sample, whose samples may err together; None where
+    the schema names no user."""
+    user = recommender.sample_schema.user
+    if user is None or not samples.num_rows:
+        return None
+    users = samples.column(user).combine_chunks().fill_null("").dictionary_encode()
+    numbers: np.ndarray = users.indices.to_numpy()
+    return numbers
 
 
 def _column(table: pa.Table, name: str) -> np.ndarray:

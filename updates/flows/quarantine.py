@@ -154,7 +154,8 @@ def quarantine(
         Recommender.objects.select_for_update().get(pk=recommender.pk)
         made = Quarantine(
             recommender=recommender,
-            selection=selection.to_json(),
+            # Who is to be forgotten is not written down once more.
+            selection={} if erases else selection.to_json(),
             ranges=ranges,
             reason=reason,
             created_by=by,

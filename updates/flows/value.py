@@ -8,9 +8,6 @@ from updates.models import UpdateRun
 from updates.models.policy import Strategy
 from updates.models.run import RunState
 
-# So many standard errors on either side hold a mean with 95 %.
-INTERVAL_ERRORS = 1.96
-
 
 @dataclass(frozen=True)
 class Value:
@@ -37,16 +34,9 @@ class Value:
     @property
     def ne_gain_interval(self) -> tuple[float, float] | None:
         """Lowest and highest gain with 95 % confidence, from the paired differences of the losses;
-        None where they have no spread."""
-        metrics = self.run.metrics
-        error = metrics.get("loss_difference_standard_error")
-        if self.ne_gain is None or error is None:
-            return None
-        # NE is log loss in units of the mean label's entropy, and so is its error.
-        half = (
-            INTERVAL_ERRORS * error * metrics["candidate"]["ne"] / metrics["candidate"]["log_loss"]
-        )
-        return self.ne_gain - half, self.ne_gain + half
+        None where they have no spread, and of runs that were judged before it was kept."""
+        interval = self.run.metrics.get("ne_gain_interval")
+        return tuple(interval) if interval else None
 
     @property
     def full_ne_gain(self) -> float | None:

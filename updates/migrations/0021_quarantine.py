@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0015_client'),
+        ('updates', '0026_freshness_slo'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

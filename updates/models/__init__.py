@@ -1,5 +1,6 @@
 """State and its invariants: one module a noun. Rules that must hold live here or in constraints."""
 
+from updates.models.audit_event import AuditEvent
 from updates.models.cadence_change import CadenceChange
 from updates.models.checkpoint import Checkpoint
 from updates.models.deployment import Deployment
@@ -16,6 +17,7 @@ from updates.models.version import ModelVersion
 
 __all__ = [
     "ArchivedBatch",
+    "AuditEvent",
     "CadenceChange",
     "Checkpoint",
     "ComponentLease",

@@ -42,6 +42,9 @@ class Deployment(models.Model):
     ended_at = models.DateTimeField(null=True)
     scored_requests = models.PositiveBigIntegerField(default=0)
     scored_rows = models.PositiveBigIntegerField(default=0)
+    scored_users = models.PositiveBigIntegerField(
+        null=True, help_text="Users answered, within 1 %; empty where no request named one."
+    )
 
     class Meta:
         ordering = ["-started_at", "-id"]

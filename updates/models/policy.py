@@ -182,9 +182,34 @@ class UpdatePolicy(models.Model):
         validators=[MinValueValidator(0.0)],
         help_text="Guardrail: highest allowed sum of predictions ÷ sum of labels.",
     )
+    max_score_shift = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Guardrail: highest allowed Jensen–Shannon distance, 0 to 1, between its scores "
+        "and the live version's of the same samples. Empty: any.",
+    )
+    max_deployed_bytes = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Guardrail: most bytes that serving may have to load. Empty: any.",
+    )
+    max_score_ms = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.001)],
+        help_text="Guardrail: milliseconds that scoring 100 rows may take on the worker, the "
+        "median of nine. Empty: any.",
+    )
     enabled = models.BooleanField(default=True, help_text="A policy that is off fires nothing.")
     hold_reason = models.TextField(
         blank=True, editable=False, help_text="Why a rollback holds it; empty means not held."
+    )
+    hold_until = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="When the hold ends by itself; empty: when somebody lifts it.",
     )
     next_due_at = models.DateTimeField(null=True, editable=False)
     last_due_at = models.DateTimeField(null=True, editable=False)

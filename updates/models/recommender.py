@@ -62,6 +62,13 @@ class Recommender(models.Model):
         validators=[MaxValueValidator(YEAR_SECONDS)],
         help_text="So much older, in seconds, it is aging; beyond that, stale.",
     )
+    freshness_slo = models.FloatField(
+        default=0.99,
+        db_default=0.99,
+        validators=[MinValueValidator(0.5), MaxValueValidator(0.9999)],
+        help_text="Share of the time in which it shall be fresh or idle, 0.5 to 0.9999; the rest "
+        "is its error budget.",
+    )
     component_objectives = models.JSONField(
         default=dict,
         blank=True,

@@ -14,7 +14,7 @@ import os
 import socket
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from django.db import DatabaseError, close_old_connections, connection
-from django.db.models import F, Sum
+from django.db.models import Sum
 from django.utils import timezone
 
 from updates.artifacts import CorruptArtifact
@@ -33,10 +33,11 @@ from updates.models import Deployment, ModelVersion, Recommender, ServingReport
 from updates.samples.batches import conform
 from updates.samples.parse import feature_batch
 from updates.serving import follow, user_vectors
+from updates.serving.counts import ServedCounts
 from updates.serving.following import Following
 from updates.serving.loader import checkpoint_weights, load, same_kind, version_weights
 from updates.serving.served import RecommendedItems, Scored, Served
-from updates.serving.user_vectors import Source, device_states, in_force, users_in
+from updates.serving.user_vectors import Source, device_states, in_force, users_in, users_of
 from updates.serving.weights import Learned, Weights
 
 logger = logging.getLogger(__name__)
@@ -60,8 +61,7 @@ class Scorer:
     def __init__(self) -> None:
         self._served: dict[int, Served] = {}
         self.following: defaultdict[int, Following] = defaultdict(Following)
-        self._counts: Counter[tuple[int, str]] = Counter()
-        self._lock = threading.Lock()
+        self.counts = ServedCounts()
         self._loading = threading.Lock()
         self._generation: int | None = None
 
@@ -74,7 +74,7 @@ class Scorer:
         scores, learned = weights.read(
             lambda learner: user_vectors.predict(weights, learner, batch, states)
         )
-        self._count(served, len(rows))
+        self.counts.add(served, len(rows), users_of(weights.learner, batch))
         return Scored(scores.tolist(), served.number, learned.offset, _age_seconds(learned))
 
     def recommend(
@@ -99,14 +99,9 @@ class Scorer:
             return found, vector.source
 
         (found, source), learned = served.weights.read(ask)
-        self._count(served, len(found.items))
+        self.counts.add(served, len(found.items), [user])
         about = served.number, learned.offset, _age_seconds(learned)
         return RecommendedItems(found.scores.tolist(), *about, found.items, source)
-
-    def _count(self, served: Served, rows: int) -> None:
-        with self._lock:
-            self._counts[served.deployment_id, "scored_requests"] += 1
-            self._counts[served.deployment_id, "scored_rows"] += rows
 
     def serves(self, recommender: Recommender) -> Served:
         """What is served of one recommender. Raises NoLiveVersion."""
@@ -135,13 +130,6 @@ class Scorer:
         for recommender in Recommender.objects.filter(pk__in=list(self._served)):
             self._refresh(recommender)
         self._generation = generation
-
-    def flush(self) -> None:
-        """Add the counted requests and rows to their deployments."""
-        with self._lock:
-            counts, self._counts = self._counts, Counter()
-        for (deployment_id, field), count in counts.items():
-            Deployment.objects.filter(pk=deployment_id).update(**{field: F(field) + count})
 
     def report(self) -> None:
         """Say again what is served, so that a silent process is seen; retry what was refused."""
@@ -254,7 +242,7 @@ def _age_seconds(learned: Learned) -> float | None:
 def watch(scorer: Scorer) -> None:
     """Keep a scorer up to date, for as long as the process lives."""
     every = {
-        scorer.flush: FLUSH_SECONDS,
+        scorer.counts.flush: FLUSH_SECONDS,
         scorer.report_progress: PROGRESS_SECONDS,
         scorer.report: REPORT_SECONDS,
     }

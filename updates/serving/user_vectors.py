@@ -98,9 +98,14 @@ def in_force(weights: Weights, learner: Learner, user: str, state: DeviceState) 
 
 def users_in(learner: Learner, batch: pa.RecordBatch) -> list[str]:
     """The users of some rows, each once; none for a learner that devices have no part in."""
-    if not learner.device_component:
+    return users_of(learner, batch) if learner.device_component else []
+
+
+def users_of(learner: Learner, batch: pa.RecordBatch) -> list[str]:
+    """The users of some rows, each once; none where the schema names no user."""
+    if learner.schema.user is None:
         return []
-    found: list[str] = batch.column(str(learner.schema.user)).drop_null().unique().to_pylist()
+    found: list[str] = batch.column(learner.schema.user).drop_null().unique().to_pylist()
     return found
 
 

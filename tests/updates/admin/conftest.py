@@ -84,6 +84,7 @@ def recommender_data(**changed):
         "learner_options": "{}",
         "freshness_objective_seconds": "3600",
         "grace_seconds": "600",
+        "freshness_slo": "0.99",
         "keep_versions": "50",
         "delayed_feedback": "wait",
         "negative_sampling_rate": "1",
@@ -118,6 +119,9 @@ def policy_data(**changed):
         "max_ne_increase": "0.01",
         "min_calibration": "0.5",
         "max_calibration": "2",
+        "max_score_shift": "",
+        "max_deployed_bytes": "",
+        "max_score_ms": "",
     } | changed
 
 

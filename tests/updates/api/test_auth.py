@@ -34,6 +34,48 @@ def test_a_token_ends_after_its_term(viewer):
         assert with_token(answer["token"]).get("recommenders").status_code == 401
 
 
+def test_a_token_may_be_for_less_than_its_user_may(admin_user, news):
+    answer = Caller().post(
+        "auth/token", {"username": "admin", "password": "password", "role": "viewer"}
+    )
+    caller = with_token(answer.json()["token"])
+    assert caller.get("recommenders/news").status_code == 200
+    assert caller.patch("recommenders/news", {"name": "News!"}).status_code == 403
+
+
+def test_a_token_is_never_for_more_than_its_user_may(viewer, news):
+    answer = Caller().post(
+        "auth/token", {"username": "viewer", "password": "password", "role": "admin"}
+    )
+    caller = with_token(answer.json()["token"])
+    assert caller.patch("recommenders/news", {"name": "News!"}).status_code == 403
+
+
+def test_who_changes_a_token_s_role_has_no_token_any_more(admin_user, news):
+    answer = Caller().post(
+        "auth/token", {"username": "admin", "password": "password", "role": "viewer"}
+    )
+    raised = answer.json()["token"].replace("viewer_", "admin_")
+    assert with_token(raised).get("recommenders/news").status_code == 401
+
+
+def test_a_token_may_be_for_a_shorter_time(viewer):
+    asked = {"username": "viewer", "password": "password", "ttl_seconds": 60}
+    answer = Caller().post("auth/token", asked).json()
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        assert with_token(answer["token"]).get("recommenders").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("role", "king"), ("ttl_seconds", 0), ("ttl_seconds", 10**9)]
+)
+def test_a_role_or_time_that_there_is_not_is_named(field, value, viewer):
+    asked = {"username": "viewer", "password": "password", field: value}
+    response = Caller().post("auth/token", asked)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["field"] == field
+
+
 def test_a_wrong_password_is_refused(viewer):
     response = log_in(password="wrong")
     assert response.status_code == 401

@@ -103,6 +103,8 @@ CALLS = {
     "recommenders_users_erase_create": Call(
         "post", f"{NEWS}/users/u1/erase", "admin", 202, {"reason": "asked for"}
     ),
+    "audit_list": Call("get", "audit", "operator"),
+    "recommenders_rollback_retrieve": Call("get", f"{NEWS}/rollback?to=1"),
     "recommenders_rollback_create": Call(
         "post", f"{NEWS}/rollback", "operator", body={"to": 1, "reason": "worse"}
     ),

@@ -51,11 +51,11 @@ def scene(deployed, news, make_policy, make_run, valkey):
     return make_run(news)
 
 
-def is_sent(operation_id, mode, headers, run):
+def is_sent(operation_id, mode, headers, run, examples=8):
     operation = described().find_operation_by_id(operation_id)
 
     @settings(
-        max_examples=8,
+        max_examples=examples,
         deadline=None,
         database=None,
         phases=[Phase.generate],
@@ -72,12 +72,19 @@ def is_sent(operation_id, mode, headers, run):
 
 
 def token_of(caller):
-    return {"Authorization": caller._credentials["HTTP_AUTHORIZATION"]}
+    token = caller._credentials.get("HTTP_AUTHORIZATION")
+    return {"Authorization": token} if token else {}
 
 
 @pytest.mark.parametrize("operation_id", sorted(CALLS.keys() - {"auth_token_destroy"}))
 def test_odd_requests_get_described_answers(operation_id, scene, as_admin):
     is_sent(operation_id, GenerationMode.POSITIVE, token_of(as_admin), scene)
+
+
+@pytest.mark.parametrize("role", ["nobody", "outsider", "viewer", "operator"])
+@pytest.mark.parametrize("operation_id", sorted(CALLS.keys() - {"auth_token_destroy"}))
+def test_who_may_not_gets_described_answers_too(operation_id, role, scene, callers):
+    is_sent(operation_id, GenerationMode.POSITIVE, token_of(callers[role]), scene, examples=2)
 
 
 @pytest.mark.parametrize("operation_id", WITH_INPUT)

@@ -3,7 +3,7 @@
 import pytest
 
 from updates.flows.execute import execute
-from updates.models import Quarantine
+from updates.models import AuditEvent, Quarantine
 
 PATH = "recommenders/news/quarantines"
 BAD = {"first_offset": 101, "last_offset": 130}
@@ -88,13 +88,13 @@ def test_a_lifted_one_cannot_be_lifted_again(as_operator, news):
     assert response.json()["type"].endswith("wrong-state")
 
 
-def test_who_did_what_is_in_the_history(as_operator, news, operator):
+def test_who_did_what_is_in_the_audit_trail(as_operator, news):
     made = as_operator.post(PATH, {"selection": BAD, **WHY}).json()
     as_operator.post(f"{PATH}/{made['id']}/lift", {"reason": "it was right"})
-    rows = Quarantine.history.filter(id=made["id"]).order_by("history_date")
-    assert [(row.history_user, row.lift_reason) for row in rows] == [
-        (operator, ""),
-        (operator, "it was right"),
+    lines = AuditEvent.objects.filter(subject=f"quarantine {made['id']}, 30 samples")
+    assert [(line.actor, line.action, line.why) for line in lines.order_by("id")] == [
+        ("operator", "created", "a broken logger"),
+        ("operator", "changed", "it was right"),
     ]
 
 

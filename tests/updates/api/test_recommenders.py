@@ -32,6 +32,20 @@ def test_what_is_created_can_be_read(as_admin, valkey):
     assert found.json()["schema"]["crosses"] == [["user", "item"]]
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"slug": "../../etc"}, "slug"),
+        (
+            {"learner": "wide_deep", "learner_options": {"pretrained": "../../etc/passwd"}},
+            "learner_options",
+        ),
+    ],
+)
+def test_what_comes_in_names_no_file(change, field, as_admin, valkey):
+    assert fields_at_fault(as_admin.post("recommenders", MUSIC | change)) == {field}
+
+
 def test_a_new_one_has_nothing_live(as_admin, valkey):
     created = as_admin.post("recommenders", MUSIC).json()
     assert created["live_version"] is None

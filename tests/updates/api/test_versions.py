@@ -1,7 +1,7 @@
 """Versions: list, read, promote; POST rollback; GET deployments."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -117,9 +117,33 @@ def test_a_roll_back_with_hold_pauses_policies_and_cancels_runs(
     assert as_operator.get(f"updates/{run.pk}").json()["state"] == "cancelled"
 
 
+def test_a_hold_for_a_time_says_when_it_ends(as_operator, deployed, news, make_policy):
+    policy = make_policy(news)
+    as_operator.post(ROLLBACK, {"to": 1, "reason": "worse", "hold": True, "hold_seconds": 600})
+    shown = as_operator.get(f"recommenders/news/policies/{policy.name}").json()
+    ends_at = datetime.fromisoformat(shown["hold_until"])
+    assert timedelta(minutes=9) < ends_at - timezone.now() <= timedelta(minutes=10)
+
+
+def test_what_a_roll_back_would_take_back_is_told_before(as_viewer, deployed):
+    told = as_viewer.get(ROLLBACK, {"to": 1}).json()
+    assert (told["live"], told["to"]) == (2, 1)
+    assert (told["requests"], told["rows"], told["users"]) == (0, 0, None)
+    assert told["judged"] is None
+    assert told["not_judged"]
+    assert live_number() == 2
+
+
+@pytest.mark.parametrize(("number", "status"), [(2, 409), (99, 404), ("one", 400)])
+def test_what_cannot_be_gone_back_to_takes_nothing_back(number, status, as_viewer, deployed):
+    assert as_viewer.get(ROLLBACK, {"to": number}).status_code == status
+
+
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
+        ({"to": 1, "reason": "worse", "hold_seconds": 60}, "hold_seconds"),
+        ({"to": 1, "reason": "worse", "hold": True, "hold_seconds": 0}, "hold_seconds"),
         ({"reason": "worse"}, "to"),
         ({"to": 1}, "reason"),
         ({"to": 9, "reason": "worse"}, "to"),

@@ -1,7 +1,12 @@
 """Guardrails: what is not promoted, and why."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from updates.flows.guardrails import score_shift
+from updates.models import UpdatePolicy
 from updates.strategies import incremental
 
 
@@ -51,6 +56,48 @@ def test_a_weight_that_is_not_finite_is_rejected(
     monkeypatch.setattr(type(recommender.new_learner()), "is_finite", lambda self: False)
     append(recommender, 100)
     assert update(recommender, policy).error == "A weight is not a finite number."
+
+
+@pytest.mark.parametrize(
+    ("guardrail", "sentence"),
+    [
+        ({"max_deployed_bytes": 10}, "max_deployed_bytes allows 10."),
+        ({"max_score_ms": 0.001}, "100 rows take"),
+        ({"max_score_shift": 0.0}, "JS distance"),
+    ],
+)
+def test_size_latency_and_a_shift_of_scores_are_limited_where_a_policy_says_so(
+    recommender, live, policy, append, update, guardrail, sentence
+):
+    UpdatePolicy.objects.filter(pk=policy.pk).update(**guardrail)
+    policy.refresh_from_db()
+    append(recommender, 2000)
+    run = update(recommender, policy)
+    assert run.state == "rejected"
+    assert sentence in run.error
+
+
+def test_what_the_gate_measured_is_kept_with_its_interval(
+    recommender, live, policy, append, update
+):
+    append(recommender, 2000)
+    metrics = update(recommender, policy).metrics
+    low, high = metrics["ne_gain_interval"]
+    assert low < metrics["ne_gain"] < high
+    assert 0 < metrics["score_shift"] < 1
+    assert metrics["score_ms"] is None
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=200), st.integers(0, 2**32))
+def test_a_shift_is_0_of_the_same_scores_and_at_most_1(scores, seed):
+    scores = np.array(scores)
+    others = np.random.default_rng(seed).uniform(size=len(scores))
+    assert score_shift(scores, scores) == 0
+    assert 0 <= score_shift(others, scores) <= 1
+
+
+def test_scores_that_all_changed_sides_are_a_whole_shift_apart():
+    assert score_shift(np.full(50, 0.9), np.full(50, 0.1)) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("count", "held_out"), [(4, 0), (100, 20), (495, 99)])

@@ -1,11 +1,16 @@
 """Going back, with or without a hold."""
 
+from datetime import timedelta
+
 import pytest
+import time_machine
+from django.utils import timezone
 
 from updates.artifacts import CorruptArtifact
-from updates.flows.roll_back import RollBackError, lift_hold, roll_back
+from updates.flows.roll_back import RollBackError, lift_ended_holds, lift_hold, roll_back
 from updates.flows.trigger import trigger
 from updates.models import Deployment
+from updates.scheduling import tick
 from updates.store import artifacts
 
 
@@ -55,6 +60,37 @@ def test_a_lifted_hold_begins_the_schedule_anew(recommender, live, second, polic
     policy.refresh_from_db()
     assert policy.active
     assert policy.next_due_at > due
+
+
+def test_a_hold_for_a_time_ends_by_itself(recommender, live, second, policy):
+    roll_back(recommender, to=live, reason="bad labels", hold=True, hold_seconds=3600)
+    policy.refresh_from_db()
+    ends_at = policy.hold_until
+    lift_ended_holds(ends_at - timedelta(seconds=1))
+    policy.refresh_from_db()
+    assert not policy.active
+    with time_machine.travel(ends_at, tick=False):
+        lift_ended_holds(ends_at)
+    policy.refresh_from_db()
+    assert policy.active
+    assert policy.hold_until is None
+    assert policy.next_due_at == ends_at + timedelta(hours=1)
+    assert policy.history.first().history_change_reason == "hold ended"
+
+
+def test_the_tick_lifts_a_hold_that_has_ended(recommender, live, second, policy):
+    roll_back(recommender, to=live, reason="bad labels", hold=True, hold_seconds=60)
+    with time_machine.travel(timezone.now() + timedelta(seconds=61), tick=False):
+        tick()
+    policy.refresh_from_db()
+    assert policy.active
+
+
+@pytest.mark.parametrize("given", [{"hold_seconds": 60}, {"hold": True, "hold_seconds": 0}])
+def test_a_time_without_a_hold_or_of_no_length_is_refused(recommender, live, second, given):
+    with pytest.raises(RollBackError) as error:
+        roll_back(recommender, to=live, reason="bad labels", **given)
+    assert error.value.field == "hold_seconds"
 
 
 def test_a_reason_is_required(recommender, live, second):

@@ -38,17 +38,10 @@ def test_a_local_update_is_compared_with_the_full_one_before_it(
     assert "Coverage" in page
 
 
-def test_the_interval_is_that_of_the_paired_losses_in_units_of_ne():
-    judged = {
-        "candidate": {"log_loss": 0.45, "ne": 0.9},
-        "ne_gain": 0.02,
-        "loss_difference_standard_error": 0.001,
-    }
-    # The entropy of the mean label is 0.45 / 0.9 = 0.5 nats: an error of 0.001 is 0.002 in NE.
-    found = Value(UpdateRun(metrics=judged), None).ne_gain_interval
-    assert found == pytest.approx((0.02 - 1.96 * 0.002, 0.02 + 1.96 * 0.002))
-    alone = judged | {"loss_difference_standard_error": None}
-    assert Value(UpdateRun(metrics=alone), None).ne_gain_interval is None
+def test_the_interval_is_the_gate_s_and_none_where_it_had_none():
+    judged = {"ne_gain": 0.02, "ne_gain_interval": [0.016, 0.024]}
+    assert Value(UpdateRun(metrics=judged), None).ne_gain_interval == (0.016, 0.024)
+    assert Value(UpdateRun(metrics={"ne_gain": 0.02}), None).ne_gain_interval is None
 
 
 def test_a_full_update_is_the_measure_itself(live):

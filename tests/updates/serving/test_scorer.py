@@ -101,7 +101,7 @@ def test_requests_are_counted_for_the_deployment_that_answered(recommender, live
     scorer.look()
     scorer.score(recommender, ROWS)
     scorer.score(recommender, ROWS)
-    scorer.flush()
+    scorer.counts.flush()
     counted = Deployment.objects.order_by("pk").values_list("scored_requests", "scored_rows")
     assert list(counted) == [(0, 0), (1, 2), (2, 4)]
 

@@ -16,6 +16,9 @@ GUARDRAILS = [
     "max_ne_increase",
     "min_calibration",
     "max_calibration",
+    "max_score_shift",
+    "max_deployed_bytes",
+    "max_score_ms",
 ]
 # What an operator may change; the rest is configuration.
 OPERABLE = {"trigger", *CADENCE, *ONLINE_CADENCE, "refresh_seconds", "enabled"}
@@ -65,12 +68,19 @@ class PolicySerializer(Clean):
             "guardrails",
             "enabled",
             "hold_reason",
+            "hold_until",
             "next_due_at",
             "last_due_at",
             "skipped_fires",
             "created_at",
         ]
-        read_only_fields = ["hold_reason", "next_due_at", "last_due_at", "skipped_fires"]
+        read_only_fields = [
+            "hold_reason",
+            "hold_until",
+            "next_due_at",
+            "last_due_at",
+            "skipped_fires",
+        ]
 
     def blank(self) -> UpdatePolicy:
         return UpdatePolicy(recommender=self.context["recommender"])

@@ -99,6 +99,7 @@ class RecommenderSerializer(Clean):
             "schema",
             "freshness_objective_seconds",
             "grace_seconds",
+            "freshness_slo",
             "component_objectives",
             "keep_versions",
             "delayed_feedback",

@@ -60,6 +60,20 @@ class Evaluation(serializers.Serializer):
     ne_gain = serializers.FloatField(allow_null=True)
     loss_difference = serializers.FloatField(allow_null=True)
     loss_difference_standard_error = serializers.FloatField(allow_null=True)
+    ne_gain_interval = serializers.ListField(
+        child=serializers.FloatField(),
+        allow_null=True,
+        default=None,
+        help_text="Lowest and highest with 95 % confidence; samples of one user err together.",
+    )
+    score_shift = serializers.FloatField(
+        allow_null=True,
+        default=None,
+        help_text="Jensen–Shannon distance between both models' scores of the same samples.",
+    )
+    score_ms = serializers.FloatField(
+        allow_null=True, default=None, help_text="To score 100 rows, where a guardrail asks."
+    )
     rounding_loss = serializers.FloatField(
         allow_null=True,
         default=None,

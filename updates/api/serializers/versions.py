@@ -7,7 +7,8 @@ from rest_framework import serializers
 
 from updates.api.serializers.base import Address, Strict
 from updates.api.serializers.recommenders import LearnerOptions
-from updates.api.serializers.shapes import Evaluation, Range, Sparsity
+from updates.api.serializers.shapes import Evaluation, Quality, Range, Sparsity
+from updates.flows.roll_back import LONGEST_HOLD_SECONDS
 from updates.models import Deployment, ModelVersion
 
 
@@ -90,6 +91,7 @@ class DeploymentSerializer(serializers.ModelSerializer):
             "ended_at",
             "scored_requests",
             "scored_rows",
+            "scored_users",
         ]
         read_only_fields = fields
 
@@ -111,9 +113,59 @@ class RollBackSerializer(ReasonSerializer):
 
     to = serializers.IntegerField(min_value=1, help_text="Number of a version that was live.")
     hold = serializers.BooleanField(default=False)
+    hold_seconds = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=LONGEST_HOLD_SECONDS,
+        help_text="The hold ends by itself after so long; left out: when somebody lifts it.",
+    )
 
     def validate_to(self, number: int) -> Any:
         version = self.context["recommender"].versions.filter(number=number).first()
         if version is None:
             raise serializers.ValidationError(f"There is no version {number}.")
         return version
+
+
+class RollBackQuery(Strict):
+    """``to``: the version that one would go back to."""
+
+    to = serializers.IntegerField(min_value=1)
+
+
+class RollBackJudged(serializers.Serializer):
+    """Both versions on the same samples, which neither has learned."""
+
+    first_offset = serializers.IntegerField()
+    last_offset = serializers.IntegerField()
+    live = Quality()
+    to = Quality()
+    verdict = serializers.CharField()
+    ne_increase = serializers.FloatField(
+        source="difference.ne_increase", help_text="NE after the roll-back less that of now."
+    )
+    ne_increase_at_least = serializers.FloatField(
+        source="difference.ne_increase_at_least", help_text="The same less its noise, at 99 %."
+    )
+
+
+class RollBackCostSerializer(serializers.Serializer):
+    """What a roll-back would take back."""
+
+    live = serializers.IntegerField(source="live.number")
+    to = serializers.IntegerField(source="to.number")
+    samples = serializers.IntegerField(
+        help_text="Learned by the live version and not by the other; they stay in the log."
+    )
+    age_seconds = serializers.FloatField(allow_null=True)
+    age_after_seconds = serializers.FloatField(allow_null=True)
+    requests = serializers.IntegerField(help_text="Answered by what would be taken back.")
+    rows = serializers.IntegerField()
+    users = serializers.IntegerField(
+        allow_null=True,
+        help_text="Answered by it, each counted once, within 1 %; null where none was named.",
+    )
+    judged = RollBackJudged(
+        allow_null=True, help_text="Which predicts better; null where not_judged says why not."
+    )
+    not_judged = serializers.CharField(allow_blank=True)

@@ -45,6 +45,7 @@ MOVED = {
 class ForDevices(OfRecommender):
     """A view that devices may use as well; ``user``: whose it is, None where it is nobody's."""
 
+    takes_data = True
     authentication_classes = [
         ClientTokenAuthentication,
         *api_settings.DEFAULT_AUTHENTICATION_CLASSES,
@@ -57,6 +58,8 @@ class ForDevices(OfRecommender):
 
 
 class ClientTokens(OfRecommender):
+    takes_data = True
+
     @extend_schema(request=ClientTokenRequest, responses={201: ClientToken})
     @refuses(409)
     def post(self, request: Request, slug: str) -> Response:

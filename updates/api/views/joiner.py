@@ -26,6 +26,7 @@ SHOWN_OTHERWISE = "was sent before with other content; an impression is shown on
 
 
 class Impressions(OfRecommender):
+    takes_data = True
     parser_classes = [JSONSamples, NDJSONSamples, ArrowSamples]
 
     @extend_schema(request=CONTENT, responses={202: Taken}, parameters=[BATCH_ID, GIVEN_BATCH_ID])
@@ -45,6 +46,7 @@ class Impressions(OfRecommender):
 
 
 class Feedback(OfRecommender):
+    takes_data = True
     parser_classes = [JSONSamples, NDJSONSamples, ArrowSamples]
 
     @extend_schema(

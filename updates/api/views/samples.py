@@ -48,6 +48,7 @@ CONTENT = {
 
 
 class Samples(OfRecommender):
+    takes_data = True
     parser_classes = [JSONSamples, NDJSONSamples, ArrowSamples]
 
     @extend_schema(
@@ -66,6 +67,8 @@ class Samples(OfRecommender):
 
 
 class Score(OfRecommender):
+    takes_data = True
+
     write_role = VIEWER
 
     @extend_schema(request=Rows, responses=Scored)

@@ -1,6 +1,7 @@
 """Versions, and which of them is live."""
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView, RetrieveAPIView, get_object_or_404
 from rest_framework.request import Request
@@ -13,12 +14,15 @@ from updates.api.serializers.versions import (
     DeploymentQuery,
     DeploymentSerializer,
     ReasonSerializer,
+    RollBackCostSerializer,
+    RollBackQuery,
     RollBackSerializer,
     VersionSerializer,
 )
 from updates.api.views.base import OfRecommender, body, query
 from updates.flows.promote import promote
 from updates.flows.roll_back import roll_back
+from updates.flows.roll_back_cost import roll_back_cost
 from updates.models import Deployment, ModelVersion
 
 
@@ -54,6 +58,14 @@ class PromoteVersion(Versions):
 
 
 class RollBack(OfRecommender):
+    @extend_schema(parameters=[RollBackQuery], responses=RollBackCostSerializer)
+    @refuses(409)
+    def get(self, request: Request, slug: str) -> Response:
+        """What going back to a version would take back; 409 where it is live, or nothing is."""
+        number = query(request, RollBackQuery)["to"]
+        version = get_object_or_404(self.recommender.versions, number=number)
+        return Response(RollBackCostSerializer(roll_back_cost(version, timezone.now())).data)
+
     @extend_schema(request=RollBackSerializer, responses=DeploymentSerializer)
     @refuses(409)
     @idempotent
