@@ -108,9 +108,9 @@ class QuarantineForm(forms.Form):
     """Which samples to leave out of all learning, and why; those that meet all that is given."""
 
     event_time_from = _utc("Event time from (UTC)")
-    event_time_to = _utc("before (UTC)")
+    event_time_to = _utc("Event time before (UTC)")
     arrived_from = _utc("Arrived from (UTC)")
-    arrived_to = _utc("before (UTC)")
+    arrived_to = _utc("Arrived before (UTC)")
     first_offset = forms.IntegerField(required=False, min_value=1)
     last_offset = forms.IntegerField(required=False, min_value=1)
     batch_prefix = forms.CharField(

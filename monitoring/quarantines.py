@@ -9,13 +9,13 @@ from updates.models.quarantine import State
 
 SHOWN = 20
 WORDS = {
-    "event_time_from": "happened from {}",
-    "event_time_to": "happened before {}",
+    "event_time_from": "event time from {}",
+    "event_time_to": "event time before {}",
     "arrived_from": "arrived from {}",
     "arrived_to": "arrived before {}",
-    "first_offset": "offset {} on",
-    "last_offset": "up to offset {}",
-    "batch_prefix": "batch {}…",
+    "first_offset": "from offset {}",
+    "last_offset": "to offset {}",
+    "batch_prefix": "Batch-Id {}…",
 }
 
 

@@ -25,7 +25,7 @@ def test_the_cost_is_shown_with_the_button_that_does_it(as_operator, news):
     words = text(send(as_operator, news, "outlook", **BAD))
     assert "30 samples, in 1 range of offsets" in words
     assert "Version 2 learned some of them" in words
-    assert "Version 1 is built on: 470 samples to learn, about" in words
+    assert "Version 1 is built on: 470 samples to learn, less than a second" in words
     assert "Until that is done version 1 is served" in words
     assert "Quarantine 30 samples" in words
     assert not Quarantine.objects.exists()

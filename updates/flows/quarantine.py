@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from updates import signals
@@ -21,18 +21,17 @@ from updates.flows.beside import learned_online
 from updates.flows.cancel import cancel
 from updates.flows.deploy import deploy
 from updates.flows.rebuild import plan, settle
+from updates.flows.rebuild_cost import cpu_seconds
 from updates.flows.relearn import NotProvable, can_be_read
 from updates.flows.select_samples import Selection, select
 from updates.flows.trigger import nudge
 from updates.models import Deployment, ModelVersion, Quarantine, Recommender, UpdateRun
 from updates.models.deployment import DeploymentKind
 from updates.models.quarantine import State, WrongState
-from updates.models.run import REBUILD, RunState
+from updates.models.run import REBUILD
+from updates.models.version import VersionState
 from updates.samples.log import SampleLog
 from updates.samples.offsets import Range, count, overlap, union
-
-# The rate of learning is that of so many former runs.
-RUNS_MEASURED = 20
 
 
 class QuarantineError(ValueError):
@@ -52,7 +51,7 @@ class Outlook:
     serves : the version that is live until the rebuild is done. base : the one built on; both None
     where there is none. age_seconds : of what is served meanwhile, now.
     samples_to_replay : to be learned by the rebuild, 0 where there is nothing to rebuild.
-    cpu_seconds : that it will take as measured of former runs, None where nothing was measured.
+    cpu_seconds : that it will take, by what former runs took; None where none did.
     obstacle : why it cannot be rebuilt, or "".
     """
 
@@ -98,17 +97,16 @@ def _outlook(
     affected = [version for version in versions if version.has_learned(ranges)]
     answered = Deployment.objects.filter(version__in=affected).aggregate(n=Sum("scored_requests"))
     serves = _serves(recommender, left_out)
-    rebuilds, base, samples, obstacle = False, None, 0, ""
+    rebuilds, base, samples, cost, obstacle = False, None, 0, None, ""
     try:
         work = plan(recommender, left_out)
         rebuilds = bool(work.makings) or _learns_online_beyond(recommender, ranges)
         if rebuilds:
-            samples = work.samples
+            samples, cost = work.samples, cpu_seconds(recommender, work, left_out)
             base = work.base and recommender.versions.filter(digest=work.base.digest).first()
     except (NotProvable, CorruptArtifact) as error:
         rebuilds, obstacle = True, str(error)
     watermark = serves.watermark if serves else None
-    pace = _cpu_seconds_a_sample(recommender)
     return Outlook(
         ranges=ranges,
         affected=[version.number for version in affected],
@@ -118,17 +116,9 @@ def _outlook(
         age_seconds=(timezone.now() - watermark).total_seconds() if watermark else None,
         rebuilds=rebuilds,
         samples_to_replay=samples,
-        cpu_seconds=pace * samples if pace is not None else None,
+        cpu_seconds=cost,
         obstacle=obstacle,
     )
-
-
-def _cpu_seconds_a_sample(recommender: Recommender) -> float | None:
-    """As measured of the newest runs together."""
-    done = recommender.runs.filter(state=RunState.PROMOTED, samples__gt=0)[:RUNS_MEASURED]
-    spent = [(run.cpu_seconds, run.samples) for run in done]
-    samples = sum(learned for _, learned in spent)
-    return sum(seconds for seconds, _ in spent) / samples if samples else None
 
 
 def quarantine(
@@ -218,17 +208,16 @@ def _is_outdated(recommender: Recommender, left_out: Sequence[Range]) -> bool:
 
 
 def _serves(recommender: Recommender, left_out: Sequence[Range]) -> ModelVersion | None:
-    """What is live meanwhile: the live version, or the newest that was live and is clean; the live
-    one too where there is none."""
+    """What is live meanwhile: the live version, or of those that were live or that a rebuild has
+    made the one that has learned most and none of these; the live one too where there is none."""
     live = recommender.live_version
     if live is None or not live.has_learned(left_out):
         return live
-    former = recommender.versions.filter(
-        deployments__isnull=False, pruned_at=None, learner=recommender.learner
-    )
+    good = Q(deployments__isnull=False) | Q(state=VersionState.CANDIDATE)
+    former = recommender.versions.filter(good, pruned_at=None, learner=recommender.learner)
     clean = (
         version
-        for version in former.distinct().order_by("-number")
+        for version in former.distinct().order_by("-next_offset", "-number")
         if not version.has_learned(left_out) and can_be_read(version.digest)
     )
     return next(clean, live)

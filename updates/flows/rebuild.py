@@ -51,13 +51,14 @@ class Plan:
     target : the version to be made again; None where there has been none.
     base : its newest ancestor, or itself, that is as it should be; None to begin from nothing.
     makings : what is done again after that, oldest first.
-    samples : to be learned, those that follow the target included.
+    samples : to be learned; of these ``tail`` follow the target.
     """
 
     target: ModelVersion | None
     base: Making | None
     makings: list[Making]
     samples: int
+    tail: int
 
 
 def target_of(recommender: Recommender) -> ModelVersion | None:
@@ -80,12 +81,15 @@ def plan(recommender: Recommender, left_out: Sequence[Range]) -> Plan:
     again = makings[first:]
     for making in again:
         ensure_samples(making, recommender)
-    spans = [_span(step) for making in again for step in making.steps]
-    spans.append(
-        (target.next_offset if target else 1, SampleLog(recommender).head().last_offset + 1)
-    )
-    samples = sum(count(rest(left_out, *span)) for span in spans)
-    return Plan(target, makings[first - 1] if first else None, again, samples)
+    end = SampleLog(recommender).head().last_offset + 1
+    tail = count(rest(left_out, target.next_offset if target else 1, end))
+    samples = tail + sum(samples_of(making, left_out) for making in again)
+    return Plan(target, makings[first - 1] if first else None, again, samples, tail)
+
+
+def samples_of(making: Making, left_out: Sequence[Range]) -> int:
+    """How many samples it learns without these, at most: of a window it may be fewer."""
+    return sum(count(rest(left_out, *_span(step))) for step in making.steps)
 
 
 def _outdated(making: Making, left_out: Sequence[Range]) -> bool:

@@ -135,6 +135,15 @@ def test_the_newest_version_that_knows_none_of_them_is_live_at_once(world):
     assert (deployment.kind, "a broken logger" in deployment.reason) == ("rewind", True)
 
 
+def test_what_a_rebuild_has_made_is_live_rather_than_what_has_learned_less(world):
+    one = world().do(400, "full", 40, "incremental", 60, "incremental", 60, "incremental")
+    first = quarantine(one.recommender, offsets([[410, 420]]), reason="a broken logger")
+    one.rebuilt()
+    quarantine(one.recommender, offsets([[510, 520]]), reason="another one")
+    assert (one.live().next_offset, one.live().parent.number) == (501, 5)
+    assert first.recommender.deployments.first().kind == "rewind"
+
+
 def test_where_every_version_knows_them_the_live_one_is_served_until_it_is_made_again(world):
     one = world().do(500, "full")
     before = one.live()
@@ -211,10 +220,12 @@ def test_the_cost_is_shown_before(world):
     outlook = preview(one.recommender, offsets(BAD))
     assert (outlook.samples, outlook.affected, outlook.obstacle) == (30, [2, 3], "")
     assert (outlook.base.number, outlook.serves.number) == (1, 1)
-    assert outlook.samples_to_replay == 160 - 30
     assert outlook.cpu_seconds > 0
     assert outlook.age_seconds > 0
     assert not Quarantine.objects.exists()
+    made = quarantine(one.recommender, offsets(BAD), reason="a broken logger")
+    one.rebuilt()
+    assert made.runs.get().samples == outlook.samples_to_replay
 
 
 def test_where_its_making_is_not_known_it_is_said_before_and_the_rebuild_fails(world):
