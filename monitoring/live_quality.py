@@ -49,6 +49,8 @@ def judge(recommender: Recommender, last_offset: int, now: datetime) -> Quality 
     if start >= stop:
         return None
     predicted = _predicted(recommender, version, start, stop)
+    if not predicted:
+        return None
     window = [*cursor.window, *predicted]
     full, adwin = _is_full(window), Adwin.from_json(cursor.losses)
     move = adwin.update(_losses(predicted))
@@ -70,7 +72,11 @@ def judge(recommender: Recommender, last_offset: int, now: datetime) -> Quality 
 def _predicted(
     recommender: Recommender, version: ModelVersion, start: int, stop: int
 ) -> list[tuple[float, float, float]]:
-    table = pa.Table.from_batches(SampleLog(recommender).read(start, stop)).combine_chunks()
+    batches = list(SampleLog(recommender).read(start, stop))
+    if not batches:
+        # All of them are quarantined.
+        return []
+    table = pa.Table.from_batches(batches).combine_chunks()
     predictions = scorer.predict(version, table)
     labels, weights = (table.column(name).to_pylist() for name in (LABEL, WEIGHT))
     return list(zip(labels, predictions.tolist(), weights, strict=True))

@@ -26,6 +26,7 @@ from updates.learners.registry import UnknownLearner
 from updates.models import Recommender
 from updates.samples.batches import OFFSET, from_ms
 from updates.samples.log import SampleLog
+from updates.samples.offsets import overlap, rest, union
 from updates.samples.schema import ARRIVED_AT
 from updates.serving import scorer
 
@@ -70,8 +71,11 @@ def follow(recommender: Recommender, last_offset: int) -> int:
     ``SampleLog.read``.
     """
     done = start = sketched_through(recommender)
-    stop = min(last_offset, start + MOST_ROWS) + 1
-    for batch in SampleLog(recommender).read(start + 1, stop):
+    log = SampleLog(recommender)
+    # However many are quarantined, it gets to what follows them.
+    left = rest(log.left_out, start + 1, last_offset + 1)
+    stop = min(last_offset + 1, left[0][0] + MOST_ROWS) if left else start + 1
+    for batch in log.read(start + 1, stop):
         for piece in _pieces(batch):
             if not _add(recommender, piece, after=done):
                 return done - start
@@ -174,11 +178,10 @@ def newest(recommender: Recommender, since: datetime, next_offset: int, least: i
 def learned(recommender: Recommender, ranges: Iterable[dict[str, int]], without: Period) -> Period:
     """What lies in ranges of offsets, as versions say what they learned, to a range's width, but
     for the samples of another period: what is compared must not be in both."""
-    wanted = Q(pk__in=[])
-    for part in ranges:
-        wanted |= Q(first_offset__lte=part["last_offset"], last_offset__gte=part["first_offset"])
+    wanted = union((part["first_offset"], part["last_offset"]) for part in ranges)
     both = Q(first_offset__lte=without.last_offset, last_offset__gte=without.first_offset)
-    return _period(recommender.sketched_ranges.filter(wanted).exclude(both))
+    apart = recommender.sketched_ranges.exclude(both)
+    return _period(r for r in apart if overlap(wanted, r.first_offset, r.last_offset + 1))
 
 
 def _samples(ranges: Iterable[SketchedRange]) -> int:
