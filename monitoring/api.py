@@ -5,18 +5,24 @@ from typing import Any
 
 from django.urls import URLPattern, path
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring import metrics, series
+from monitoring.csv_answer import CsvRenderer, file_name
 from monitoring.devices_api import DevicesView
 from monitoring.drift_api import DriftView
 from monitoring.freshness_api import FreshnessView
-from monitoring.marks import CADENCE, PROMOTION, ROLLBACK, marks
+from monitoring.marks import KINDS, marks
 from monitoring.provisional import provisional_from
 from monitoring.resolutions import RESOLUTIONS
+from monitoring.sparsity.api import MemorySerializer, TurnoverSerializer, memory_to_json
+from monitoring.sparsity.memory import memory
+from monitoring.sparsity.report import TURNOVERS, turnovers
 from updates.api.serializers.base import Strict
 from updates.api.serializers.shapes import Sparsity
 from updates.api.views.base import OfRecommender, query
@@ -29,8 +35,17 @@ SPARSITY_SERIES = (
     metrics.ADMITTED_FEATURES,
     metrics.DEPLOYED_BYTES,
     metrics.TINY_SHARE,
+    metrics.FEATURES_BORN,
+    metrics.FEATURES_DIED,
+    metrics.FEATURES_REBORN,
 )
-
+COMPONENT_SERIES = (
+    metrics.COMPONENT_ROWS,
+    metrics.COMPONENT_NON_ZERO,
+    metrics.COMPONENT_DEPLOYED_BYTES,
+    metrics.COMPONENT_TINY_SHARE,
+)
+WIDTHS = [resolution.seconds for resolution in RESOLUTIONS]
 
 SpanQuery = type(
     "SpanQuery",
@@ -41,6 +56,12 @@ SpanQuery = type(
         "to": serializers.DateTimeField(required=False),
         "points": serializers.IntegerField(
             required=False, default=series.MOST_POINTS, min_value=2, max_value=series.MOST_POINTS
+        ),
+        "resolution_seconds": serializers.ChoiceField(
+            choices=WIDTHS,
+            required=False,
+            default=WIDTHS[0],
+            help_text="No finer than this; coarser where the span asks for it.",
         ),
     },
 )
@@ -66,7 +87,11 @@ class MarkSerializer(serializers.Serializer):
     """Something that happened: when (milliseconds since 1970 in UTC), of which kind, in words."""
 
     at = serializers.IntegerField()
-    kind = serializers.ChoiceField(choices=[PROMOTION, ROLLBACK, CADENCE])
+    until = serializers.IntegerField(
+        allow_null=True,
+        help_text="When an alert was resolved; null: it is open, or the kind has no end.",
+    )
+    kind = serializers.ChoiceField(choices=KINDS)
     label = serializers.CharField()
     url = serializers.CharField()
 
@@ -80,7 +105,7 @@ SeriesSerializer = type(
         "unit": serializers.CharField(allow_blank=True),
         "definition": serializers.CharField(),
         "resolution_seconds": serializers.ChoiceField(
-            choices=[resolution.seconds for resolution in RESOLUTIONS],
+            choices=WIDTHS,
             help_text="How much time a point stands for; it is at its beginning.",
         ),
         "aggregate": serializers.ChoiceField(
@@ -105,12 +130,25 @@ class SparsityAnswer(serializers.Serializer):
     version = serializers.IntegerField(allow_null=True)
     sparsity = Sparsity(allow_null=True)
     series = serializers.DictField(child=PointsField())
+    component_series = serializers.DictField(
+        child=serializers.DictField(child=PointsField()), help_text="By component, by name."
+    )
+    turnover = TurnoverSerializer(many=True, help_text="Of the last deployments, newest first.")
+    memory = MemorySerializer()
 
 
 class MetricsView(OfRecommender):
-    @extend_schema(parameters=[MetricQuery], responses=SeriesSerializer)
+    renderer_classes = [JSONRenderer, CsvRenderer]
+
+    @extend_schema(
+        parameters=[MetricQuery],
+        responses={
+            (200, JSONRenderer.media_type): SeriesSerializer,
+            (200, CsvRenderer.media_type): OpenApiTypes.STR,
+        },
+    )
     def get(self, request: Request, slug: str) -> Response:
-        """A measurement over time, with what happened meanwhile."""
+        """A measurement over time, with what happened meanwhile; as CSV its points alone."""
         wanted = query(request, MetricQuery)
         start, end = _span(wanted)
         metric = metrics.metric(wanted["name"])
@@ -118,7 +156,9 @@ class MetricsView(OfRecommender):
             "name": metric.name,
             "unit": metric.unit,
             "definition": metric.definition,
-            "resolution_seconds": series.resolution(start, end).seconds,
+            "resolution_seconds": series.resolution(
+                start, end, wanted["resolution_seconds"]
+            ).seconds,
             "aggregate": metric.aggregate,
             "from": start,
             "to": end,
@@ -126,7 +166,11 @@ class MetricsView(OfRecommender):
             "provisional_from": provisional_from(self.recommender, metric.name),
             "marks": [mark.to_json() for mark in marks(self.recommender, start, end)],
         }
-        return Response(SeriesSerializer(answer).data)
+        response = Response(SeriesSerializer(answer).data)
+        if request.accepted_renderer.format == CsvRenderer.format:
+            name = file_name(slug, metric.name, wanted["label"], start, end)
+            response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
 
 
 class SparsityView(OfRecommender):
@@ -139,6 +183,15 @@ class SparsityView(OfRecommender):
             "version": live and live.number,
             "sparsity": live and live.sparsity,
             "series": {name: _points(self.recommender, name, wanted) for name in SPARSITY_SERIES},
+            "component_series": {
+                component: {
+                    name: _points(self.recommender, name, wanted | {"label": component})
+                    for name in COMPONENT_SERIES
+                }
+                for component in (live.sparsity.get("components", {}) if live else {})
+            },
+            "turnover": turnovers(self.recommender)[:TURNOVERS],
+            "memory": memory_to_json(memory(self.recommender)),
         }
         return Response(SparsityAnswer(answer).data)
 
@@ -154,17 +207,36 @@ def _span(wanted: dict[str, Any]) -> tuple[datetime, datetime]:
 def _points(recommender: Recommender, name: str, wanted: dict[str, Any]) -> list[tuple[int, float]]:
     start, end = _span(wanted)
     label, of = wanted.get("label", ""), {}
-    if metrics.metric(name).kept_by == metrics.KeptBy.COMPONENT:
-        of["part"] = _known_component(recommender, label)
-    else:
-        of["policy"] = _policy(recommender, label)
-    return series.read(recommender, name, start, end, points=wanted["points"], **of)
+    match metrics.metric(name).kept_by:
+        case metrics.KeptBy.COMPONENT:
+            of["part"] = _known_component(recommender, label)
+        case metrics.KeptBy.SLICE:
+            of["part"] = _known_slice(recommender, label)
+        case _:
+            of["policy"] = _policy(recommender, label)
+    return series.read(
+        recommender,
+        name,
+        start,
+        end,
+        points=wanted["points"],
+        finest_seconds=wanted["resolution_seconds"],
+        **of,
+    )
 
 
 def _known_component(recommender: Recommender, name: str) -> str:
     known = recommender.learner_class.components
     if name not in known:
         problem = f"Must name a component: {', '.join(known)}."
+        raise serializers.ValidationError({"label": problem})
+    return name
+
+
+def _known_slice(recommender: Recommender, name: str) -> str:
+    known = [each.name for each in recommender.traffic_slices]
+    if name and name not in known:
+        problem = f"Must name a slice: {', '.join(known)}." if known else "There are no slices."
         raise serializers.ValidationError({"label": problem})
     return name
 

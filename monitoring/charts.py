@@ -21,7 +21,7 @@ class Chart:
 
     series : (measurement, name in the legend) of each line, all in one unit.
     policy : name of the policy whose measurements it draws, "" for the recommender's.
-    components : of which component each line is, where it draws them by component.
+    parts : of which component or slice each line is, where it draws them by one of them.
     judged_by : which reference lines it has: "objective", "one", "zero" or "".
     empty : what to say when there is no point in the range: why, and what brings one.
     """
@@ -32,7 +32,7 @@ class Chart:
     empty: str
     judged_by: str = ""
     policy: str = ""
-    components: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     @property
     def metrics(self) -> list[Metric]:
@@ -45,19 +45,9 @@ class Chart:
         return self.metrics[0].unit
 
     @property
-    def names(self) -> str:
-        """Names of its series, separated by spaces."""
-        return " ".join(name for name, _ in self.series)
-
-    @property
-    def labels(self) -> str:
-        """Names in the legend, separated by bars."""
-        return "|".join(label for _, label in self.series)
-
-    @property
-    def of(self) -> str:
-        """What each series is of, separated by bars: components, or one policy."""
-        return "|".join(self.components or [self.policy] * len(self.series))
+    def of(self) -> Sequence[str]:
+        """What each series is of: components, slices, or one policy."""
+        return self.parts or [self.policy] * len(self.series)
 
     @property
     def sparse(self) -> bool:
@@ -136,16 +126,20 @@ CLIENT_CHARTS = (
 )
 
 
-def charts_of(policies: Iterable[UpdatePolicy], components: Sequence[str] = ()) -> list[Chart]:
+def charts_of(
+    policies: Iterable[UpdatePolicy], components: Sequence[str] = (), slices: Sequence[str] = ()
+) -> list[Chart]:
     """The charts of a recommender with these policies: more for one that learns online or on
-    devices, one for each that fires, and one of the ages where there are several components."""
+    devices, one for each that fires, one of the ages where there are several components, and two
+    of the slices where there are some."""
     policies = list(policies)
     ages = [_ages_chart(tuple(components))] if len(components) > 1 else []
     online = ONLINE_CHARTS if any(p.strategy == Strategy.ONLINE for p in policies) else ()
     devices = CLIENT_CHARTS if any(p.strategy == Strategy.CLIENT for p in policies) else ()
     cadences = (_cadence_chart(p) for p in policies if p.trigger not in _NEVER_FIRE)
     freshness, *others = CHARTS
-    return [freshness, *ages, *others, *online, *devices, *cadences]
+    by_slice = _slice_charts(tuple(slices)) if slices else []
+    return [freshness, *ages, *others, *by_slice, *online, *devices, *cadences]
 
 
 def _ages_chart(components: tuple[str, ...]) -> Chart:
@@ -154,8 +148,26 @@ def _ages_chart(components: tuple[str, ...]) -> Chart:
         "Age by component",
         tuple((metrics.COMPONENT_AGE_SECONDS, name) for name in components),
         "No age was measured in this range.",
-        components=components,
+        parts=components,
     )
+
+
+def _slice_charts(slices: tuple[str, ...]) -> list[Chart]:
+    empty = "No slice had 50 samples, 5 of the rarer label, while a version was live."
+    return [
+        Chart(
+            f"{name}-by-slice",
+            f"{title} by slice",
+            tuple((name, slice_name) for slice_name in slices),
+            empty,
+            judged_by,
+            parts=slices,
+        )
+        for name, title, judged_by in (
+            (metrics.NE, "Normalized entropy", ""),
+            (metrics.CALIBRATION, "Calibration", "one"),
+        )
+    ]
 
 
 def _cadence_chart(policy: UpdatePolicy) -> Chart:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from monitoring.drift.compare import FeatureDrift, Sketch, compare, compare_all
 from monitoring.models import DriftAlarm
-from monitoring.sketches import PREDICTION, Period, arrived, learned, newest
+from monitoring.reference import learned
+from monitoring.sketches import PREDICTION, Period, arrived, newest
 from updates.models import Recommender
 from updates.samples.schema import LABEL
 

@@ -8,16 +8,19 @@ from datetime import datetime
 
 from django.db.models import prefetch_related_objects
 
+from monitoring.fleet_members import Member
 from monitoring.freshness import Freshness, LiveFacts, LogFacts, freshness, with_cause
 from monitoring.obstacles import InTheWay, in_the_way, labels_pending
 from monitoring.served import served_facts
 from updates.models import ModelVersion, Recommender
 from updates.samples.log import Head, LogUnavailable, SampleLog
 
+Judged = Recommender | Member
+
 logger = logging.getLogger(__name__)
 
 
-def log_heads(recommenders: Sequence[Recommender]) -> dict[int, Head]:
+def log_heads(recommenders: Sequence[Judged]) -> dict[int, Head]:
     """Heads of their logs by recommender pk, in one round trip; empty if the log is unreachable."""
     if not recommenders:
         return {}
@@ -41,8 +44,19 @@ def fleet_freshness(
     ``served`` (see ``served_facts``) and ``obstacles`` spare asking where the caller has them.
     Where the log does not answer, lag and backlog are None and the state goes by the age alone.
     """
-    heads = log_heads(recommenders) if heads is None else heads
     prefetch_related_objects(list(recommenders), "live_version")
+    return freshness_of(recommenders, now, heads, served, obstacles)
+
+
+def freshness_of(
+    recommenders: Sequence[Judged],
+    now: datetime,
+    heads: Mapping[int, Head] | None = None,
+    served: Mapping[int, LiveFacts] | None = None,
+    obstacles: InTheWay | None = None,
+) -> dict[int, Freshness]:
+    """The same of recommenders that know their live versions, or of members of a fleet."""
+    heads = log_heads(recommenders) if heads is None else heads
     served = served_facts(recommenders, now) if served is None else served
     obstacles = in_the_way(recommenders, now) if obstacles is None else obstacles
     logs = {r.pk: log_facts(heads.get(r.pk)) for r in recommenders}
@@ -69,7 +83,7 @@ def log_facts(head: Head | None) -> LogFacts | None:
 
 
 def _one(
-    recommender: Recommender, served: LiveFacts | None, log: LogFacts | None, now: datetime
+    recommender: Judged, served: LiveFacts | None, log: LogFacts | None, now: datetime
 ) -> Freshness:
     return freshness(
         served,
@@ -80,6 +94,6 @@ def _one(
     )
 
 
-def live_facts(version: ModelVersion | None) -> LiveFacts | None:
+def live_facts(version: ModelVersion | LiveFacts | None) -> LiveFacts | None:
     """What the version has learned."""
     return LiveFacts(version.watermark, version.next_offset) if version else None

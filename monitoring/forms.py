@@ -11,13 +11,12 @@ from updates.cadence import Cadence, Trigger
 from updates.flows.select_samples import Selection
 from updates.models import Recommender, UpdatePolicy
 from updates.models.audit_event import Action, ActorKind
-from updates.models.policy import (
-    EXECUTED,
+from updates.models.policy import EXECUTED, TRIGGER_LABELS, Strategy
+from updates.models.policy_bounds import (
+    BOUNDS,
     LONGEST_INTERVAL_SECONDS,
     LONGEST_WINDOW_SECONDS,
     MOST_SAMPLES,
-    TRIGGER_LABELS,
-    Strategy,
 )
 
 EXECUTABLE = [(strategy.value, strategy.label) for strategy in EXECUTED]
@@ -26,6 +25,8 @@ FIELD_OF_TRIGGER = {
     Trigger.INTERVAL: ["interval_seconds"],
     Trigger.CRON: ["cron", "timezone"],
     Trigger.SAMPLES: ["every_samples"],
+    Trigger.DRIFT: ["rest_seconds"],
+    Trigger.STALENESS: ["max_ne_degradation"],
 }
 
 
@@ -161,6 +162,13 @@ class SilenceForm(forms.Form):
     reason = forms.CharField(max_length=500, help_text="It is shown with the silence.")
 
 
+class SavedViewForm(forms.Form):
+    """A name for a view of the fleet."""
+
+    name = forms.CharField(max_length=60)
+    query = forms.CharField(max_length=1000, required=False, widget=forms.HiddenInput)
+
+
 class AuditForm(forms.Form):
     """What to look for in the audit trail."""
 
@@ -200,6 +208,20 @@ class CadenceForm(forms.Form):
     )
     every_samples = forms.IntegerField(
         required=False, min_value=1, max_value=MOST_SAMPLES, label="Samples between updates"
+    )
+    rest_seconds = forms.IntegerField(
+        required=False,
+        min_value=BOUNDS["rest_seconds"].lowest,
+        max_value=BOUNDS["rest_seconds"].highest,
+        label="Seconds between updates at least",
+    )
+    max_ne_degradation = forms.FloatField(
+        required=False,
+        min_value=BOUNDS["max_ne_degradation"].lowest,
+        max_value=BOUNDS["max_ne_degradation"].highest,
+        label="Max NE degradation",
+        help_text="Also once NE is worse by this share than after promotion, e.g. 0.01; may be "
+        "empty.",
     )
 
     @classmethod

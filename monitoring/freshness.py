@@ -127,7 +127,8 @@ def with_cause(
     fresh: Freshness, log: LogFacts | None, obstacles: Obstacles, now: datetime
 ) -> Freshness:
     """The same with its cause at ``now``; ``log`` None means that the log does not answer."""
-    return replace(fresh, cause=_cause(fresh, log, obstacles, now))
+    cause = _cause(fresh, log, obstacles, now)
+    return fresh if cause == fresh.cause else replace(fresh, cause=cause)
 
 
 def _cause(

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from django.db.models import Q
 from django.urls import reverse
 
+from monitoring.alerts.models import Alert
 from updates.models import CadenceChange, Deployment, Recommender
 from updates.models.deployment import DeploymentKind
 
-PROMOTION, ROLLBACK, CADENCE = "promotion", "rollback", "cadence"
+PROMOTION, ROLLBACK, CADENCE, ALERT = "promotion", "rollback", "cadence", "alert"
+KINDS = (PROMOTION, ROLLBACK, CADENCE, ALERT)
 # More marks than this make a chart unreadable: promotions that lie closer together become one.
 MOST_PROMOTIONS = 60
 
@@ -20,24 +23,32 @@ MOST_PROMOTIONS = 60
 class Mark:
     """Something that happened: when, of which kind, in words, and the page that says more.
 
-    kind : "promotion", "rollback" or "cadence".
+    kind : "promotion", "rollback", "cadence" or "alert".
+    until : when an alert was resolved; None while it is open, and for what happened at one time.
     """
 
     at: datetime
     kind: str
     label: str
     url: str
+    until: datetime | None = None
 
-    def to_json(self) -> dict[str, str | int]:
-        """The form that the API answers; ``at`` in milliseconds since 1970 in UTC, as points."""
-        at = round(self.at.timestamp() * 1000)
-        return {"at": at, "kind": self.kind, "label": self.label, "url": self.url}
+    def to_json(self) -> dict[str, str | int | None]:
+        """The form that the API answers; times in milliseconds since 1970 in UTC, as points."""
+        return {
+            "at": _milliseconds(self.at),
+            "until": self.until and _milliseconds(self.until),
+            "kind": self.kind,
+            "label": self.label,
+            "url": self.url,
+        }
 
 
 def marks(recommender: Recommender, start: datetime, end: datetime) -> list[Mark]:
-    """Promotions, rollbacks and cadence changes from start to end inclusive, oldest first.
+    """Promotions, rollbacks, cadence changes and alerts from start to end inclusive, by time.
 
-    Rollbacks and cadence changes are all there; where promotions are denser than one in a
+    Rollbacks, cadence changes and alerts are all there, an alert also if it fired before and was
+    open at the start; where promotions are denser than one in a
     sixtieth of the span, neighbours are merged into one mark that says how many it stands for.
     """
     moves = list(
@@ -54,6 +65,7 @@ def marks(recommender: Recommender, start: datetime, end: datetime) -> list[Mark
             *rollbacks,
             *(_promotion(recommender, group) for group in merged),
             *_cadence_changes(recommender, start, end),
+            *_alerts(recommender, start, end),
         ],
         key=lambda mark: mark.at,
     )
@@ -89,6 +101,24 @@ def _cadence_changes(recommender: Recommender, start: datetime, end: datetime) -
         Mark(c.changed_at, CADENCE, f"Cadence of {c.policy.name} changed", f"{url}#policies")
         for c in changes
     ]
+
+
+def _alerts(recommender: Recommender, start: datetime, end: datetime) -> list[Mark]:
+    fired = Alert.objects.filter(recommender=recommender, fired_at__lte=end)
+    alerts = fired.filter(Q(resolved_at=None) | Q(resolved_at__gte=start))
+    return [
+        Mark(a.fired_at, ALERT, _words(a), reverse("alert", args=[a.pk]), a.resolved_at)
+        for a in alerts
+    ]
+
+
+def _words(alert: Alert) -> str:
+    of = f" ({alert.component})" if alert.component else ""
+    return f"Alert {alert.kind}{of}: {alert.about.title}"
+
+
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
 
 
 def _version_url(recommender: Recommender, move: Deployment) -> str:

@@ -22,6 +22,13 @@ SEEN_FEATURES = "seen_features"
 ADMITTED_FEATURES = "admitted_features"
 DEPLOYED_BYTES = "deployed_bytes"
 TINY_SHARE = "tiny_share"
+COMPONENT_ROWS = "component_rows"
+COMPONENT_NON_ZERO = "component_non_zero"
+COMPONENT_DEPLOYED_BYTES = "component_deployed_bytes"
+COMPONENT_TINY_SHARE = "component_tiny_share"
+FEATURES_BORN = "features_born"
+FEATURES_DIED = "features_died"
+FEATURES_REBORN = "features_reborn"
 OPTIMALITY_GAP = "optimality_gap"
 FRESH_USER_SHARE = "fresh_user_share"
 RUN_CPU_SECONDS = "run_cpu_seconds"
@@ -82,7 +89,11 @@ class Metric:
         return self.aggregate is Aggregate.LAST
 
 
-_ON_ARRIVAL = "of what is served on newly arrived samples, before it learned them"
+_ON_ARRIVAL = (
+    "of what is served on newly arrived samples, before it learned them: samples that it had "
+    "learned before they were looked at are left out, and online sessions measure all that they "
+    "learn themselves"
+)
 _LEARNING_LAG = (
     "of the time from a sample's arrival until scores have learned from it, over the samples "
     "learned online and the processes that serve them."
@@ -124,22 +135,26 @@ METRICS: dict[str, Metric] = {
             "",
             f"Normalized entropy {_ON_ARRIVAL}: log loss ÷ entropy of the mean label; lower is "
             "better, 1 is no better than predicting the mean.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             LOG_LOSS,
             "nats",
             f"Mean of −y ln p − (1−y) ln(1−p) {_ON_ARRIVAL}.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             AUC,
             "",
             f"Probability that a random positive is ranked above a random negative, {_ON_ARRIVAL}.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             CALIBRATION,
             "",
             f"Sum of predictions ÷ sum of labels {_ON_ARRIVAL}; 1 is perfect, above 1 predicts "
             "too much.",
+            kept_by=KeptBy.SLICE,
         ),
         Metric(
             NON_ZERO_WEIGHTS,
@@ -170,6 +185,56 @@ METRICS: dict[str, Metric] = {
             "",
             "Share of the live version's non-zero weights whose magnitude is below 0.001.",
             Aggregate.LAST,
+        ),
+        Metric(
+            COMPONENT_ROWS,
+            "rows",
+            "Keys that one component of the live version keeps parameters of: weights of a linear "
+            "part, rows of embeddings in use.",
+            Aggregate.LAST,
+            kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            COMPONENT_NON_ZERO,
+            "weights",
+            "Of those, the ones that are not zero; a row of embeddings counts as one.",
+            Aggregate.LAST,
+            kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            COMPONENT_DEPLOYED_BYTES,
+            "bytes",
+            "Bytes of one component of the live version that serving loads.",
+            Aggregate.LAST,
+            kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            COMPONENT_TINY_SHARE,
+            "",
+            "Share of one component's non-zero weights whose magnitude is below 0.001.",
+            Aggregate.LAST,
+            kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            FEATURES_BORN,
+            "features",
+            "Feature values with a weight in the version that went live, which had none in the one "
+            "before and are not remembered as dead.",
+            Aggregate.SUM,
+        ),
+        Metric(
+            FEATURES_DIED,
+            "features",
+            "Feature values with a weight in the version before the one that went live, and none "
+            "in that: expired, or brought to zero.",
+            Aggregate.SUM,
+        ),
+        Metric(
+            FEATURES_REBORN,
+            "features",
+            "Feature values with a weight in the version that went live, which had died before. "
+            "The last 1,048,576 dead are remembered.",
+            Aggregate.SUM,
         ),
         Metric(
             OPTIMALITY_GAP,

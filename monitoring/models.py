@@ -5,6 +5,10 @@ from django.db.models import Q
 
 from monitoring.alerts.channels import AlertChannel, Notification
 from monitoring.alerts.models import Alert, AlertTransition, Silence
+from monitoring.quality.models import FirstMet, LiveScoring, LossCell, SliceWindow
+from monitoring.saved_views import SavedView
+from monitoring.scorecard.models import DriftEpisode
+from monitoring.sparsity.models import DeadFeatures, FeatureTurnover
 from updates.models import Recommender, UpdatePolicy
 
 
@@ -148,22 +152,6 @@ class Point(models.Model):
         return f"{self.series_id} at {self.t}: {self.value:g}"
 
 
-class LiveScoring(models.Model):
-    """How far the live version has been judged on arriving samples, and the window being filled."""
-
-    recommender = models.OneToOneField(
-        Recommender, primary_key=True, on_delete=models.CASCADE, related_name="live_scoring"
-    )
-    next_offset = models.PositiveBigIntegerField(help_text="The first offset not yet judged.")
-    window = models.JSONField(
-        default=list, help_text="[label, prediction, weight] of samples judged, not yet recorded."
-    )
-    losses = models.JSONField(default=dict, help_text="State of ADWIN on their log losses.")
-
-    def __str__(self) -> str:
-        return f"{self.recommender_id} from {self.next_offset}"
-
-
 class SketchedRange(models.Model):
     """Consecutive offsets whose features have been sketched, and when those samples arrived.
 
@@ -232,19 +220,26 @@ __all__ = [
     "Alert",
     "AlertChannel",
     "AlertTransition",
+    "DeadFeatures",
     "DriftAlarm",
+    "DriftEpisode",
     "FeatureSketch",
+    "FeatureTurnover",
+    "FirstMet",
     "HourPoint",
     "LiveScoring",
+    "LossCell",
     "MinutePoint",
     "Notification",
     "PendingCell",
     "Point",
     "Retention",
     "RolledPoint",
+    "SavedView",
     "Series",
     "SeriesPoint",
     "Silence",
     "SketchedRange",
+    "SliceWindow",
     "TenSecondPoint",
 ]

@@ -22,6 +22,7 @@ from recadmin.valkey import connection, impatient
 from updates.joiners import joiner_of
 from updates.models import ComponentLease, Recommender, ServingReport, UpdateRun
 from updates.models.policy import Strategy
+from updates.models.recommender import among
 from updates.models.run import RunState
 from updates.samples.durable import LogUnavailable
 from updates.samples.joiner import Joiner
@@ -74,7 +75,7 @@ def labels_pending(recommenders: Sequence[Recommender]) -> dict[int, bool]:
 
 def _sync_broken(pks: Sequence[int], now: datetime) -> dict[int, str]:
     suspects = ServingReport.objects.running(now).filter(
-        ~Q(error="") | Q(followed_at__isnull=False), recommender__in=pks
+        ~Q(error="") | Q(followed_at__isnull=False), among(pks)
     )
     return {
         report.recommender_id: f"Process {report.process}: {_trouble(report)}"

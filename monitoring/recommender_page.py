@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 
 from monitoring import metrics
 from monitoring.age_bar import AgeBar
@@ -35,6 +35,8 @@ from updates.serving.deltas import Position
 from updates.words import duration
 
 RECENT_RUNS = 6
+# Any other can be named as well.
+MOST_OFFERED = 100
 # So long a process may take to load what has just been deployed, before it is said to lag.
 SWAP_TAKES = timedelta(seconds=5)
 
@@ -171,6 +173,13 @@ def policies(recommender: Recommender) -> list[dict[str, Any]]:
 def versions(recommender: Recommender) -> QuerySet[ModelVersion]:
     """Its versions, newest first, with the run that made each."""
     return recommender.versions.select_related("run").order_by("-number")
+
+
+def comparable(recommender: Recommender) -> QuerySet[Recommender]:
+    """Others to offer for comparison, those of the same learner first."""
+    others = Recommender.objects.exclude(pk=recommender.pk)
+    same_first = Case(When(learner=recommender.learner, then=0), default=1)
+    return others.order_by(same_first, "slug").only("slug", "name")[:MOST_OFFERED]
 
 
 def deployments(recommender: Recommender) -> QuerySet[Deployment]:

@@ -13,13 +13,22 @@ from django.db import transaction
 from django.utils import timezone
 
 from monitoring import learning_lag, metrics, series
-from monitoring.live_quality import quality_values
+from monitoring.quality.take import take_unseen
+from monitoring.quality.windows import quality_values
 from updates import signals
 from updates.metrics import Quality
 from updates.models import Deployment, ModelVersion, Recommender, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 
 logger = logging.getLogger(__name__)
+
+# By metric, which part of a component's sparsity it is.
+_OF_COMPONENTS = {
+    metrics.COMPONENT_ROWS: "admitted",
+    metrics.COMPONENT_NON_ZERO: "non_zero",
+    metrics.COMPONENT_DEPLOYED_BYTES: "deployed_bytes",
+    metrics.COMPONENT_TINY_SHARE: "tiny_share",
+}
 
 
 def connect() -> None:
@@ -70,9 +79,13 @@ def on_evaluated(run: UpdateRun, evaluation: Any, **kwargs: Any) -> None:
 
 
 @harmless
-def on_learned(run: UpdateRun, quality: Quality, **kwargs: Any) -> None:
-    """How well an online session predicted what it then learned."""
-    series.record(run.recommender, quality_values(quality), timezone.now())
+def on_learned(run: UpdateRun, quality: Quality, newest: Any, **kwargs: Any) -> None:
+    """How well an online session predicted what it then learned: all of it, and by slice and for
+    the alarm on log loss the newest."""
+    now = timezone.now()
+    series.record(run.recommender, quality_values(quality), now)
+    if newest is not None:
+        take_unseen(run.recommender, newest.first_offset, newest.samples, newest.predictions)
 
 
 @harmless
@@ -89,8 +102,14 @@ def on_synced(
 
 @harmless
 def on_deployed(deployment: Deployment, **kwargs: Any) -> None:
-    """How sparse the version is that went live."""
-    series.record(deployment.recommender, _sparsity(deployment.version), at=deployment.started_at)
+    """How sparse the version is that went live, as a whole and by component."""
+    version, at = deployment.version, deployment.started_at
+    series.record(deployment.recommender, _sparsity(version), at=at)
+    series.record_all(
+        series.Measurement(version.recommender_id, name, part[key], at, part=component)
+        for component, part in version.sparsity.get("components", {}).items()
+        for name, key in _OF_COMPONENTS.items()
+    )
 
 
 def _declared_seconds(policy: UpdatePolicy, due_at: datetime) -> float | None:

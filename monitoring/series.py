@@ -90,13 +90,15 @@ def read(
     end: datetime,
     *,
     points: int = MOST_POINTS,
+    finest_seconds: int = GRID_SECONDS,
     policy: UpdatePolicy | None = None,
     part: str = "",
 ) -> list[tuple[int, float]]:
     """Points (milliseconds since 1970 in UTC, value) from start to end inclusive, oldest first.
 
-    They have the width of ``resolution(start, end)``; the metric's ``aggregate`` says what those
-    of a minute or an hour are. What is not rolled up yet is there all the same.
+    They have the width of ``resolution(start, end, finest_seconds)``; the metric's
+    ``aggregate`` says what those of a minute or an hour are. What is not rolled up yet
+    is there all the same.
 
     More than ``points`` (2 to 1,000) are thinned by Largest-Triangle-Three-Buckets (Steinarsson
     2013), which keeps the peaks. A metric that holds its value until the next point also has it
@@ -114,7 +116,7 @@ def read(
     pk, before = found
     kept_from = _kept_from()
     points_of = _Stored(pk, kind.aggregate, kept_from)
-    cells = points_of.cells(_resolution(start, end, kept_from), first, last)
+    cells = points_of.cells(_resolution(start, end, kept_from, finest_seconds), first, last)
     t, value = cells.t, cells.value
     if kind.holds:
         t, value = _held(t, value, before, first, last)
@@ -122,10 +124,10 @@ def read(
     return list(zip((t[kept] * 1000).tolist(), value[kept].tolist(), strict=True))
 
 
-def resolution(start: datetime, end: datetime) -> Resolution:
-    """That of points read from start to end: the finest that is kept for so long a span and has
-    not been deleted at its start."""
-    return _resolution(start, end, _kept_from())
+def resolution(start: datetime, end: datetime, finest_seconds: int = GRID_SECONDS) -> Resolution:
+    """That of points read from start to end: the finest that is kept for so long a span, has not
+    been deleted at its start, and is no finer than asked for."""
+    return _resolution(start, end, _kept_from(), finest_seconds)
 
 
 def newest_by_policy(recommender: Recommender, name: str) -> dict[int, float]:
@@ -155,13 +157,19 @@ def _kept_from() -> dict[int, int]:
     return dict(Retention.objects.values_list("seconds", "kept_from"))
 
 
-def _resolution(start: datetime, end: datetime, kept_from: Mapping[int, int]) -> Resolution:
+def _resolution(
+    start: datetime, end: datetime, kept_from: Mapping[int, int], finest_seconds: int
+) -> Resolution:
     span = (end - start).total_seconds()
     return next(
         r
         for r in RESOLUTIONS
         if r.kept_seconds is None
-        or (span <= r.kept_seconds and kept_from.get(r.seconds, 0) <= start.timestamp())
+        or (
+            r.seconds >= finest_seconds
+            and span <= r.kept_seconds
+            and kept_from.get(r.seconds, 0) <= start.timestamp()
+        )
     )
 
 

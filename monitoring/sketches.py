@@ -15,7 +15,7 @@ from itertools import groupby
 import numpy as np
 import pyarrow as pa
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 
 from monitoring.drift.batches import merge_into, sketch_batch
 from monitoring.drift.compare import KINDS, Sketch
@@ -26,7 +26,7 @@ from updates.learners.registry import UnknownLearner
 from updates.models import Recommender
 from updates.samples.batches import OFFSET, from_ms
 from updates.samples.log import SampleLog
-from updates.samples.offsets import overlap, rest, union
+from updates.samples.offsets import rest
 from updates.samples.schema import ARRIVED_AT
 from updates.serving import scorer
 
@@ -105,7 +105,7 @@ def _add(recommender: Recommender, piece: pa.RecordBatch, after: int) -> bool:
         if (newest.last_offset if newest else 0) != after:
             return False
         if newest and _same_range(newest, first, int(times[0])):
-            merge_into(known := _read([newest]), sketches)
+            merge_into(known := merged([newest]), sketches)
             newest.last_offset, newest.ends_at = last, max(ends_at, newest.ends_at)
             newest.save(update_fields=["last_offset", "ends_at"])
             _write(newest, known)
@@ -151,7 +151,7 @@ def _join(recommender: Recommender, ranges: Sequence[SketchedRange]) -> None:
         found = list(SketchedRange.objects.filter(pk__in=[r.pk for r in ranges]))
         if len(found) < len(ranges):
             return  # another process is at it
-        sketches = _read(ranges)
+        sketches = merged(ranges)
         SketchedRange.objects.filter(pk__in=[r.pk for r in ranges]).delete()
         first, last = ranges[0], ranges[-1]
         ends_at = max(r.ends_at for r in ranges)
@@ -175,25 +175,21 @@ def newest(recommender: Recommender, since: datetime, next_offset: int, least: i
     return _period(recent)
 
 
-def learned(recommender: Recommender, ranges: Iterable[dict[str, int]], without: Period) -> Period:
-    """What lies in ranges of offsets, as versions say what they learned, to a range's width, but
-    for the samples of another period: what is compared must not be in both."""
-    wanted = union((part["first_offset"], part["last_offset"]) for part in ranges)
-    both = Q(first_offset__lte=without.last_offset, last_offset__gte=without.first_offset)
-    apart = recommender.sketched_ranges.exclude(both)
-    return _period(r for r in apart if overlap(wanted, r.first_offset, r.last_offset + 1))
-
-
 def _samples(ranges: Iterable[SketchedRange]) -> int:
     return sum(r.last_offset - r.first_offset + 1 for r in ranges)
 
 
 def _period(found: Iterable[SketchedRange]) -> Period:
     ranges = sorted(found, key=lambda r: r.first_offset)
+    return period(ranges, merged(ranges))
+
+
+def period(ranges: Sequence[SketchedRange], sketches: dict[str, Sketch]) -> Period:
+    """Of ranges in order, with their sketches."""
     if not ranges:
         return Period({})
     return Period(
-        _read(ranges),
+        sketches,
         ranges[0].first_offset,
         ranges[-1].last_offset,
         min(r.starts_at for r in ranges),
@@ -201,12 +197,13 @@ def _period(found: Iterable[SketchedRange]) -> Period:
     )
 
 
-def _read(ranges: Iterable[SketchedRange]) -> dict[str, Sketch]:
-    merged: dict[str, Sketch] = {}
+def merged(ranges: Iterable[SketchedRange]) -> dict[str, Sketch]:
+    """The sketches of ranges, merged by feature."""
+    found: dict[str, Sketch] = {}
     rows = FeatureSketch.objects.filter(range__in=ranges).order_by("range__first_offset")
     for feature, kind, body in rows.values_list("feature", "kind", "body").iterator():
-        merge_into(merged, {feature: KINDS[kind].from_bytes(bytes(body))})
-    return merged
+        merge_into(found, {feature: KINDS[kind].from_bytes(bytes(body))})
+    return found
 
 
 def _new_range(

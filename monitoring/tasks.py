@@ -16,10 +16,14 @@ from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.freshness import Freshness, FreshnessState, LiveFacts
 from monitoring.live_quality import judge
 from monitoring.models import LiveScoring
+from monitoring.quality import degradation, values_met
 from monitoring.retention import prune
 from monitoring.roll_up import roll_up
+from monitoring.scorecard import episodes
+from monitoring.scorecard.settle import settle
 from monitoring.series import Measurement, record, record_all
 from monitoring.served import online_positions, served_facts
+from monitoring.sparsity.count import count_all
 from updates.artifacts import CorruptArtifact
 from updates.models import Recommender, UpdatePolicy
 from updates.models.policy import Strategy
@@ -70,6 +74,12 @@ def observe_devices() -> None:
             continue
         if found is not None:
             record(recommender, {metrics.FRESH_USER_SHARE: found.share}, now)
+
+
+@shared_task
+def observe_turnover() -> None:
+    """Count features that came and went with what was deployed since."""
+    count_all()
 
 
 @shared_task
@@ -146,16 +156,22 @@ def _judge_all(recommenders: list[Recommender], heads: dict[int, Head], now: dat
 
 @shared_task
 def observe_drift() -> None:
-    """Sketch what has arrived, and look whether it has drifted from what was learned."""
+    """Sketch what has arrived, and look whether it has drifted from what was learned; settle
+    earlier alarms, and have policies fire because of the present ones."""
     now = timezone.now()
     recommenders = list(Recommender.objects.select_related("live_version"))
     heads, rule = log_heads(recommenders), drift_alarms.rule_of(recommenders)
     for recommender in recommenders:
         head = heads.get(recommender.pk)
         try:
+            if head:
+                values_met.follow(recommender, head.last_offset)
             if head and sketches.follow(recommender, head.last_offset):
                 drift_alarms.look(recommender, rule, now)
             sketches.coarsen(recommender, now)
         except Exception:
             # One log that cannot be read must not hide how the others drift.
             logger.exception("drift of %s", recommender.slug)
+    settle(now)
+    episodes.tell(now)
+    degradation.watch(now)

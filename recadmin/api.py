@@ -6,10 +6,18 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from monitoring import api as measurements
 from monitoring.alerts import api as alerts
 from monitoring.fleet import fleet_freshness
+from monitoring.scorecard import api as scorecard
 from updates.api import urls
 from updates.api.views.unknown import Unknown
 
-V1 = urls.with_slashes([*urls.patterns(fleet_freshness), *measurements.PATTERNS, *alerts.PATTERNS])
+V1 = urls.with_slashes(
+    [
+        *urls.patterns(fleet_freshness),
+        *measurements.PATTERNS,
+        *scorecard.PATTERNS,
+        *alerts.PATTERNS,
+    ]
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include((V1, "api"))),

@@ -20,6 +20,7 @@ app.conf.update(
     task_routes={
         "updates.tasks.execute_run": {"queue": "runs"},
         "updates.tasks.prove_version": {"queue": "runs"},
+        "updates.tasks.answer_what_if": {"queue": "runs"},
     },
     # The database holds what is to be done; a message is only a nudge, so it is taken at once and
     # a lost one is sent again by the tick.
@@ -54,6 +55,11 @@ app.conf.beat_schedule = {
         "task": "monitoring.tasks.observe_drift",
         "schedule": 60.0,
         "options": {"expires": 60},
+    },
+    "observe-turnover": {
+        "task": "monitoring.tasks.observe_turnover",
+        "schedule": 30.0,
+        "options": {"expires": 30},
     },
     "archive": {
         "task": "updates.tasks.archive_logs",

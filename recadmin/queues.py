@@ -11,7 +11,7 @@ from redis.client import Pipeline
 # What each queue is for: said on the page and in the answer of /readyz.
 QUEUES = {
     "control": "the tick of the scheduler, joining, measurements, archiving",
-    "runs": "updates and proofs",
+    "runs": "updates, proofs and what-ifs",
     "online": "online sessions",
 }
 # The header of a message that says when it was sent, in seconds since 1970.

@@ -66,6 +66,8 @@ def _another_process():
     """What online sessions leave in memory goes with the process: each test is one of its own."""
     if position := sys.modules.get("updates.flows.online.position"):
         position.LEFT.clear()
+    if reference := sys.modules.get("monitoring.reference"):
+        reference.REFERENCES.clear()
 
 
 @pytest.fixture(autouse=True)

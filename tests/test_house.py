@@ -18,9 +18,11 @@ LONGEST_MODULE = 400
 STATE_OWNERS = {
     "monitoring/alerts/channels.py",
     "monitoring/alerts/models.py",
+    "updates/models/job.py",
     "updates/models/proof.py",
     "updates/models/run.py",
     "updates/models/version.py",
+    "updates/models/what_if.py",
 }
 WRITERS = {"update", "create", "get_or_create", "update_or_create", "bulk_create"}
 # ``x.save()`` of what is no loaded row: a new row, or a serializer that names its fields itself.

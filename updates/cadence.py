@@ -1,8 +1,9 @@
 """When a policy fires: pure arithmetic on times, no database.
 
-Timed cadences (interval, cron) give their next fire from the last one. The others (samples,
-staleness, manual) have no next time: the tick looks at the log instead. A continuous one never
-rests: whenever nothing runs for it, it begins.
+Timed cadences (interval, cron) give their next fire from the last one. The others have no next
+time: for samples and staleness the tick looks at the log, for drift whoever watches the samples
+tells (``flows.drifted``), manual waits to be asked. A continuous one never rests: whenever nothing
+runs for it, it begins.
 """
 
 from __future__ import annotations
@@ -25,9 +26,13 @@ class Trigger(enum.StrEnum):
     INTERVAL = "interval"
     CRON = "cron"
     SAMPLES = "samples"
+    DRIFT = "drift"
     STALENESS = "staleness"
     MANUAL = "manual"
     CONTINUOUS = "continuous"
+
+
+TIMED = (Trigger.INTERVAL, Trigger.CRON)
 
 
 class CadenceError(ValueError):
@@ -40,13 +45,19 @@ class CadenceError(ValueError):
 
 @dataclass(frozen=True)
 class Cadence:
-    """A trigger and what it needs."""
+    """A trigger and what it needs.
+
+    rest_seconds : of drift, from one fire to the next at least. max_ne_degradation : of staleness,
+    the share by which NE may grow worse than it was after promotion; None: it is not looked at.
+    """
 
     trigger: Trigger
     interval_seconds: int | None = None
     cron: str = ""
     timezone: str = "UTC"
     every_samples: int | None = None
+    rest_seconds: int | None = None
+    max_ne_degradation: float | None = None
 
     def validate(self) -> None:
         """Raises CadenceError where the trigger's own field is missing or senseless."""
@@ -54,6 +65,8 @@ class Cadence:
             raise CadenceError("interval_seconds", "An interval of at least 1 second is needed.")
         if self.trigger is Trigger.SAMPLES and not self.every_samples:
             raise CadenceError("every_samples", "A number of samples of at least 1 is needed.")
+        if self.trigger is Trigger.DRIFT and not self.rest_seconds:
+            raise CadenceError("rest_seconds", "A rest of at least 60 seconds is needed.")
         if self.trigger is Trigger.CRON:
             self._validate_cron()
 
@@ -72,7 +85,7 @@ class Cadence:
     @property
     def timed(self) -> bool:
         """Whether its fires are known in advance."""
-        return self.trigger in (Trigger.INTERVAL, Trigger.CRON)
+        return self.trigger in TIMED
 
     def first_fire(self, now: datetime) -> datetime | None:
         """The first fire of a schedule that begins now, always after now; None if not timed."""

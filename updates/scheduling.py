@@ -11,18 +11,19 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from updates import signals
 from updates.cadence import Trigger
-from updates.flows.prove import look_after_proofs
+from updates.flows.fire import fire
+from updates.flows.jobs import look_after
 from updates.flows.roll_back import lift_ended_holds
 from updates.flows.trigger import WriterBusy, nudge, trigger
-from updates.models import ComponentLease, UpdatePolicy, UpdateRun
-from updates.models.policy import EXECUTED, Strategy
+from updates.models import ComponentLease, Proof, UpdatePolicy, UpdateRun, WhatIf
+from updates.models.policy import EXECUTED
 from updates.models.run import ACTIVE, WRITING, IllegalRunMove, RunState
 from updates.samples.log import Head, SampleLog
 
 logger = logging.getLogger(__name__)
 
+JOBS = (Proof, WhatIf)
 # What has killed so many workers would kill the next.
 MAX_DEATHS = 3
 REST_AFTER_FAILURE = timedelta(seconds=10)
@@ -49,7 +50,8 @@ def tick(now: datetime | None = None) -> None:
             logger.exception("policy %s", policy)
     take_up_abandoned(now)
     remind_workers(now)
-    look_after_proofs()
+    for kind in JOBS:
+        look_after(kind)
 
 
 def _fire_if_due(policy: UpdatePolicy, head: Head, now: datetime) -> None:
@@ -77,7 +79,7 @@ def claim_timed(policy: UpdatePolicy, now: datetime, head: Head | None = None) -
     with transaction.atomic():
         if not policy.claim(due_at, next_due_at):
             return False
-        _fire(policy, due_at, now, head, missed)
+        fire(policy, due_at, now, head, missed=missed)
     return True
 
 
@@ -87,13 +89,13 @@ def _claim_samples(policy: UpdatePolicy, head: Head, now: datetime) -> None:
         return
     with transaction.atomic():
         if policy.claim_offset(head.last_offset):
-            _fire(policy, now, now, head)
+            fire(policy, now, now, head)
 
 
 def _claim_staleness(policy: UpdatePolicy, head: Head, now: datetime) -> None:
     live = policy.recommender.live_version
-    objective = timedelta(seconds=_objective_seconds(policy))
-    if head.newest_event_time is None or (policy.next_due_at and policy.next_due_at > now):
+    objective = timedelta(seconds=policy.objective_seconds)
+    if head.newest_event_time is None:
         return
     stands = live.least(policy.effective_components) if live else None
     if stands is not None and stands.watermark is not None:
@@ -102,15 +104,8 @@ def _claim_staleness(policy: UpdatePolicy, head: Head, now: datetime) -> None:
         if now - stands.watermark < objective * (1 - STALENESS_MARGIN):
             return
     with transaction.atomic():
-        rest_until = now + max(objective * STALENESS_MARGIN, timedelta(seconds=1))
-        unchanged = UpdatePolicy.objects.filter(pk=policy.pk, next_due_at=policy.next_due_at)
-        if unchanged.update(next_due_at=rest_until):
-            _fire(policy, now, now, head)
-
-
-def _objective_seconds(policy: UpdatePolicy) -> int:
-    """The strictest of its components."""
-    return min(map(policy.recommender.objective_seconds, policy.effective_components))
+        if policy.claim_rest(now, max(objective * STALENESS_MARGIN, timedelta(seconds=1))):
+            fire(policy, now, now, head)
 
 
 def go_on(policy: UpdatePolicy, now: datetime) -> None:
@@ -120,36 +115,6 @@ def go_on(policy: UpdatePolicy, now: datetime) -> None:
         return
     with suppress(WriterBusy):
         trigger(policy.recommender, policy=policy, reason=f"{policy.name} goes on")
-
-
-def _fire(
-    policy: UpdatePolicy, due_at: datetime, now: datetime, head: Head | None, missed: int = 0
-) -> None:
-    """In the transaction of the claim: a run for the fire and those missed, or a counted skip."""
-    if _nothing_new(policy, head or SampleLog(policy.recommender).head()):
-        policy.skip(fires=1 + missed)
-        return
-    run = trigger(
-        policy.recommender,
-        policy=policy,
-        reason=f"{policy.trigger} of {policy.name}",
-        due_at=due_at,
-    )
-    if missed:
-        run.coalesce(missed)
-    transaction.on_commit(
-        lambda: signals.policy_fired.send(
-            UpdatePolicy, policy=policy, run=run, due_at=due_at, fired_at=now
-        )
-    )
-
-
-def _nothing_new(policy: UpdatePolicy, head: Head) -> bool:
-    """Whether a fire has nothing to work on; what goes on needs a version to build on."""
-    live = policy.recommender.live_version
-    if policy.begins_anew or policy.strategy == Strategy.ONLINE:
-        return head.last_offset == 0
-    return live is None or live.least(policy.effective_components).next_offset > head.last_offset
 
 
 def take_up_abandoned(now: datetime) -> None:

@@ -5,7 +5,9 @@ from django.dispatch import Signal
 samples_appended = Signal()  # recommender, appended (first and last offset, duplicate)
 policy_fired = Signal()  # policy, run, due_at, fired_at
 progress = Signal()  # run
-learned = Signal()  # run, quality: progressive, of what an online session learned since the last
+# run, quality: progressive, of what an online session learned since the last; newest: the newest
+# samples since the last version as ``Judged``, at most the policy's holdout_samples, None of none
+learned = Signal()
 # recommender, lags_ms: (n,) from arrival to served by this process, counts: (n,) of samples, at
 synced = Signal()
 evaluated = Signal()  # run, evaluation

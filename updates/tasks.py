@@ -14,6 +14,7 @@ from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
 from updates.flows.prove import prove
 from updates.flows.prune import prune, sweep
+from updates.flows.what_if import answer
 from updates.models import Recommender, ServingReport
 from updates.samples.log import SampleLog
 
@@ -33,6 +34,12 @@ def _stopping() -> bool:
 def prove_version(proof_id: int) -> None:
     """See a queued proof through to its outcome."""
     prove(proof_id)
+
+
+@shared_task
+def answer_what_if(what_if_id: int) -> None:
+    """See a queued what-if through to its outcome."""
+    answer(what_if_id)
 
 
 @shared_task

@@ -29,6 +29,11 @@ def _two(whole: int, large: int, large_name: str, small: int, small_name: str) -
     return f"{first} {large_name} {second:02} {small_name}" if second else f"{first} {large_name}"
 
 
+def percent(share: float) -> str:
+    """A share of one, as exactly as it was entered: 1.5 %."""
+    return f"{round(100 * share, 4):g} %"
+
+
 def sentence(text: str) -> str:
     """Beginning with a capital and ending with a full stop, unless it ends otherwise."""
     text = text[:1].upper() + text[1:]
@@ -43,9 +48,17 @@ def cadence(value: Cadence) -> str:
         return _cron(value)
     if value.trigger is Trigger.SAMPLES:
         return f"every {value.every_samples or 0:,} new samples"
+    if value.trigger is Trigger.DRIFT:
+        return f"when a drift alarm begins, at most once in {duration(value.rest_seconds or 0)}"
     if value.trigger is Trigger.STALENESS:
-        return "before the freshness objective is missed"
+        return f"before the freshness objective is missed{_or_degraded(value)}"
     return "always" if value.trigger is Trigger.CONTINUOUS else "only when asked"
+
+
+def _or_degraded(value: Cadence) -> str:
+    if value.max_ne_degradation is None:
+        return ""
+    return f", or once NE is {percent(value.max_ne_degradation)} worse than after promotion"
 
 
 def _cron(value: Cadence) -> str:

@@ -17,6 +17,7 @@ from monitoring.freshness import Freshness, FreshnessCause, FreshnessState, Live
 from monitoring.models import DriftAlarm
 from monitoring.obstacles import InTheWay, in_the_way
 from monitoring.served import served_facts
+from monitoring.sparsity.alert import limit_conditions
 from updates.models import Recommender, UpdatePolicy, UpdateRun
 from updates.models.run import FINISHED, RunState
 from updates.samples.log import Head
@@ -45,6 +46,7 @@ def conditions(
     found += _components(recommenders, heads, served, obstacles, now)
     found += _budgets(recommenders, now)
     found += _drift()
+    found += limit_conditions(recommenders, now)
     found += _runs()
     return {condition.key: condition for condition in found}
 

@@ -80,6 +80,13 @@ KINDS = {
             "Compare the distributions on its page; a full update learns anew.",
         ),
         Kind(
+            "memory-limit",
+            "warning",
+            timedelta(0),
+            "its model reaches the memory limit within a week, or has",
+            "Its page says when; a what-if there shows what admission and expiry would save.",
+        ),
+        Kind(
             "failing-runs",
             "critical",
             timedelta(0),

@@ -42,6 +42,11 @@ class Adwin:
                     move = 1 if self.total / self.width > before else -1
         return move
 
+    @property
+    def mean(self) -> float:
+        """Of the window; 0 where it is empty."""
+        return self.total / max(self.width, 1)
+
     def to_json(self) -> dict[str, Any]:
         """Its state."""
         return dict(vars(self))

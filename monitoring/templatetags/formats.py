@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
@@ -48,6 +50,14 @@ def share(value: float | None) -> str:
 def signed(value: float | None) -> str:
     """A difference or a weight, with its sign; a dash for None."""
     return NOTHING if value in MISSING else f"{value:+.4f}".replace("-", "−")
+
+
+@register.filter
+def saved(share_saved: float | None) -> str:
+    """A share that is saved, or that is needed more, in words; nothing where neither is."""
+    if not share_saved:
+        return ""
+    return f"{share(abs(share_saved))} {'saved' if share_saved > 0 else 'more'}"
 
 
 @register.filter
@@ -105,6 +115,13 @@ def since(at: datetime) -> SafeString:
 def percent_of(part: float | None, total: float | None) -> int | None:
     """Part of total in whole percent; None where the total is unknown."""
     return round(100 * part / total) if part is not None and total else None
+
+
+@register.simple_tag
+@lru_cache(maxsize=100)
+def state(name: str) -> SafeString:
+    """A state or a cause as a colour, a sign and a word; rendered once, as pages show hundreds."""
+    return render_to_string("monitoring/_state.html", {"state": name})
 
 
 @register.simple_tag(takes_context=True)

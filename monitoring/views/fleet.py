@@ -2,71 +2,70 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
+from django.views.decorators.vary import vary_on_headers
 
-from monitoring.fleet import fleet_freshness, log_heads
+from monitoring.fleet import freshness_of, log_heads
+from monitoring.fleet_choice import Choice, choose
+from monitoring.fleet_members import members
+from monitoring.fleet_order import headers, ordered
+from monitoring.fleet_query import FleetQuery
 from monitoring.fleet_rows import fleet_rows
 from monitoring.freshness import FreshnessCause, FreshnessState
 from monitoring.views.access import needs, page
 from recadmin.roles import VIEWER
-from updates.models import Recommender
 
 ROWS = 50
-# All that a row shows: schemas and the versions' records stay in the database.
-SHOWN = (
-    "slug",
-    "name",
-    "learner",
-    "freshness_objective_seconds",
-    "grace_seconds",
-    "live_version__watermark",
-    "live_version__next_offset",
-)
 
 
 @require_safe
+@gzip_page
+@vary_on_headers("HX-Request")
 @needs(VIEWER)
 def fleet(request: HttpRequest) -> HttpResponse:
-    """The whole page, or for htmx only what changes."""
-    template = "monitoring/_fleet.html" if request.htmx else "monitoring/fleet.html"
-    return page(request, template, _context(request))
+    """The whole page, or for htmx's polls only what changes by itself."""
+    asked = request.htmx
+    polled = asked and not asked.boosted and not asked.history_restore_request
+    context = _context(request)
+    return page(request, "monitoring/_fleet.html" if polled else "monitoring/fleet.html", context)
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
-    everyone = list(Recommender.objects.select_related("live_version").only(*SHOWN))
+    everyone = members()
     heads = log_heads(everyone)
-    states = fleet_freshness(everyone, now, heads)
-    counts = Counter(fresh.state for fresh in states.values())
-    causes = Counter(fresh.cause for fresh in states.values())
-    wanted, cause = request.GET.get("state", ""), request.GET.get("cause", "")
-    search = request.GET.get("q", "").strip()
-    chosen = [
-        r
-        for r in everyone
-        if wanted in ("", states[r.pk].state)
-        and cause in ("", states[r.pk].cause)
-        and search.lower() in f"{r.slug} {r.name}".lower()
-    ]
-    shown = Paginator(chosen, ROWS).get_page(request.GET.get("page"))
+    states = freshness_of(everyone, now, heads)
+    query = FleetQuery.of(request.GET)
+    choice = choose(everyone, states, query)
+    rows = ordered(choice.chosen, states, query, now)
+    shown = Paginator(rows, ROWS).get_page(request.GET.get("page"))
     return {
+        "query": query,
+        "headers": headers(query),
         "rows": fleet_rows(shown.object_list, states, now),
         "shown": shown,
         "total": len(everyone),
-        "counts": [(state, counts[state]) for state in FreshnessState],
+        "learners": _values(choice, "learner", query),
+        "tags": _values(choice, "tag", query),
+        "views": request.user.saved_views.all(),
+        "states": [(state, choice.counts["state"][state]) for state in FreshnessState],
         "causes": [
-            (name, causes[name])
-            for name in FreshnessCause
-            if name != FreshnessCause.NONE and (causes[name] or name == cause)
+            (cause, count)
+            for cause, count in _values(choice, "cause", query)
+            if cause != FreshnessCause.NONE
         ],
-        "state": wanted,
-        "cause": cause,
-        "search": search,
         "log_silent": bool(everyone) and not heads,
     }
+
+
+def _values(choice: Choice, name: str, query: FleetQuery) -> list[tuple[str, int]]:
+    """Those of a filter that there are and the one chosen, with how many each would choose."""
+    counts = choice.counts[name]
+    chosen = {getattr(query, name)} - {""}
+    return [(value, counts[value]) for value in sorted({*counts, *chosen})]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from monitoring import charts, recommender_page
+from monitoring import recommender_page
+from monitoring.drawn_charts import drawn_charts
 from monitoring.drift_report import report
 from monitoring.forms import QuarantineForm, RollBackForm, TriggerForm
 from monitoring.quarantines import quarantines
+from monitoring.scorecard.report import scorecard
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import form_errors, told
 from recadmin.roles import OPERATOR, VIEWER
@@ -31,11 +34,14 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
     """The page."""
     found = _find(slug)
     policies = recommender_page.policies(found)
+    other = _compared_with(request, found)
     context = recommender_page.headline(found, timezone.now()) | {
         "joining": recommender_page.joining(found, timezone.now()),
         "devices": recommender_page.devices(found) if _has_devices(policies) else None,
         "has_devices": _has_devices(policies),
-        "charts": charts.charts_of((row["policy"] for row in policies), _components(found)),
+        "charts": drawn_charts(found, other),
+        "compared_with": other,
+        "comparable": recommender_page.comparable(found),
         "policies": policies,
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
         "deployments": _page_of(request, recommender_page.deployments(found), "deployments"),
@@ -78,7 +84,12 @@ def devices(request: HttpRequest, slug: str) -> HttpResponse:
 def drift(request: HttpRequest, slug: str) -> HttpResponse:
     """How samples differ from what was learned, for htmx."""
     found = _find(slug)
-    context = {"recommender": found, "drift": report(found, timezone.now())}
+    now = timezone.now()
+    context = {
+        "recommender": found,
+        "drift": report(found, now),
+        "scorecard": scorecard(now, found),
+    }
     return page(request, "monitoring/_drift.html", context)
 
 
@@ -118,8 +129,15 @@ def _has_devices(policies: list[dict[str, Any]]) -> bool:
     return any(row["policy"].strategy == Strategy.CLIENT for row in policies)
 
 
-def _components(recommender: Recommender) -> list[str]:
-    return list(recommender.live_version.components) if recommender.live_version else []
+def _compared_with(request: HttpRequest, found: Recommender) -> Recommender | None:
+    """The recommender that the address names beside this one."""
+    slug = request.GET.get("with")
+    if not slug or slug == found.slug:
+        return None
+    other = Recommender.objects.select_related("live_version").filter(slug=slug).first()
+    if other is None:
+        messages.warning(request, f"There is no recommender “{slug}” to compare with.")
+    return other
 
 
 def _page_of(request: HttpRequest, rows: object, name: str) -> object:

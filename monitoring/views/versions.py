@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from monitoring.components import components_of
 from monitoring.forms import RollBackForm
 from monitoring.heaviest import heaviest_weights
+from monitoring.sparsity.report import turnovers
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import PROOF_REFUSALS, told
 from recadmin.roles import OPERATOR, VIEWER
@@ -38,6 +39,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "children": found.children.order_by("number"),
         "deployments": deployments,
         "proof": _newest_proof(found),
+        "turnover": turnovers(found.recommender).filter(deployment__version=found).first(),
         "can_roll_back": deployments
         and found.state == VersionState.RETIRED
         and not found.pruned_at,

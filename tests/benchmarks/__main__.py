@@ -29,6 +29,7 @@ NAMES = (
     "scrape",
     "startup",
     "gate",
+    "sparsity",
 )
 
 

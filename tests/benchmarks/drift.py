@@ -21,6 +21,7 @@ from monitoring.drift.batches import merge_into
 from monitoring.drift.compare import Sketch, compare_all
 from monitoring.drift.numbers import NumberSketch
 from monitoring.drift.values import ValueSketch
+from tests.benchmarks import drift_scorecard
 from tests.benchmarks.harness import Table
 
 Columns = dict[str, np.ndarray]
@@ -240,6 +241,8 @@ def main() -> None:
     asked = parser.parse_args()
     for rows in asked.rows:
         print(table(rows, asked.seeds).markdown(), end="\n\n", flush=True)
+        scorecard = drift_scorecard.table({"recadmin": Ours}, rows, asked.seeds)
+        print(scorecard.markdown(), end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ def _row(page: str, found: dict[str, Any]) -> dict[str, object]:
         "page": page,
         "p50 ms": float(p50),
         "p95 ms": float(p95),
+        "CPU p50 ms": float(1e3 * np.median(found["cpu_seconds"])),
         "queries": found["queries"],
         "kB": found["bytes"] / 1e3,
     }

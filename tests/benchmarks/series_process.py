@@ -64,11 +64,11 @@ def fill(recommenders: int, full: int) -> None:
     owners = list(Recommender.objects.order_by("pk").values_list("pk", flat=True))
     series = [Series(recommender_id=pk, name=name) for name in RECORDED for pk in owners]
     Series.objects.bulk_create(series)
-    now = int(NOW.timestamp())
+    now, first = int(NOW.timestamp()), f"ORDER BY id LIMIT {full}"
     _fill_fast(True)
     for table, width, length, step in FULL:
         for start in range(now - length, now, step):
-            _insert(table, width, range(start, min(start + step, now)), full)
+            _insert(table, width, range(start, min(start + step, now)), first)
         if length < 365 * DAY:
             Retention.objects.create(seconds=width, kept_from=now - length, cleared_to=now - length)
     _fill_fast(False)
@@ -84,7 +84,14 @@ def _fill_fast(fast: bool) -> None:
             cursor.execute(f"PRAGMA synchronous = {'OFF' if fast else 'FULL'}")
 
 
-def _insert(table: str, width: int, span: range, full: int) -> None:
+def fill_hour(name: str) -> None:
+    """The last hour as recorded of every series of that name that has none yet."""
+    table, width, *_ = FULL[0]
+    now = int(NOW.timestamp())
+    _insert(table, width, range(now - 3600, now), f"WHERE name = '{name}'")
+
+
+def _insert(table: str, width: int, span: range, of: str) -> None:
     """As they would have come: all series at a time, then those of the next time."""
     rolled = width > 10
     with transaction.atomic(), connection.cursor() as cursor:
@@ -95,8 +102,8 @@ def _insert(table: str, width: int, span: range, full: int) -> None:
             f"WHERE t + {width} < {span.stop}) "
             f"SELECT id, t, (t / 10 * 7919 + id * 104729) % 1000003 / 1000.0"
             f"{f', {width // 10}' if rolled else ''} "
-            f"FROM cell CROSS JOIN (SELECT id FROM monitoring_series ORDER BY id LIMIT {full}) s "
-            "ORDER BY t, id"
+            f"FROM cell CROSS JOIN (SELECT id FROM monitoring_series {of}) s "
+            "ORDER BY t, id ON CONFLICT DO NOTHING"
         )
 
 

@@ -12,6 +12,7 @@ TINY = {
     "encode": {"samples": 2_000, "hashed": 200, "repetitions": 1},
     "learn": {"samples": 2_000, "river_samples": 200, "repetitions": 1},
     "table_size": {"sizes": (500, 1_000), "samples": 100, "repetitions": 1},
+    "sparsity": {"keys": 3_000, "seeds": 1, "source": ""},
     "growth": {"keys": 3_000, "samples": 10},
     "checkpoint_pause": {"keys": 500, "rows_a_step": 10, "repetitions": 1},
     "leaves": {"history": 2_000, "samples": 500, "trees": 3, "repetitions": 1},

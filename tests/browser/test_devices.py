@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.axe import violations
 from tests.conftest import SCHEMA, wait_until
 from tests.updates.flows.conftest import learnable_rows
 
@@ -211,6 +212,7 @@ def test_the_demo_s_list_follows_what_is_rated_with_the_network_off_too(api, vis
     page = visit()
     page.goto(f"/demo/{SLUG}/")
     expect(page.locator("[data-list] li")).to_have_count(10)
+    assert violations(page) == []
     before = page.locator("[data-list]").inner_text()
     first = page.locator("[data-rate] li").first.locator(".title").inner_text()
     page.get_by_role("button", name=f"Like: {first}", exact=True).click()

@@ -1,8 +1,10 @@
-"""Every page: no complaint in the console, no sideways scrolling, dark and light, by keyboard."""
+"""Every page: no complaint in the console, none of axe's, no sideways scrolling, dark and light, by
+keyboard, and nothing that shifts while one reads."""
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.axe import violations
 from tests.conftest import SCHEMA, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
@@ -10,9 +12,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_g
 PATHS = [
     "/",
     "/alerts/",
+    "/alerts/{alert}/",
     "/workers/",
     "/recommenders/shop/",
     "/recommenders/shop/versions/1/",
+    "/recommenders/shop/versions/compare/",
     "/runs/{run}/",
     "/admin/",
     "/admin/monitoring/alertchannel/add/",
@@ -23,6 +27,26 @@ PATHS = [
     "/admin/updates/modelversion/",
     "/api/docs/",
 ]
+ALERT = """
+from django.utils import timezone
+from monitoring.models import Alert
+from updates.models import Recommender
+now = timezone.now()
+of = Recommender.objects.get(slug="shop")
+print(Alert.objects.create(recommender=of, kind="drift", severity="warning", state="firing",
+    since=now, held_at=now, fired_at=now, summary="It drifted.", objective="PSI below 0.1").pk)
+"""
+# Layout shifts since the page began, added up: stricter than CLS, which takes the worst window.
+WATCH_SHIFTS = """
+window.shifted = [];
+new PerformanceObserver(list => {
+  for (const {value, sources, hadRecentInput} of list.getEntries()) {
+    const moved = sources.map(({node}) => node?.className || node?.nodeName).join();
+    if (!hadRecentInput) window.shifted.push([value, moved]);
+  }
+}).observe({type: "layout-shift", buffered: true});
+"""
+MOST_SHIFTED = 0.02
 WIDER_THAN_THE_WINDOW = (
     "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 )
@@ -41,7 +65,8 @@ def shop(stack) -> dict[str, int]:
         api.call("POST", "recommenders/shop/samples", rows)
         run = api.call("POST", "recommenders/shop/updates", {"strategy": "full"})["id"]
         wait_until(lambda: api.call("GET", f"updates/{run}")["state"] == "promoted", seconds=60)
-    return {"run": run}
+    alert = int(stack.manage("shell", "-v", "0", "-c", ALERT))
+    return {"run": run, "alert": alert}
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -54,6 +79,29 @@ def test_pages_fit_the_window_and_complain_of_nothing(shop, visit, width, scheme
         if path.startswith("/admin/") or path == "/api/docs/":
             continue  # Django's and Swagger's own tables may scroll
         assert page.evaluate(WIDER_THAN_THE_WINDOW) <= 0, path
+        assert violations(page) == [], path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_page_that_one_logs_in_at(stack, chromium, scheme):
+    with chromium.new_context(base_url=stack.url, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto("/login/")
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("path", ["/", "/recommenders/shop/"])
+def test_nothing_shifts_while_a_page_loads_and_is_kept_up_to_date(shop, visit, path, width):
+    page = visit(viewport={"width": width, "height": 844})
+    page.add_init_script(WATCH_SHIFTS)
+    page.goto(path)
+    page.wait_for_load_state("networkidle")
+    for _ in range(3):
+        with page.expect_response(lambda answer: answer.request.headers.get("hx-request")):
+            pass
+    shifted = page.evaluate("window.shifted")
+    assert sum(value for value, _ in shifted) <= MOST_SHIFTED, shifted
 
 
 def test_dark_mode_can_be_chosen_and_is_remembered(shop, visit):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.faults.recommender import is_in, mend
 from tests.faults.test_worker_killed import (
     FIRST,
@@ -47,5 +48,5 @@ def test_a_killed_rebuild_is_done_by_another_worker_as_if_nothing_had_been(stack
         {"first_offset": 1, "last_offset": FIRST + 2000},
         {"first_offset": FIRST + 2101, "last_offset": FIRST + SECOND},
     ]
-    assert killed.score()["version"] == version["number"]
+    wait_until(lambda: killed.score()["version"] == version["number"])
     tells_the_story(killed.run(run))

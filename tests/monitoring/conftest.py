@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.utils import timezone
 
-from tests.updates.flows.conftest import append, live, recommender, update  # noqa: F401
+from tests.updates.flows.conftest import append, live, recommender, trees, update  # noqa: F401
 from updates.models import Deployment, ModelVersion, UpdatePolicy
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

@@ -103,6 +103,38 @@ def test_a_metric_comes_with_what_happened_meanwhile(api, live, append, update):
     assert answer["marks"][-1]["at"] <= datetime.now(UTC).timestamp() * 1000
 
 
+def test_points_may_be_asked_for_no_finer_than_a_minute(api, news):
+    for second, age in ((0, 10.0), (30, 20.0)):
+        series.record(news, {metrics.AGE_SECONDS: age}, NOON + timedelta(seconds=second))
+    answer = metric(api, "age_seconds", resolution_seconds=60).json()
+    assert answer["resolution_seconds"] == 60
+    assert answer["points"] == [[NOON.timestamp() * 1000, 15.0]]
+
+
+@pytest.mark.parametrize("by", ["header", "parameter"])
+def test_the_points_come_as_csv_with_units_and_utc_times(api, news, by):
+    series.record(news, {metrics.AGE_SECONDS: 7.0}, NOON + timedelta(minutes=5))
+    span = {"from": NOON.isoformat(), "to": (NOON + timedelta(hours=1)).isoformat()}
+    asked = {"name": "age_seconds", **span} | ({"format": "csv"} if by == "parameter" else {})
+    headers = {"Accept": "text/csv"} if by == "header" else {}
+    answer = api.get(f"{NEWS}/metrics?{urlencode(asked)}", headers=headers)
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    name = "news-age_seconds-20260301T120000Z-20260301T130000Z.csv"
+    assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
+    lines = answer.content.decode().splitlines()
+    assert lines == ["time (UTC),age_seconds (s)", "2026-03-01T12:05:00Z,7.0"]
+
+
+def test_the_file_of_a_policy_s_points_is_named_after_it(api, news, make_policy):
+    make_policy(news, "daily")
+    answer = metric(api, "declared_cadence_seconds", label="daily", format="csv")
+    assert "news-declared_cadence_seconds-daily-" in answer["Content-Disposition"]
+
+
+def test_what_is_wrong_with_a_request_for_csv_is_said_as_a_problem(api, news):
+    assert fault(metric(api, "no_such_metric", format="csv")) == "name"
+
+
 def test_no_more_points_come_than_were_asked_for(api, news):
     for minute in range(60):
         series.record(news, {metrics.NE: 0.9}, NOON + timedelta(minutes=minute))
@@ -149,7 +181,7 @@ def test_sparsity_is_that_of_the_live_version_and_its_past(api, live):
     answer = api.get(f"{NEWS}/sparsity").json()
     assert answer["version"] == 1
     assert answer["sparsity"] == live.sparsity
-    newest = {name: points[-1][1] for name, points in answer["series"].items()}
+    newest = {name: points[-1][1] for name, points in answer["series"].items() if points}
     assert newest["non_zero_weights"] == live.sparsity["non_zero"]
 
 

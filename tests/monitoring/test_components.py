@@ -1,5 +1,6 @@
 """Each component's own freshness: on the page, in the API, as series; what feeds it."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -87,8 +88,9 @@ def test_the_page_shows_them_and_a_chart_of_their_ages(as_viewer, leaves):
     page = as_viewer.get(PAGE).content.decode()
     assert 'id="component-trees"' in page
     assert "daily-trees" in page.partition('id="component-trees"')[2].partition("</tr>")[0]
-    assert 'data-labels="trees|lr"' in page
-    assert 'data-of="trees|lr"' in page
+    ages = page.partition('data-key="component-ages"')[2].partition("</figure>")[0]
+    assert re.findall('data-of="([^"]*)"', ages) == ["trees", "lr"]
+    assert re.findall('data-label="([^"]*)"', ages) == ["trees", "lr"]
 
 
 def test_a_component_that_nothing_feeds_says_so(as_viewer, leaves):

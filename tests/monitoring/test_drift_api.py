@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from monitoring.drift.adwin import Adwin
 from monitoring.drift_alarms import loss_moved
 from monitoring.models import DriftAlarm
 from monitoring.tasks import observe_drift
@@ -153,11 +154,11 @@ def test_what_the_live_version_predicts_is_compared_too(api, live, make_batch):
 
 def test_a_risen_log_loss_is_told_until_it_has_fallen(api, as_viewer, news):
     assert api.get(DRIFT).json()["loss_rose_at"] is None
-    loss_moved(news, 1, NOON)
-    loss_moved(news, 1, NOON + timedelta(hours=1))
+    loss_moved(news, Adwin(), 1, NOON)
+    loss_moved(news, Adwin(), 1, NOON + timedelta(hours=1))
     assert api.get(DRIFT).json()["loss_rose_at"] == NOON.isoformat().replace("+00:00", "Z")
     assert "The log loss of what is live has risen" in text(
         as_viewer.get("/recommenders/news/drift/")
     )
-    loss_moved(news, -1, NOON + timedelta(hours=2))
+    loss_moved(news, Adwin(), -1, NOON + timedelta(hours=2))
     assert api.get(DRIFT).json()["loss_rose_at"] is None

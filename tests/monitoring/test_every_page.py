@@ -24,11 +24,13 @@ class Page:
 ONE = {"slug": "news"}
 POLICY = ONE | {"name": "hourly"}
 VERSION = ONE | {"number": 1}
-RUN = ALERT = {"pk": 1}
+RUN = ALERT = VIEW = {"pk": 1}
 # Nobody has logged in yet there, or they look after themselves.
 OPEN = {"login", "logout", "prometheus"}
 PAGES = {
     "fleet": Page("viewer"),
+    "save-view": Page("viewer", "post"),
+    "delete-view": Page("viewer", "post", VIEW),
     "workers": Page("viewer"),
     "audit": Page("operator"),
     "alerts": Page("viewer"),
@@ -40,6 +42,10 @@ PAGES = {
     "joining": Page("viewer", of=ONE),
     "devices": Page("viewer", of=ONE),
     "recommender-drift": Page("viewer", of=ONE),
+    "recommender-sparsity": Page("viewer", of=ONE),
+    "what-if": Page("viewer", of=ONE),
+    "what-if-ask": Page("operator", "post", ONE),
+    "what-if-cancel": Page("operator", "post", ONE | {"pk": 1}),
     "start-update": Page("operator", "post", ONE),
     "rollback": Page("operator", "post", ONE),
     "policy": Page("viewer", of=POLICY),
@@ -48,6 +54,7 @@ PAGES = {
     "policy-resume": Page("operator", "post", POLICY),
     "policy-lift-hold": Page("operator", "post", POLICY),
     "policy-run": Page("operator", "post", POLICY),
+    "versions-compare": Page("viewer", of=ONE),
     "version": Page("viewer", of=VERSION),
     "version-weights": Page("viewer", of=VERSION),
     "version-proof": Page("viewer", of=VERSION),

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from monitoring.marks import MOST_PROMOTIONS, marks
+from monitoring.models import Alert
 from tests.monitoring.conftest import NOW
 from updates.cadence import Cadence, Trigger
 from updates.flows.change_cadence import change_cadence
@@ -57,3 +58,43 @@ def test_a_mark_in_json_has_the_time_unit_of_points(news, make_live):
     make_live(news, started_at=NOW)
     (mark,) = marks(news, NOW - HOUR, NOW)
     assert mark.to_json()["at"] == round(NOW.timestamp() * 1000)
+
+
+def fire(news, at, kind="drift", component="", **fields):
+    told = {"severity": "warning", "since": at, "held_at": at, "summary": "wrong", "objective": ""}
+    return Alert.objects.create(
+        recommender=news, kind=kind, component=component, fired_at=at, **told, **fields
+    )
+
+
+def test_an_alert_is_marked_from_firing_until_it_is_resolved(news):
+    resolved_at = NOW - timedelta(minutes=5)
+    alert = fire(
+        news,
+        NOW - timedelta(minutes=9),
+        "backlog",
+        "trees",
+        resolved_at=resolved_at,
+        state="resolved",
+    )
+    (mark,) = marks(news, NOW - HOUR, NOW)
+    assert (mark.kind, mark.at, mark.until) == ("alert", alert.fired_at, resolved_at)
+    assert mark.label == "Alert backlog (trees): stale: samples wait to be learned"
+    assert mark.url == f"/alerts/{alert.pk}/"
+    assert mark.to_json()["until"] == round(resolved_at.timestamp() * 1000)
+
+
+def test_an_alert_that_fired_before_the_range_is_marked_while_it_is_open(news):
+    fire(news, NOW - 3 * HOUR)
+    long_ago = NOW - 2 * HOUR
+    fire(
+        news, long_ago, "no-traffic", resolved_at=long_ago + timedelta(minutes=1), state="resolved"
+    )
+    (mark,) = marks(news, NOW - HOUR, NOW)
+    assert (mark.at, mark.until) == (NOW - 3 * HOUR, None)
+
+
+def test_an_alert_that_only_pends_is_not_marked(news):
+    at = NOW - timedelta(minutes=1)
+    Alert.objects.create(recommender=news, kind="drift", severity="info", since=at, held_at=at)
+    assert marks(news, NOW - HOUR, NOW) == []

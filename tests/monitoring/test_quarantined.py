@@ -23,12 +23,6 @@ def test_sketches_go_on_after_however_many_are_quarantined(quarantined, monkeypa
     for _ in range(12):
         sketches.follow(quarantined, 1300)
     assert sketches.sketched_through(quarantined) == 1300
-    ranges = quarantined.sketched_ranges.order_by("first_offset")
-    found = sketches.learned(quarantined, [{"first_offset": 1001, "last_offset": 1300}], EMPTY)
-    assert found.last_offset == ranges.last().last_offset
-
-
-EMPTY = sketches.Period({})
 
 
 def test_nothing_is_judged_where_all_that_is_new_is_quarantined(quarantined):

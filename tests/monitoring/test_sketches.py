@@ -6,7 +6,8 @@ import pytest
 
 from monitoring import sketches
 from monitoring.models import FeatureSketch
-from monitoring.sketches import Period, arrived, coarsen, follow, learned, newest, sketched_through
+from monitoring.reference import learned
+from monitoring.sketches import Period, arrived, coarsen, follow, newest, sketched_through
 from updates.flows.append_samples import append_samples
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

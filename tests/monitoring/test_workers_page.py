@@ -69,7 +69,7 @@ def test_a_worker_that_died_is_shown_as_gone_with_what_it_was_at(
         pulses[other].end()
     gone_in(time_machine, pulses, "runs", "control", "online")
     words = text(as_viewer.get("/workers/"))
-    assert "No worker takes updates and proofs: the last was heard of 30 s ago." in words
+    assert "No worker takes updates, proofs and what-ifs: the last was heard of 30 s ago." in words
     assert "Start it: the line “runs” of the Procfile." in words
     assert f"gone runs – 30 s ago was at run {run.pk}" in words
     assert "none waits none –" in words
@@ -85,7 +85,7 @@ def test_a_run_of_no_known_worker_is_shown_beside_them(as_viewer, pulses, run):
 def test_how_long_messages_have_waited_is_said(as_viewer, pulses, valkey_server, time_machine):
     current_app.send_task("updates.tasks.execute_run", args=[1])
     time_machine.move_to(timezone.now() + timedelta(minutes=3), tick=False)
-    assert "runs updates and proofs 1 3 min ago" in text(as_viewer.get("/workers/"))
+    assert "runs updates, proofs and what-ifs 1 3 min ago" in text(as_viewer.get("/workers/"))
 
 
 def test_a_beat_that_ticks_no_more_is_said(as_viewer, pulses, time_machine):

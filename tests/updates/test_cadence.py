@@ -132,6 +132,7 @@ def test_what_has_no_timetable_has_no_next_fire(trigger):
         (Cadence(Trigger.INTERVAL), "interval_seconds", "at least 1 second"),
         (Cadence(Trigger.INTERVAL, interval_seconds=0), "interval_seconds", "at least 1 second"),
         (Cadence(Trigger.SAMPLES), "every_samples", "at least 1"),
+        (Cadence(Trigger.DRIFT), "rest_seconds", "at least 60 seconds"),
         (cron(""), "cron", "“” is no cron expression"),
         (cron("0 25 * * *"), "cron", "“0 25 * * *” is no cron expression: Bad hour"),
         (cron("0 0 31 2 *"), "cron", "“0 0 31 2 *”"),

@@ -154,16 +154,16 @@ def test_one_failing_policy_stops_no_other(recommender, hourly, monkeypatch):
         recommender.policies.create(
             name="a-first", strategy="full", trigger="interval", interval_seconds=3600
         )
-    from updates import scheduling
+    from updates.flows import fire
 
-    trigger = scheduling.trigger
+    trigger = fire.trigger
 
     def fail_for_the_first(recommender, policy, **kwargs):
         if policy.name == "a-first":
             raise RuntimeError("no")
         return trigger(recommender, policy=policy, **kwargs)
 
-    monkeypatch.setattr(scheduling, "trigger", fail_for_the_first)
+    monkeypatch.setattr(fire, "trigger", fail_for_the_first)
     tick(NOON + timedelta(hours=1))
     assert UpdateRun.objects.get().policy == hourly
 

@@ -29,6 +29,15 @@ def test_a_duration_has_two_units_at_most(seconds, said):
         (Cadence(Trigger.CRON, cron="0 3 * * *"), "at 03:00 (UTC)"),
         (Cadence(Trigger.SAMPLES, every_samples=5000), "every 5,000 new samples"),
         (Cadence(Trigger.STALENESS), "before the freshness objective is missed"),
+        (
+            Cadence(Trigger.STALENESS, max_ne_degradation=0.015),
+            "before the freshness objective is missed, or once NE is 1.5 % worse than after "
+            "promotion",
+        ),
+        (
+            Cadence(Trigger.DRIFT, rest_seconds=7200),
+            "when a drift alarm begins, at most once in 2 h",
+        ),
         (Cadence(Trigger.MANUAL), "only when asked"),
     ],
 )

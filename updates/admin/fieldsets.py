@@ -6,7 +6,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from updates.admin.policy_form import GOES_WITH
+from updates.admin.policy_form import CADENCE_FIELDS, GOES_WITH
 from updates.models import Recommender, UpdatePolicy
 from updates.models.policy import CLIENT_FIELDS, ONLINE_CADENCE
 
@@ -46,22 +46,30 @@ JOINING = [
 
 def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | None, Any]]:
     """Objectives of components once it is known that its learner has several."""
-    objectives = ["freshness_objective_seconds", "grace_seconds", "freshness_slo"]
+    objectives = [
+        "freshness_objective_seconds",
+        "grace_seconds",
+        "freshness_slo",
+        "when_stale",
+        "fallback",
+    ]
     if recommender and len(recommender.component_names) > 1:
         objectives.append("component_objectives")
+    objectives += ["when_stale", "fallback"]
     return [
-        (None, {"fields": ["name", "slug"]}),
+        (None, {"fields": ["name", "slug", "tags"]}),
         ("Samples", {"fields": ["schema"]}),
         ("Model", {"fields": ["learner", "learner_options"]}),
         ("Freshness", {"fields": objectives}),
+        ("Slices", {"fields": ["slices"]}),
         ("Joining impressions with their feedback", {"fields": JOINING}),
-        ("Keeping", {"fields": ["keep_versions"]}),
+        ("Keeping", {"fields": ["keep_versions", "memory_limit_bytes"]}),
     ]
 
 
 def policy_fieldsets(policy: UpdatePolicy | None, *, editable: bool) -> list[tuple[str, Any]]:
     """What, when, from which data, under which guardrails; for a stored one also how it stands."""
-    when = ["trigger", "interval_seconds", "cron", "timezone", "every_samples", "enabled"]
+    when = [*CADENCE_FIELDS, "enabled"]
     groups = [
         ("What", {"fields": ["recommender", "name", "strategy", "components"]}),
         ("When", {"fields": when, "description": _when_help(policy, editable)}),

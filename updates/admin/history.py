@@ -101,7 +101,14 @@ class DeploymentAdmin(ReadOnlyAdmin):
     list_select_related = ["version__recommender", "moved_by"]
     search_fields = ["reason", "recommender__slug"]
     fields = ["of", "what", "before", "kind", "reason", "moved_by", "by_run"]
-    fields += ["started_at", "ended_at", "scored_requests", "scored_rows", "scored_users"]
+    fields += [
+        "started_at",
+        "ended_at",
+        "scored_requests",
+        "scored_rows",
+        "scored_users",
+        "stale_requests",
+    ]
     of = staticmethod(linked("recommender"))
     what = staticmethod(linked("version"))
     before = staticmethod(linked("previous", "version before"))

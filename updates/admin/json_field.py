@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 class JSONObjectField(forms.JSONField):
     """A JSON object; indented when shown."""
 
+    kind, name = dict, "object, {…}"
     widget = forms.Textarea(attrs={"rows": 10, "class": "vLargeTextField json"})
 
     def to_python(self, value: Any) -> Any:
@@ -23,8 +24,8 @@ class JSONObjectField(forms.JSONField):
                 f"{error.colno}. Names and texts stand in double quotes, as in "
                 f'{{"name": "value", "list": ["a", "b"], "number": 0.5}}.'
             ) from error
-        if not isinstance(read, dict):
-            raise ValidationError(f"Must be a JSON object, {{…}}, got {_kind(read)}.")
+        if not isinstance(read, self.kind):
+            raise ValidationError(f"Must be a JSON {self.name}, got {_kind(read)}.")
         return super().to_python(value)
 
     def prepare_value(self, value: Any) -> str:
@@ -34,10 +35,22 @@ class JSONObjectField(forms.JSONField):
         return json.dumps(value, indent=2, ensure_ascii=False)
 
 
+class JSONListField(JSONObjectField):
+    """A JSON list; indented when shown."""
+
+    kind, name = list, "list, […]"
+
+
 def _first_lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
 def _kind(value: Any) -> str:
-    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    kinds = {
+        list: "a list",
+        dict: "an object",
+        str: "a text",
+        bool: "true or false",
+        type(None): "null",
+    }
     return kinds.get(type(value), "a number")

@@ -1,5 +1,6 @@
 """The form of a policy, for one recommender; and the form behind the preview of its cadence."""
 
+from dataclasses import fields
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -8,11 +9,11 @@ from django.forms.models import model_to_dict
 from django.http import QueryDict
 
 from updates.admin.forms import HelpfulForm
-from updates.cadence import Trigger
+from updates.cadence import Cadence, Trigger
 from updates.models import Recommender, UpdatePolicy
 from updates.models.policy import CLIENT_FIELDS, ONLINE_CADENCE, Strategy
 
-CADENCE_FIELDS = ["trigger", "interval_seconds", "cron", "timezone", "every_samples"]
+CADENCE_FIELDS = [field.name for field in fields(Cadence)]
 # What an operator may change, as over the API; the rest is configuration.
 OPERABLE = {*CADENCE_FIELDS, *ONLINE_CADENCE, "refresh_seconds", "enabled"}
 # Which values of a select a field goes with; beside others it is not read.
@@ -21,6 +22,8 @@ GOES_WITH = {
     "cron": {"trigger": Trigger.CRON},
     "timezone": {"trigger": Trigger.CRON},
     "every_samples": {"trigger": Trigger.SAMPLES},
+    "rest_seconds": {"trigger": Trigger.DRIFT},
+    "max_ne_degradation": {"trigger": Trigger.STALENESS},
     "window_seconds": {"strategy": [Strategy.FULL, Strategy.LOCAL]},
     "replay_fraction": {"strategy": Strategy.INCREMENTAL},
     "sync_interval_ms": {"strategy": Strategy.ONLINE},

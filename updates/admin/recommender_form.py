@@ -7,8 +7,9 @@ from django.core.exceptions import ValidationError
 
 from updates.admin.catalogue import options_help
 from updates.admin.forms import HelpfulForm
-from updates.admin.json_field import JSONObjectField
+from updates.admin.json_field import JSONListField, JSONObjectField
 from updates.admin.objectives_field import ObjectivesField
+from updates.admin.tags_field import TagsField
 from updates.learners import registry
 from updates.models import Recommender
 
@@ -19,6 +20,13 @@ SCHEMA_HELP = (
     "&quot;numeric&quot;: [&quot;price&quot;], &quot;multivalued&quot;: [&quot;genres&quot;], "
     "&quot;crosses&quot;: [[&quot;user&quot;, &quot;genres&quot;]]}</code>. "
     "<code>label</code>, <code>event_time</code> and <code>weight</code> belong to every sample."
+)
+SLICES_HELP = (
+    "Parts of the traffic whose quality is measured on their own, at most 12, e.g. <code>[{"
+    "&quot;name&quot;: &quot;new-items&quot;, &quot;new&quot;: &quot;item&quot;, &quot;days&quot;: "
+    "7}, {&quot;name&quot;: &quot;evening&quot;, &quot;feature&quot;: &quot;hour&quot;, "
+    "&quot;in&quot;: [&quot;18&quot;, &quot;19&quot;]}, {&quot;name&quot;: &quot;dear&quot;, "
+    "&quot;feature&quot;: &quot;price&quot;, &quot;from&quot;: 100}]</code>."
 )
 OBJECTIVES_HELP = (
     "In seconds, of a component that is to be fresher than the whole, or may be older; left empty, "
@@ -31,11 +39,18 @@ class RecommenderForm(HelpfulForm):
         choices=lambda: [(name, name) for name in registry.names()],
         help_text="The kind of model; its options are listed below.",
     )
+    tags = TagsField(
+        required=False,
+        help_text="Up to 20 short names to find it by, such as its team or surface, with commas "
+        "between them.",
+    )
     learner_options = JSONObjectField(required=False)
     schema = JSONObjectField(
         help_text=SCHEMA_HELP,
         error_messages={"required": "Name at least one feature, in the form shown below."},
     )
+
+    slices = JSONListField(required=False, help_text=SLICES_HELP)
 
     class Meta:
         model = Recommender
@@ -60,6 +75,10 @@ class RecommenderForm(HelpfulForm):
     def clean_learner_options(self) -> dict[str, Any]:
         """Empty means all defaults."""
         return self.cleaned_data["learner_options"] or {}
+
+    def clean_slices(self) -> list[Any]:
+        """Empty means none."""
+        return self.cleaned_data["slices"] or []
 
     def clean(self) -> dict[str, Any]:
         """A learner that is installed but broken is said here, not met later by a worker."""

@@ -14,11 +14,13 @@ from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
 from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
+from updates.flows.what_if import NotReplayable, WhatIfError
 from updates.learners.base import DevicesUnsupported, RecommendUnsupported
 from updates.models.proof import ProofUnderWay
 from updates.models.quarantine import WrongState
 from updates.models.run import IllegalRunMove
 from updates.models.version import IllegalVersionMove
+from updates.models.what_if import WhatIfIsOver, WhatIfUnderWay
 from updates.samples.errors import ParseError
 from updates.samples.joiner import JoinerFull, RequestConflict
 from updates.samples.stream import BatchConflict, LogUnavailable
@@ -29,10 +31,11 @@ RETRY_AFTER_SECONDS = 2
 
 @describe.register(TriggerError)
 @describe.register(RollBackError)
+@describe.register(WhatIfError)
 @describe.register(QuarantineError)
 @describe.register(SelectionError)
 def _field_at_fault(
-    error: TriggerError | RollBackError | QuarantineError | SelectionError,
+    error: TriggerError | RollBackError | WhatIfError | QuarantineError | SelectionError,
 ) -> Problem:
     return Problem(400, str(error), errors=[{"field": error.field, "error": str(error)}])
 
@@ -70,6 +73,21 @@ def _corrupt(error: CorruptArtifact) -> Problem:
 @describe.register
 def _proof_under_way(error: ProofUnderWay) -> Problem:
     return Problem(409, str(error), "proof-under-way")
+
+
+@describe.register
+def _what_if_under_way(error: WhatIfUnderWay) -> Problem:
+    return Problem(409, str(error), "what-if-under-way")
+
+
+@describe.register
+def _what_if_is_over(error: WhatIfIsOver) -> Problem:
+    return Problem(409, str(error), "wrong-state")
+
+
+@describe.register
+def _not_replayable(error: NotReplayable) -> Problem:
+    return Problem(409, str(error), "not-replayable")
 
 
 @describe.register

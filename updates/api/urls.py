@@ -15,6 +15,7 @@ from updates.api.views import (
     samples,
     updates,
     versions,
+    what_ifs,
 )
 from updates.api.views.recommenders import FreshnessOf
 
@@ -68,6 +69,13 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
             name="rebuild-again",
         ),
         path(f"{ONE}/users/<str:user>/erase", quarantines.EraseUser.as_view(), name="erase-user"),
+        path(f"{ONE}/sparsity/what-if", what_ifs.WhatIfList.as_view(), name="what-ifs"),
+        path(f"{ONE}/sparsity/what-if/<int:pk>", what_ifs.WhatIfDetail.as_view(), name="what-if"),
+        path(
+            f"{ONE}/sparsity/what-if/<int:pk>/cancel",
+            what_ifs.CancelWhatIf.as_view(),
+            name="cancel-what-if",
+        ),
         path(f"{ONE}/rollback", versions.RollBack.as_view(), name="rollback"),
         path(f"{ONE}/deployments", versions.DeploymentList.as_view(), name="deployments"),
         path(f"{ONE}/samples", samples.Samples.as_view(), name="samples"),

@@ -1,5 +1,6 @@
 """Change when a policy fires, with a receipt."""
 
+from dataclasses import fields
 from typing import Any
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from updates.models import CadenceChange, UpdatePolicy
 from updates.samples.log import SampleLog
 from updates.scheduling import claim_timed
 
-FIELDS = ["trigger", "interval_seconds", "cron", "timezone", "every_samples"]
+FIELDS = [field.name for field in fields(Cadence)]
 
 
 def change_cadence(

@@ -18,7 +18,8 @@ READS = {
     Trigger.INTERVAL: ("interval_seconds",),
     Trigger.CRON: ("cron", "timezone"),
     Trigger.SAMPLES: ("every_samples",),
-    Trigger.STALENESS: (),
+    Trigger.DRIFT: ("rest_seconds",),
+    Trigger.STALENESS: ("max_ne_degradation",),
     Trigger.MANUAL: (),
     Trigger.CONTINUOUS: (),
 }
@@ -79,6 +80,8 @@ def unread_fields(cadence: Cadence) -> list[str]:
         "interval_seconds": cadence.interval_seconds,
         "cron": cadence.cron,
         "every_samples": cadence.every_samples,
+        "rest_seconds": cadence.rest_seconds,
+        "max_ne_degradation": cadence.max_ne_degradation,
     }
     return [name for name, value in said.items() if value and name not in READS[cadence.trigger]]
 

@@ -8,6 +8,7 @@ from updates import signals
 from updates.flows.attempt import Attempt
 from updates.flows.evaluate import Evaluation
 from updates.flows.promote import BaseMoved, WouldGoBack, promote_result
+from updates.learners.base import Learner
 from updates.models import ComponentLease, ModelVersion, UpdateRun
 from updates.models.run import RunState
 from updates.models.version import VersionState
@@ -54,7 +55,7 @@ def write(run: UpdateRun, candidate: Candidate, base: ModelVersion | None) -> di
         "learned_ranges": candidate.ranges,
         "next_offset": candidate.next_offset,
         "components": _components(run, candidate, base),
-        "sparsity": learner.sparsity().to_json(),
+        "sparsity": _sparsity(learner),
     }
 
 
@@ -89,6 +90,16 @@ def _components(
             "space_id": spaces.get(name),
         }
     return components
+
+
+def _sparsity(learner: Learner) -> dict[str, Any]:
+    """Of the whole, and of each component with what learns it."""
+    algorithms = learner.algorithms
+    components = {
+        name: {"algorithm": algorithms.get(name, ""), **part.to_json()}
+        for name, part in learner.sparsity_by_component().items()
+    }
+    return {**learner.sparsity().to_json(), "components": components}
 
 
 def about(candidate: Candidate) -> dict[str, Any]:

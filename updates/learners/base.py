@@ -19,6 +19,8 @@ from updates.learners.device import DeviceSide
 from updates.learners.options import Option, resolve
 from updates.samples.schema import SampleSchema
 
+TINY = 1e-3  # a weight of a smaller magnitude is tiny
+
 
 class Progress(Protocol):
     """Called often by long work; may raise to stop it (a cancelled run does)."""
@@ -64,6 +66,19 @@ class Sparsity:
         """As stored with a version."""
         return asdict(self)
 
+    @classmethod
+    def of_weights(cls, weights: np.ndarray, seen: int, bytes_each: int) -> Self:
+        """Of (n,) weights, zeros among them, of which serving loads those that are not zero."""
+        non_zero = int(np.count_nonzero(weights))
+        tiny = np.count_nonzero(np.abs(weights) < TINY) - (len(weights) - non_zero)
+        share = float(tiny / non_zero) if non_zero else 0.0
+        return cls(seen, len(weights), non_zero, non_zero * bytes_each, share)
+
+    @classmethod
+    def of_rows(cls, seen: int, rows: int, deployed_bytes: int) -> Self:
+        """Of rows that each count as one weight other than zero."""
+        return cls(seen, rows, rows, deployed_bytes, 0.0)
+
 
 class DeltaUnsupported(NotImplementedError):
     """This learner cannot say what learning changed."""
@@ -84,6 +99,13 @@ class DevicesUnsupported(NotImplementedError):
 
     def __init__(self, learner: str) -> None:
         super().__init__(f"{learner} has no vectors of users that devices could refresh")
+
+
+class FeaturesUnsupported(NotImplementedError):
+    """This learner's parameters are not those of feature values."""
+
+    def __init__(self, learner: str) -> None:
+        super().__init__(f"{learner} has no weight for each feature value")
 
 
 class Recommended(NamedTuple):
@@ -109,6 +131,7 @@ class Learner(ABC):
     replayable : a sample may be learned more than once; others count their samples, and would
         count it twice.
     supports_delta : can say what learning changed, so that a serving form follows it.
+    tells_features : has weights that belong to feature values, and names these.
     device_component : the one of which devices may refresh what is their user's, see
         ``updates.learners.device``; "" of none.
     options : all there are; ``variants``, options given to learners that between them use all
@@ -123,6 +146,7 @@ class Learner(ABC):
     replayable: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
     device_component: ClassVar[str] = ""
+    tells_features: ClassVar[bool] = False
     options: ClassVar[Sequence[Option]]
     variants: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
 
@@ -261,6 +285,28 @@ class Learner(ABC):
     @abstractmethod
     def sparsity(self) -> Sparsity:
         """Present counts of features and weights."""
+
+    @property
+    def algorithms(self) -> dict[str, str]:
+        """By component, what learns its parameters; empty of a learner that does not say."""
+        return {}
+
+    def sparsity_by_component(self) -> dict[str, Sparsity]:
+        """By component, what ``sparsity`` says of the whole; empty of a learner with several that
+        does not tell them apart."""
+        return {self.components[0]: self.sparsity()} if len(self.components) == 1 else {}
+
+    def live_features(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) distinct uint64 keys of the features that have a weight other than zero, and (n,)
+        those weights.
+
+        Only with ``tells_features``; raises FeaturesUnsupported.
+        """
+        raise FeaturesUnsupported(self.name)
+
+    def names_of(self, keys: np.ndarray) -> list[tuple[str, str]]:
+        """(field, value) of keys that ``live_features`` gave. Raises FeaturesUnsupported."""
+        raise FeaturesUnsupported(self.name)
 
     @abstractmethod
     def is_finite(self) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from updates.learners import registry
-from updates.learners.base import Learner
+from updates.learners.base import Learner, Sparsity
 from updates.samples.schema import EVENT_TIME, LABEL, WEIGHT, SampleSchema
 
 Batches = Sequence[pa.RecordBatch]
@@ -189,8 +189,17 @@ def progress_can_stop_it(make: Make, batches: Batches) -> None:
 
 
 def sparsity_adds_up(make: Make, batches: Batches) -> None:
-    """0 <= non_zero <= admitted <= seen; a share within [0, 1]; no weights without bytes."""
-    sparsity = _taught(make, batches).sparsity()
+    """0 <= non_zero <= admitted <= seen; a share within [0, 1]; no weights without bytes. The same
+    of each component, where it tells them apart."""
+    learner = _taught(make, batches)
+    parts = learner.sparsity_by_component()
+    if parts and set(parts) != set(learner.components):
+        raise CheckFailed(f"sparsity of {sorted(parts)}, components {learner.components}")
+    for sparsity in (learner.sparsity(), *parts.values()):
+        _adds_up(sparsity)
+
+
+def _adds_up(sparsity: Sparsity) -> None:
     if not 0 <= sparsity.non_zero <= sparsity.admitted <= sparsity.seen:
         raise CheckFailed(f"counts contradict one another: {sparsity}")
     if not 0.0 <= sparsity.tiny_share <= 1.0 or (sparsity.deployed_bytes <= 0 < sparsity.non_zero):

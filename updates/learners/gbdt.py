@@ -174,6 +174,11 @@ class GBDT(Learner):
             tiny_share=float(tiny / (keys + non_zero)) if keys + non_zero else 0.0,
         )
 
+    @property
+    def algorithms(self) -> dict[str, str]:
+        """Its trees are LightGBM's."""
+        return {"trees": "lightgbm"}
+
     def is_finite(self) -> bool:
         """Whether every rate and every leaf is a finite number."""
         leaves = self._trees.leaf_values if self._trees else np.empty(0)

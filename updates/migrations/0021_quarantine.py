@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0026_freshness_slo'),
+        ('updates', '0019_memory_limit'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -14,6 +14,7 @@ from updates.models.run import RunTransition, UpdateRun
 from updates.models.segment import ArchivedBatch, Segment
 from updates.models.serving_report import ServingReport
 from updates.models.version import ModelVersion
+from updates.models.what_if import WhatIf
 
 __all__ = [
     "ArchivedBatch",
@@ -32,4 +33,5 @@ __all__ = [
     "ServingReport",
     "UpdatePolicy",
     "UpdateRun",
+    "WhatIf",
 ]

@@ -42,6 +42,11 @@ class Deployment(models.Model):
     ended_at = models.DateTimeField(null=True)
     scored_requests = models.PositiveBigIntegerField(default=0)
     scored_rows = models.PositiveBigIntegerField(default=0)
+    stale_requests = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Requests for which it was beyond objective and grace while samples waited.",
+    )
     scored_users = models.PositiveBigIntegerField(
         null=True, help_text="Users answered, within 1 %; empty where no request named one."
     )

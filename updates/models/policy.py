@@ -1,6 +1,6 @@
 """What to update, how, when, from which data and under which guardrails."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,9 +12,9 @@ from simple_history.models import HistoricalRecords
 
 from updates.cadence import Cadence, CadenceError, Trigger
 from updates.learners.base import Learner
-from updates.models.bounds import Bounds
 from updates.models.component_rules import component_errors, conflicts
-from updates.models.recommender import DAY_SECONDS, YEAR_SECONDS, Recommender
+from updates.models.policy_bounds import BOUNDS
+from updates.models.recommender import DAY_SECONDS, Recommender
 from updates.strategies.local import begins_anew
 
 
@@ -43,6 +43,7 @@ TRIGGER_LABELS = [
     (Trigger.INTERVAL, "interval: every so many seconds"),
     (Trigger.CRON, "cron: at the times of a cron expression"),
     (Trigger.SAMPLES, "samples: every so many new samples"),
+    (Trigger.DRIFT, "drift: when an alarm on drift or on a risen log loss begins"),
     (Trigger.STALENESS, "staleness: before the freshness objective is missed"),
     (Trigger.MANUAL, "manual: only when asked"),
     (Trigger.CONTINUOUS, "continuous: always, for strategies online and client"),
@@ -53,21 +54,6 @@ TRIGGER_LABELS = [
 ONLINE_CADENCE = ["sync_interval_ms", "checkpoint_seconds", "version_every_minutes"]
 # What devices are told.
 CLIENT_FIELDS = ["refresh_seconds", "sends", "offline_seconds", "privacy_note"]
-
-LONGEST_INTERVAL_SECONDS = YEAR_SECONDS
-LONGEST_WINDOW_SECONDS = 50 * YEAR_SECONDS  # a century would not fit PostgreSQL's integer
-MOST_SAMPLES = 10**12
-LONGEST_OFFLINE_SECONDS = 30 * DAY_SECONDS
-BOUNDS = {
-    "interval_seconds": Bounds(1, LONGEST_INTERVAL_SECONDS, "seconds (a year)"),
-    "every_samples": Bounds(1, MOST_SAMPLES, "samples"),
-    "window_seconds": Bounds(1, LONGEST_WINDOW_SECONDS, "seconds (50 years)"),
-    "sync_interval_ms": Bounds(10, 60_000, "milliseconds (a minute)"),
-    "checkpoint_seconds": Bounds(1, 3_600, "seconds (an hour)"),
-    "version_every_minutes": Bounds(0.05, 1_440, "minutes (a day)"),
-    "refresh_seconds": Bounds(1, 3_600, "seconds (an hour)"),
-    "offline_seconds": Bounds(60, LONGEST_OFFLINE_SECONDS, "seconds (30 days)"),
-}
 
 
 class UpdatePolicy(models.Model):
@@ -99,6 +85,22 @@ class UpdatePolicy(models.Model):
         blank=True,
         validators=BOUNDS["every_samples"].validators,
         help_text="For trigger samples: an update each time so many samples have arrived.",
+    )
+    rest_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=BOUNDS["rest_seconds"].validators,
+        help_text="For trigger drift: seconds from one update to the next at least, however many "
+        "alarms begin.",
+    )
+    max_ne_degradation = models.FloatField(
+        null=True,
+        blank=True,
+        verbose_name="Max NE degradation",
+        validators=BOUNDS["max_ne_degradation"].validators,
+        help_text="For trigger staleness: also an update once normalized entropy on arriving "
+        "samples is worse by more than this share than after the live version's promotion, beyond "
+        "noise; e.g. 0.01. Empty: quality is not looked at.",
     )
     window_seconds = models.PositiveIntegerField(
         null=True,
@@ -262,6 +264,8 @@ class UpdatePolicy(models.Model):
             cron=self.cron,
             timezone=self.timezone,
             every_samples=self.every_samples,
+            rest_seconds=self.rest_seconds,
+            max_ne_degradation=self.max_ne_degradation,
         )
 
     @property
@@ -279,6 +283,11 @@ class UpdatePolicy(models.Model):
         if self.strategy in (Strategy.FULL, Strategy.LOCAL):
             return list(named)
         return list(self.learner.moved(named))
+
+    @property
+    def objective_seconds(self) -> int:
+        """The strictest freshness objective of what it updates."""
+        return min(map(self.recommender.objective_seconds, self.effective_components))
 
     @property
     def begins_anew(self) -> bool:
@@ -374,6 +383,16 @@ class UpdatePolicy(models.Model):
                 enabled=True,
                 hold_reason="",
             ).update(fired_through_offset=through)
+        )
+
+    def claim_rest(self, now: datetime, rest: timedelta) -> bool:
+        """Fire now and then rest so long: true for exactly one caller, false during a rest."""
+        if self.next_due_at and self.next_due_at > now:
+            return False
+        return bool(
+            UpdatePolicy.objects.filter(
+                pk=self.pk, next_due_at=self.next_due_at, enabled=True, hold_reason=""
+            ).update(next_due_at=now + rest, last_due_at=now)
         )
 
     def skip(self, fires: int = 1) -> None:

@@ -1,12 +1,13 @@
 """A deployed model: what it learns, how its samples look, how fresh it must be."""
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from simple_history.models import HistoricalRecords
 
 from updates.learners import registry
@@ -14,10 +15,13 @@ from updates.learners.base import Learner
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK
 from updates.learners.negative_sampling import NEGATIVE_SAMPLING
 from updates.learners.options import OptionError
+from updates.models.tags import check_tags
 from updates.samples.schema import SampleSchema, SchemaError
+from updates.samples.slices import Slice, SliceError, slices_from_json
 
 YEAR_SECONDS = 366 * 86_400
 DAY_SECONDS = 86_400
+MOST_NAMED = 100
 # State of impressions lies in memory: nobody waits for a label for longer than this.
 LONGEST_HORIZON_SECONDS = 60 * DAY_SECONDS
 
@@ -37,11 +41,35 @@ class DelayedFeedback(models.TextChoices):
     )
 
 
+class WhenStale(models.TextChoices):
+    SERVE = "serve", "serve: answer as ever"
+    FLAG = "flag", "flag: answer, with a header that caches and proxies see"
+    FALL_BACK = "fall-back", "fall back: answer with another recommender's model"
+
+
+def stream_key(pk: int) -> str:
+    """Prefix of a recommender's Valkey keys; the braces keep them in one hash slot."""
+    return f"recadmin:{{r{pk}}}"
+
+
+def among(pks: Collection[int]) -> Q:
+    """Rows of these recommenders, where they are few; of any, where to name them all would cost
+    more than to pick theirs out of what is found."""
+    return Q(recommender__in=pks) if len(pks) <= MOST_NAMED else Q()
+
+
 class Recommender(models.Model):
     slug = models.SlugField(
         unique=True, max_length=60, help_text="Names it in addresses and in the API; fixed."
     )
     name = models.CharField(max_length=120, help_text="What people call it.")
+    tags = models.JSONField(
+        default=list,
+        db_default=Value([], models.JSONField()),
+        blank=True,
+        validators=[check_tags],
+        help_text="Up to 20 short lower-case names to find it by, such as its team or surface.",
+    )
     learner = models.CharField(max_length=60, help_text="The kind of model.")
     learner_options = models.JSONField(
         default=dict,
@@ -69,6 +97,22 @@ class Recommender(models.Model):
         help_text="Share of the time in which it shall be fresh or idle, 0.5 to 0.9999; the rest "
         "is its error budget.",
     )
+    when_stale = models.CharField(
+        max_length=20,
+        choices=WhenStale,
+        default=WhenStale.SERVE,
+        db_default=WhenStale.SERVE,
+        help_text="What requests for scores get while it is beyond objective and grace and samples "
+        "wait: answers always say so; a header too, or another recommender's answer.",
+    )
+    fallback = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="For fall-back: the recommender that answers then. It must take the same fields.",
+    )
     component_objectives = models.JSONField(
         default=dict,
         blank=True,
@@ -80,6 +124,13 @@ class Recommender(models.Model):
         validators=[MinValueValidator(2)],
         help_text="Files of this many newest versions are kept, to roll back to; the live one's "
         "always are.",
+    )
+    memory_limit_bytes = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="So many bytes the live model may take in serving; when it is to be reached is "
+        "forecast, and alerted a week before. Empty: no limit.",
     )
     delayed_feedback = models.CharField(
         max_length=40,
@@ -110,6 +161,15 @@ class Recommender(models.Model):
         default=300,
         validators=[MaxValueValidator(DAY_SECONDS)],
         help_text="So many seconds feedback is kept whose impression has not come yet.",
+    )
+    slices = models.JSONField(
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Parts of the traffic whose quality is measured on their own, a JSON list of at "
+        'most 12, like [{"name": "new-items", "new": "item", "days": 7}, {"name": "evening", '
+        '"feature": "hour", "in": ["18", "19"]}, {"name": "dear", "feature": "price", '
+        '"from": 100}].',
     )
     live_version = models.ForeignKey(
         "updates.ModelVersion",
@@ -142,6 +202,11 @@ class Recommender(models.Model):
     def sample_schema(self) -> SampleSchema:
         """The schema as the codecs use it."""
         return SampleSchema.from_json(self.schema)
+
+    @property
+    def traffic_slices(self) -> tuple[Slice, ...]:
+        """The parts of the traffic that are judged on their own."""
+        return slices_from_json(self.slices, self.sample_schema)
 
     @property
     def learner_class(self) -> type[Learner]:
@@ -187,8 +252,8 @@ class Recommender(models.Model):
 
     @property
     def stream_key(self) -> str:
-        """Prefix of its Valkey keys; the braces keep them in one hash slot."""
-        return f"recadmin:{{r{self.pk}}}"
+        """Prefix of its Valkey keys."""
+        return stream_key(self.pk)
 
     @property
     def fake_negatives(self) -> bool:
@@ -204,9 +269,11 @@ class Recommender(models.Model):
         if self.learner in registry.names() and (wrong := self._objective_error()):
             errors["component_objectives"] = wrong
         try:
-            SampleSchema.from_json(self.schema)
+            schema = SampleSchema.from_json(self.schema)
         except SchemaError as error:
             errors["schema"] = str(error)
+        else:
+            errors |= self._fallback_errors(schema) | self._slice_errors(schema)
         if self.learner not in registry.names():
             errors["learner"] = f"Must be one of {', '.join(registry.names())}."
         elif "schema" not in errors:
@@ -217,6 +284,27 @@ class Recommender(models.Model):
                 errors["learner_options"] = str(error)
         if errors:
             raise ValidationError(errors)
+
+    def _slice_errors(self, schema: SampleSchema) -> dict[str, str]:
+        try:
+            slices_from_json(self.slices, schema)
+        except SliceError as error:
+            return {"slices": str(error)}
+        return {}
+
+    def _fallback_errors(self, schema: SampleSchema) -> dict[str, str]:
+        other = self.fallback
+        if other is None:
+            named = self.when_stale != WhenStale.FALL_BACK
+            return {} if named else {"fallback": "Name the recommender that shall answer."}
+        if other.pk == self.pk and self.pk is not None:
+            return {"fallback": "It cannot stand in for itself."}
+        theirs = {(field.name, field.type) for field in other.sample_schema.arrow}
+        missing = sorted(f.name for f in schema.arrow if (f.name, f.type) not in theirs)
+        if missing:
+            why = f"{other.slug} does not take the same fields: {', '.join(missing)}."
+            return {"fallback": why}
+        return {}
 
     def _objective_error(self) -> str:
         objectives, known = self.component_objectives, self.learner_class.components

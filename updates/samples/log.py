@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
+import redis
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
@@ -65,9 +66,7 @@ class SampleLog:
 
     def __init__(self, recommender: Recommender) -> None:
         self.recommender = recommender
-        self.stream = SampleStream(
-            connection(), recommender.stream_key, always_synced=settings.EMBEDDED_VALKEY
-        )
+        self.stream = _stream(connection(), recommender.stream_key)
         self.folder = settings.RECADMIN_DATA / "samples" / f"r{recommender.pk}"
 
     def append(
@@ -147,8 +146,9 @@ class SampleLog:
     @classmethod
     def heads(cls, recommenders: Iterable[Recommender]) -> dict[int, Head]:
         """Heads by the recommenders' primary keys, in one round trip. Raises LogUnavailable."""
-        streams = {recommender.pk: cls(recommender).stream for recommender in recommenders}
-        found = SampleStream.heads(connection(), list(streams.values())) if streams else []
+        client = connection()
+        streams = {r.pk: _stream(client, r.stream_key) for r in recommenders}
+        found = SampleStream.heads(client, streams.values()) if streams else []
         heads = dict(zip(streams, found, strict=True))
         # New, or Valkey has lost its data; the archive has not.
         archived = archived_heads([pk for pk, head in heads.items() if not head.last_offset])
@@ -375,6 +375,10 @@ class SampleLog:
 def decode(entry: Entry) -> pa.RecordBatch:
     """The samples of an entry of the stream, numbered."""
     return number(from_ipc(entry.payload), entry.first_offset, entry.arrived_at_ms)
+
+
+def _stream(client: redis.Redis, key_prefix: str) -> SampleStream:
+    return SampleStream(client, key_prefix, always_synced=settings.EMBEDDED_VALKEY)
 
 
 def delete_with_recommender(instance: Recommender, **kwargs: Any) -> None:

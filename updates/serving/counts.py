@@ -34,14 +34,16 @@ class ServedCounts:
         self._lock = threading.Lock()
         self._requests: Counter[int] = Counter()
         self._rows: Counter[int] = Counter()
+        self._stale: Counter[int] = Counter()
         self._users: defaultdict[tuple[int, str], set[str]] = defaultdict(set)
 
-    def add(self, served: Served, rows: int, users: Iterable[str]) -> None:
+    def add(self, served: Served, rows: int, users: Iterable[str], *, stale: bool) -> None:
         """A request has been answered with so many rows, for these users."""
         deployment = served.deployment_id
         with self._lock:
             self._requests[deployment] += 1
             self._rows[deployment] += rows
+            self._stale[deployment] += stale
             waiting = self._users[deployment, _key(served.stream_key, deployment)]
             if len(waiting) < MOST_WAITING:
                 waiting.update(users)
@@ -51,11 +53,13 @@ class ServedCounts:
         with self._lock:
             requests, self._requests = self._requests, Counter()
             rows, self._rows = self._rows, Counter()
+            stale, self._stale = self._stale, Counter()
             users, self._users = self._users, defaultdict(set)
         for deployment, count in requests.items():
             Deployment.objects.filter(pk=deployment).update(
                 scored_requests=F("scored_requests") + count,
                 scored_rows=F("scored_rows") + rows[deployment],
+                stale_requests=F("stale_requests") + stale[deployment],
             )
         for (deployment, key), names in users.items():
             if names:

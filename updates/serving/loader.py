@@ -10,8 +10,9 @@ from updates.learners import registry
 from updates.learners.base import Learner
 from updates.models import Checkpoint, ModelVersion
 from updates.samples.schema import SampleSchema
-from updates.serving.weights import Weights
+from updates.serving.weights import Learned, Weights
 from updates.store import artifacts
+from updates.strategies.base import Part
 
 
 def load(version: ModelVersion, *, serving: bool) -> Learner:
@@ -29,7 +30,8 @@ def load(version: ModelVersion, *, serving: bool) -> Learner:
 def version_weights(version: ModelVersion) -> Weights:
     """What a version serves. Raises CorruptArtifact and UnknownLearner."""
     behind = _behind(version.components, version.next_offset)
-    return Weights(load(version, serving=True), version.next_offset - 1, version.watermark, behind)
+    learner = load(version, serving=True)
+    return Weights(learner, version.next_offset - 1, version.watermark, behind, learner.only_anew)
 
 
 def checkpoint_weights(recommender_id: int, epoch: int, beyond: int) -> Weights | None:
@@ -53,16 +55,19 @@ def checkpoint_weights(recommender_id: int, epoch: int, beyond: int) -> Weights 
             # Its files went when another took its place: that one is newer.
             continue
         behind = _behind(checkpoint.components, checkpoint.next_offset)
-        return Weights(learner, checkpoint.next_offset - 1, checkpoint.watermark, behind)
+        return Weights(
+            learner, checkpoint.next_offset - 1, checkpoint.watermark, behind, learner.only_anew
+        )
     return None
 
 
-def _behind(components: Mapping[str, Any], next_offset: int) -> dict[str, int]:
-    """The last offset learned, of components that have learned less than all."""
+def _behind(components: Mapping[str, Any], next_offset: int) -> dict[str, Learned]:
+    """What components have learned that have learned less than all."""
+    parts = {name: Part.from_json(known) for name, known in components.items()}
     return {
-        name: known["next_offset"] - 1
-        for name, known in components.items()
-        if known["next_offset"] < next_offset
+        name: Learned(part.next_offset - 1, part.watermark)
+        for name, part in parts.items()
+        if part.next_offset < next_offset
     }
 
 

@@ -37,6 +37,7 @@ from updates.serving.counts import ServedCounts
 from updates.serving.following import Following
 from updates.serving.loader import checkpoint_weights, load, same_kind, version_weights
 from updates.serving.served import RecommendedItems, Scored, Served
+from updates.serving.staleness import Staleness
 from updates.serving.user_vectors import Source, device_states, in_force, users_in, users_of
 from updates.serving.weights import Learned, Weights
 
@@ -62,6 +63,7 @@ class Scorer:
         self._served: dict[int, Served] = {}
         self.following: defaultdict[int, Following] = defaultdict(Following)
         self.counts = ServedCounts()
+        self._staleness = Staleness()
         self._loading = threading.Lock()
         self._generation: int | None = None
 
@@ -74,8 +76,9 @@ class Scorer:
         scores, learned = weights.read(
             lambda learner: user_vectors.predict(weights, learner, batch, states)
         )
-        self.counts.add(served, len(rows), users_of(weights.learner, batch))
-        return Scored(scores.tolist(), served.number, learned.offset, _age_seconds(learned))
+        stale = self._staleness.is_stale(recommender, learned, timezone.now())
+        self.counts.add(served, len(rows), users_of(weights.learner, batch), stale=stale)
+        return Scored(scores.tolist(), *_about(served, learned), stale)
 
     def recommend(
         self,
@@ -99,9 +102,10 @@ class Scorer:
             return found, vector.source
 
         (found, source), learned = served.weights.read(ask)
-        self.counts.add(served, len(found.items), [user])
-        about = served.number, learned.offset, _age_seconds(learned)
-        return RecommendedItems(found.scores.tolist(), *about, found.items, source)
+        stale = self._staleness.is_stale(recommender, learned, timezone.now())
+        self.counts.add(served, len(found.items), [user], stale=stale)
+        scores, about = found.scores.tolist(), _about(served, learned)
+        return RecommendedItems(scores, *about, stale, found.items, source)
 
     def serves(self, recommender: Recommender) -> Served:
         """What is served of one recommender. Raises NoLiveVersion."""
@@ -233,10 +237,13 @@ def _go_on(present: Served | None, deployment: Deployment, epoch: int) -> Served
     )
 
 
-def _age_seconds(learned: Learned) -> float | None:
-    if learned.watermark is None:
-        return None
-    return (timezone.now() - learned.watermark).total_seconds()
+def _about(
+    served: Served, learned: Learned
+) -> tuple[int, int, float | None, dict[str, float | None]]:
+    """Version, offset and age, and the ages of components where there are several."""
+    now, components = timezone.now(), served.weights.learner.components
+    ages = learned.component_ages(components, now) if len(components) > 1 else {}
+    return served.number, learned.offset, learned.age_seconds(now), ages
 
 
 def watch(scorer: Scorer) -> None:

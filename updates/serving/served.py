@@ -1,6 +1,6 @@
 """One version as a process serves it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from updates.serving.weights import Weights
 
@@ -35,12 +35,17 @@ class Scored:
 
     version : the version that was live, or that online learning has gone on from. offset : last
     offset that the weights have learned; age_seconds : now − newest event time that they have.
+    component_ages : the same by component, where there are several. stale : beyond objective and
+    grace, while samples wait. fallback : slug of the recommender that answered in its place.
     """
 
     scores: list[float]
     version: int
     offset: int
     age_seconds: float | None
+    component_ages: dict[str, float | None]
+    stale: bool
+    fallback: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

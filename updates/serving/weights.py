@@ -9,9 +9,9 @@ were learned in one ``sync_interval_ms``, whose taking over is a fraction of tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -70,18 +70,30 @@ class Gate:
 
 @dataclass(frozen=True)
 class Learned:
-    """The last offset and the newest event time that some weights have learned."""
+    """The last offset and the newest event time that some weights have learned.
+
+    behind : the same of components that have learned less.
+    """
 
     offset: int
     watermark: datetime | None
+    behind: Mapping[str, Learned] = field(default_factory=dict)
+
+    def age_seconds(self, now: datetime) -> float | None:
+        """Now − watermark; None of what has learned nothing."""
+        return (now - self.watermark).total_seconds() if self.watermark else None
+
+    def component_ages(self, names: Sequence[str], now: datetime) -> dict[str, float | None]:
+        """The ages of these components."""
+        return {name: self.behind.get(name, self).age_seconds(now) for name in names}
 
 
 class Weights:
     """A learner in its serving form, with how far it has learned.
 
     offset : last offset learned. watermark : newest event time learned. sequence : number of the
-    newest delta applied, None before the first. behind : of components that have learned less, the
-    last offset that they have. One thread applies.
+    newest delta applied, None before the first. behind : what components have learned that have
+    learned less; ``stays`` names those that no delta brings on. One thread applies.
     """
 
     def __init__(
@@ -89,12 +101,14 @@ class Weights:
         learner: Learner,
         offset: int,
         watermark: datetime | None,
-        behind: Mapping[str, int] | None = None,
+        behind: Mapping[str, Learned] | None = None,
+        stays: Collection[str] = (),
     ) -> None:
         self.learner = learner
         self.offset = offset
         self.watermark = watermark
         self.behind = behind or {}
+        self.stays = stays
         self.sequence: int | None = None
         self._gate = Gate()
 
@@ -102,11 +116,12 @@ class Weights:
         """What one state of the weights answers, and what that has learned. No delta is applied
         meanwhile: ask nothing that waits."""
         with self._gate.shared():
-            return question(self.learner), Learned(self.offset, self.watermark)
+            return question(self.learner), Learned(self.offset, self.watermark, self.behind)
 
     def offset_of(self, component: str) -> int:
         """The last offset that a component has learned; ask for it in a ``read``."""
-        return self.behind.get(component, self.offset)
+        known = self.behind.get(component)
+        return self.offset if known is None else known.offset
 
     def apply(self, sent: Sent) -> None:
         """Come to where the delta ends. Raises ValueError where it leaves out what is missing here,
@@ -119,5 +134,6 @@ class Weights:
         watermark = from_ms(sent.watermark_ms)
         with self._gate.alone():
             self.learner.apply(sent.payload)
-            self.offset, self.sequence, self.behind = sent.offset, sent.sequence, {}
+            self.offset, self.sequence = sent.offset, sent.sequence
+            self.behind = {name: self.behind[name] for name in self.stays if name in self.behind}
             self.watermark = max(self.watermark or watermark, watermark)

@@ -4,24 +4,25 @@
   const figure = document.querySelector("figure.delays");
   const canvas = figure.querySelector("canvas");
   const latest = figure.querySelector("[data-latest]");
+  const colour = colours.of();
   const REFRESH_MS = 10_000;
   const percent = (share) => `${Math.round(100 * share)} %`;
   let answer = null;
 
   function axis(title, more) {
     return {
-      title: { display: true, text: title, color: Plot.colour("--muted") },
-      grid: { color: Plot.colour("--rule") }, border: { display: false }, ...more,
-      ticks: { color: Plot.colour("--muted"), font: { size: 11 }, maxRotation: 0, ...more.ticks },
+      title: { display: true, text: title, color: colour("--muted") },
+      grid: { color: colour("--rule") }, border: { display: false }, ...more,
+      ticks: { color: colour("--muted"), font: { size: 11 }, maxRotation: 0, ...more.ticks },
     };
   }
 
   function mark(seconds, words, position) {
     return {
-      type: "line", scaleID: "x", value: seconds, borderColor: Plot.colour("--mark"), borderWidth: 1.5, borderDash: [6, 4],
+      type: "line", scaleID: "x", value: seconds, borderColor: colour("--mark"), borderWidth: 1.5, borderDash: [6, 4],
       label: {
         display: true, content: words, position, padding: 2,
-        backgroundColor: Plot.colour("--panel"), color: Plot.colour("--muted"), font: { size: 11 },
+        backgroundColor: colour("--panel"), color: colour("--muted"), font: { size: 11 },
       },
     };
   }
@@ -69,7 +70,7 @@
     const data = answer.delays.curve.map(({ seconds, share }) => ({ x: seconds, y: share }));
     chart.options = options();
     chart.data.datasets = [{
-      data, borderColor: Plot.colour("--line-1"), backgroundColor: Plot.colour("--line-1"),
+      data, borderColor: colour("--line-1"), backgroundColor: colour("--line-1"),
       borderWidth: 1.75, pointRadius: 0, pointHitRadius: 8, tension: 0,
     }];
     chart.update("none");
@@ -90,9 +91,7 @@
     }
   }
 
-  const recolour = () => answer && draw();
-  document.addEventListener("themechange", recolour);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  colours.changed(() => answer && draw());
   setInterval(() => document.hidden || refresh(), REFRESH_MS);
   refresh();
 })();

@@ -4,19 +4,20 @@
   const section = document.getElementById("drift");
   const figure = document.getElementById("drift-chart");
   const canvas = figure.querySelector("canvas");
+  const colour = colours.of();
   const percent = (share) => `${(100 * share).toFixed(1)} %`;
   let chart = null;
   let shown = null; // what the API said of the feature
 
   function axis(more) {
     return {
-      grid: { color: Plot.colour("--rule") }, border: { display: false }, ...more,
-      ticks: { color: Plot.colour("--muted"), font: { size: 11 }, ...more.ticks },
+      grid: { color: colour("--rule") }, border: { display: false }, ...more,
+      ticks: { color: colour("--muted"), font: { size: 11 }, ...more.ticks },
     };
   }
 
-  function dataset(label, key, colour) {
-    return { label, data: shown.bins.map((bin) => bin[key]), backgroundColor: Plot.colour(colour), barPercentage: 0.9 };
+  function dataset(label, key, name) {
+    return { label, data: shown.bins.map((bin) => bin[key]), backgroundColor: colour(name), barPercentage: 0.9 };
   }
 
   function draw() {
@@ -38,7 +39,7 @@
           y: axis({ grid: { display: false }, ticks: { autoSkip: false, callback(i) { const label = this.getLabelForValue(i); return label.length > 22 ? `${label.slice(0, 21)}…` : label; } } }),
         },
         plugins: {
-          legend: { align: "end", labels: { boxWidth: 14, boxHeight: 8, color: Plot.colour("--muted") } },
+          legend: { align: "end", labels: { boxWidth: 14, boxHeight: 8, color: colour("--muted") } },
           tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${percent(item.parsed.x)}` } },
         },
       },
@@ -65,7 +66,5 @@
     show(button.dataset.feature);
     figure.scrollIntoView({ block: "nearest" });
   });
-  const recolour = () => shown && draw();
-  document.addEventListener("themechange", recolour);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  colours.changed(() => shown && draw());
 })();

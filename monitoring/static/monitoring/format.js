@@ -31,6 +31,10 @@ const format = (() => {
     return `${date} ${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
   }
 
+  function time(at) {
+    return when(at).slice(-8);
+  }
+
   const count = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
   function value(number, unit) {
@@ -41,5 +45,5 @@ const format = (() => {
     return count.format(number);
   }
 
-  return { duration, relative, when, value };
+  return { duration, relative, when, time, value };
 })();

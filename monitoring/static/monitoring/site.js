@@ -78,5 +78,7 @@
   document.querySelector("[data-time-zone]").textContent = zone;
   document.querySelectorAll("[data-theme-toggle]").forEach(showTheme);
   dress(document);
+  // An address may name a dialog of its page.
+  document.getElementById(location.hash.slice(1))?.showModal?.();
   setInterval(() => countTimes(document), 1000);
 })();

@@ -30,6 +30,7 @@ HISTORY = 0.56
 RECOMMENDERS: dict[str, dict[str, Any]] = {
     "ml-100k": {
         "name": f"MovieLens 100K, {SPEED} × as fast",
+        "tags": ["movies"],
         "learner": "sparse_linear",
         "learner_options": {"alpha": 0.3},
         "freshness_objective_seconds": 2 * HOUR_SECONDS,
@@ -37,6 +38,7 @@ RECOMMENDERS: dict[str, dict[str, Any]] = {
     },
     "ml-100k-trees": {
         "name": f"MovieLens 100K, {SPEED} × as fast: trees, and a regression on their leaves",
+        "tags": ["movies", "trees"],
         "learner": "gbdt_lr",
         "learner_options": {"num_threads": 1},
         "freshness_objective_seconds": HOUR_SECONDS,
@@ -46,11 +48,19 @@ RECOMMENDERS: dict[str, dict[str, Any]] = {
     },
     "ml-100k-vectors": {
         "name": f"MovieLens 100K, {SPEED} × as fast: vectors, refreshed on devices",
+        "tags": ["movies", "devices"],
         "learner": "factors",
         "freshness_objective_seconds": 2 * HOUR_SECONDS,
         "grace_seconds": HOUR_SECONDS,
     },
 }
+# Quality is measured on these apart; a value is new for seven recorded days.
+SLICES = [
+    {"name": "new-users", "new": "user", "days": 7 / SPEED},
+    {"name": "new-items", "new": "item", "days": 7 / SPEED},
+    {"name": "comedies", "feature": "genres", "in": ["Comedy"]},
+    {"name": "recent-films", "feature": "film_age", "to": 2},
+]
 DAILY = {
     "trigger": "interval",
     "interval_seconds": DAY_SECONDS,
@@ -113,7 +123,8 @@ def set_up(slug: str) -> Recommender:
     recommender, created = Recommender.objects.get_or_create(
         slug=slug,
         # Half an hour of hourly updates is kept, to go back to and to judge full updates against.
-        defaults=RECOMMENDERS[slug] | {"schema": ML_100K.to_json(), "keep_versions": 200},
+        defaults=RECOMMENDERS[slug]
+        | {"schema": ML_100K.to_json(), "keep_versions": 200, "slices": SLICES},
     )
     if created:
         for about in POLICIES[slug]:

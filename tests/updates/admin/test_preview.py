@@ -66,6 +66,10 @@ def test_nothing_is_saved_by_looking(as_admin, hourly):
         ({"interval_seconds": "21600"}, "every 6 h"),
         ({"trigger": "samples", "every_samples": "10000"}, "every 10,000 new samples"),
         ({"trigger": "staleness"}, "before the freshness objective is missed"),
+        (
+            {"trigger": "drift", "rest_seconds": "7200"},
+            "when a drift alarm begins, at most once in 2 h",
+        ),
         ({"trigger": "manual"}, "only when asked"),
     ],
 )

@@ -82,6 +82,14 @@ def test_what_is_wrong_is_said_at_its_field(as_admin, field, value, said):
     assert said in problems[field][0]
 
 
+def test_slices_are_a_json_list_and_may_be_left_empty(as_admin):
+    slices = '[{"name": "new-items", "new": "item", "days": 7}]'
+    as_admin.post(address("recommender_add"), recommender_data(slices=slices))
+    assert Recommender.objects.get().slices[0]["name"] == "new-items"
+    refused = as_admin.post(address("recommender_add"), recommender_data(slug="b", slices="{}"))
+    assert errors(refused)["slices"] == ["Must be a JSON list, […], got an object."]
+
+
 def test_a_taken_slug_is_refused(as_admin, recommender):
     problems = errors(as_admin.post(address(ADD), recommender_data()))
     assert problems["slug"] == ["Recommender with this Slug already exists."]
@@ -129,6 +137,24 @@ def test_its_page_shows_policies_versions_and_runs(as_viewer, recommender, daily
     assert "at 03:00 (Europe/Berlin)" in page
     for row, name in [(daily, "updatepolicy"), (version, "modelversion"), (run, "updaterun")]:
         assert address(f"{name}_change", row.pk) in page
+
+
+def test_tags_are_entered_as_a_line_and_kept_as_a_list(as_admin, recommender):
+    page = address("recommender_change", recommender.pk)
+    as_admin.post(page, recommender_data(tags="EU, homepage  homepage"))
+    recommender.refresh_from_db()
+    assert recommender.tags == ["eu", "homepage"]
+    assert 'value="eu, homepage"' in as_admin.get(page).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [("über", "'über': a tag has 1 to 30"), (" ".join(map(str, range(21))), "At most 20 tags")],
+)
+def test_what_is_no_tag_is_said(as_admin, recommender, tags, said):
+    page = address("recommender_change", recommender.pk)
+    answer = as_admin.post(page, recommender_data(tags=tags))
+    assert said in errors(answer)["tags"][0]
 
 
 def objectives_field(page):

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from knox.models import AuthToken
 from openapi_core import Config, OpenAPI
 from openapi_core.contrib.django import DjangoOpenAPIResponse
-from openapi_core.deserializing.media_types.util import json_loads
+from openapi_core.deserializing.media_types.util import json_loads, plain_loads
 from openapi_core.testing import MockRequest
 from rest_framework.test import APIClient
 
@@ -31,8 +31,8 @@ def description():
 
 @cache
 def _openapi():
-    problems = {"application/problem+json": json_loads}
-    return OpenAPI.from_dict(description(), Config(extra_media_type_deserializers=problems))
+    more = {"application/problem+json": json_loads, "text/csv": plain_loads}
+    return OpenAPI.from_dict(description(), Config(extra_media_type_deserializers=more))
 
 
 class Caller(APIClient):

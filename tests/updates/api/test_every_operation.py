@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitoring.models import Alert
 from tests.updates.api.conftest import Caller, description
-from updates.models import Quarantine, UpdateRun
+from updates.models import Quarantine, UpdateRun, WhatIf
 
 ROLES = ["viewer", "operator", "admin"]
 FOREIGN = {
@@ -135,9 +135,19 @@ CALLS = {
     "recommenders_items_vectors_retrieve": Call("get", f"{NEWS}/items/vectors?item=i1", status=409),
     "recommenders_devices_retrieve": Call("get", f"{NEWS}/devices"),
     "recommenders_drift_retrieve": Call("get", f"{NEWS}/drift"),
+    "recommenders_drift_scorecard_retrieve": Call("get", f"{NEWS}/drift/scorecard"),
+    "drift_scorecard_retrieve": Call("get", "drift/scorecard"),
     "recommenders_freshness_retrieve": Call("get", f"{NEWS}/freshness"),
     "recommenders_metrics_retrieve": Call("get", f"{NEWS}/metrics?name=age_seconds"),
     "recommenders_sparsity_retrieve": Call("get", f"{NEWS}/sparsity"),
+    "recommenders_sparsity_what_if_list": Call("get", f"{NEWS}/sparsity/what-if"),
+    "recommenders_sparsity_what_if_create": Call(
+        "post", f"{NEWS}/sparsity/what-if", "operator", 202, {"admit_after": [0, 1]}
+    ),
+    "recommenders_sparsity_what_if_retrieve": Call("get", "recommenders/other/sparsity/what-if/1"),
+    "recommenders_sparsity_what_if_cancel_create": Call(
+        "post", "recommenders/other/sparsity/what-if/1/cancel", "operator"
+    ),
     "alerts_list": Call("get", "alerts?state=firing&kind=backlog&recommender=other"),
     "alerts_retrieve": Call("get", "alerts/1"),
     "alerts_acknowledge_create": Call(
@@ -177,6 +187,15 @@ def scene(live, make_recommender, make_policy, make_run, append, update):
     )
     rebuild = make_run(live.recommender, strategy="rebuild", quarantine=failed)
     rebuild.move("cancelled", why="a roll-back")
+    setting = {"admit_after": 0, "expire_after": 0}
+    WhatIf.objects.create(
+        pk=1,
+        recommender=run.recommender,
+        learner_options={},
+        settings=[setting],
+        first_offset=1,
+        last_offset=100,
+    )
     return run
 
 

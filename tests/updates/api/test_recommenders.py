@@ -32,6 +32,32 @@ def test_what_is_created_can_be_read(as_admin, valkey):
     assert found.json()["schema"]["crosses"] == [["user", "item"]]
 
 
+def test_slices_are_kept_as_sent_and_a_wrong_one_is_named(as_admin, valkey):
+    slices = [
+        {"name": "new-items", "new": "item", "days": 7},
+        {"name": "regulars", "feature": "user", "in": ["u1", "u2"]},
+    ]
+    assert as_admin.post("recommenders", MUSIC | {"slices": slices}).json()["slices"] == slices
+    wrong = [{"name": "dear", "feature": "price", "from": 100}]
+    refused = as_admin.patch("recommenders/music", {"slices": wrong})
+    assert fields_at_fault(refused) == {"slices"}
+    assert "Slice “dear”, feature" in refused.json()["errors"][0]["error"]
+
+
+def test_tags_are_given_shown_and_changed(as_admin, valkey):
+    created = as_admin.post("recommenders", MUSIC | {"tags": ["eu", "audio"]}).json()
+    assert created["tags"] == ["eu", "audio"]
+    as_admin.patch("recommenders/music", {"tags": ["us"]})
+    assert as_admin.get("recommenders/music").json()["tags"] == ["us"]
+
+
+@pytest.mark.parametrize(
+    "tags", [["EU"], ["a b"], ["eu", "eu"], ["x"] * 21, ["x" * 31], [""], "eu"]
+)
+def test_what_are_no_tags_is_refused(as_admin, valkey, tags):
+    assert "tags" in fields_at_fault(as_admin.post("recommenders", MUSIC | {"tags": tags})).pop()
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

@@ -8,9 +8,11 @@ from django.utils import timezone
 from safetensors.numpy import load_file, save_file
 
 from tests.updates.flows.online import hurry
+from updates.flows import jobs
 from updates.flows import prove as proving
 from updates.flows.execute import execute
-from updates.flows.prove import look_after_proofs, prove, request_proof
+from updates.flows.jobs import look_after, say_alive
+from updates.flows.prove import prove, request_proof
 from updates.flows.prune import prune
 from updates.flows.relearn import NotProvable
 from updates.flows.trigger import trigger
@@ -29,7 +31,7 @@ def told(monkeypatch):
         if name == "updates.tasks.prove_version":
             sent.extend(args)
 
-    monkeypatch.setattr(proving.current_app, "send_task", send)
+    monkeypatch.setattr(jobs.current_app, "send_task", send)
     return sent
 
 
@@ -246,17 +248,17 @@ def test_it_is_done_once_however_often_workers_are_told(live):
 
 def test_a_queued_proof_is_told_again_when_the_message_was_lost(live, told, valkey):
     proof = request_proof(live)
-    look_after_proofs()
+    look_after(Proof)
     assert told == [proof.pk]
     valkey.delete(f"recadmin:proof:{proof.pk}:nudged")
-    look_after_proofs()
+    look_after(Proof)
     assert told == [proof.pk, proof.pk]
 
 
 def test_a_proof_whose_worker_died_fails_and_may_be_asked_for_again(live, valkey):
     proof = request_proof(live)
     proof.claim()
-    look_after_proofs()
+    look_after(Proof)
     proof.refresh_from_db()
     assert (proof.state, proof.outcome) == (
         "failed",
@@ -267,9 +269,9 @@ def test_a_proof_whose_worker_died_fails_and_may_be_asked_for_again(live, valkey
 
 def test_a_proof_at_work_is_left_alone(live):
     proof = request_proof(live)
-    proving._say_alive(proof)
+    say_alive(proof)
     proof.claim()
-    look_after_proofs()
+    look_after(Proof)
     proof.refresh_from_db()
     assert proof.state == "running"
 

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from updates.models import UpdatePolicy
-from updates.models.policy import BOUNDS
+from updates.models.policy_bounds import BOUNDS
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from updates.serving.deltas import Sent
-from updates.serving.weights import Gate, Weights
+from updates.serving.weights import Gate, Learned, Weights
 
 
 class Pair:
@@ -95,3 +95,14 @@ def test_after_a_failure_the_gate_is_open():
         pass
     with gate.shared():
         pass
+
+
+def test_a_component_that_no_delta_brings_on_keeps_its_age():
+    young, old = datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    behind = {"trees": Learned(3, old), "lr": Learned(5, old)}
+    weights = Weights(Pair(), 7, young, behind, stays={"trees"})
+    _, before = weights.read(lambda pair: None)
+    assert before.component_ages(["trees", "lr"], young) == {"trees": 86_400, "lr": 86_400}
+    weights.apply(Sent(1, 7, 9, int(young.timestamp() * 1000), [], 1))
+    _, after = weights.read(lambda pair: None)
+    assert after.component_ages(["trees", "lr"], young) == {"trees": 86_400, "lr": 0}

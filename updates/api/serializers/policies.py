@@ -1,15 +1,17 @@
 """Update policies and the receipts of their cadence changes."""
 
+from dataclasses import fields
 from typing import Any
 
 from rest_framework import serializers
 
 from updates.api.serializers.base import Address, Clean, Strict
+from updates.cadence import Cadence
 from updates.flows.create_policy import create_policy
 from updates.models import CadenceChange, UpdatePolicy
 from updates.models.policy import CLIENT_FIELDS, ONLINE_CADENCE, TRIGGER_LABELS
 
-CADENCE = ["interval_seconds", "cron", "timezone", "every_samples"]
+CADENCE = [field.name for field in fields(Cadence) if field.name != "trigger"]
 GUARDRAILS = [
     "min_samples",
     "holdout_samples",
@@ -106,6 +108,8 @@ class CadenceValue(serializers.Serializer):
     cron = serializers.CharField(allow_blank=True)
     timezone = serializers.CharField()
     every_samples = serializers.IntegerField(allow_null=True)
+    rest_seconds = serializers.IntegerField(allow_null=True, default=None)
+    max_ne_degradation = serializers.FloatField(allow_null=True, default=None)
 
 
 class ReceiptSerializer(serializers.ModelSerializer):

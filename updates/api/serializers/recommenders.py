@@ -7,6 +7,7 @@ from rest_framework.exceptions import ValidationError
 
 from updates.api.serializers.base import Address, Clean, Strict
 from updates.models import Recommender
+from updates.models.tags import MOST_TAGS, TAG, check_tags
 from updates.samples.schema import SampleSchema, SchemaError
 
 FRESHNESS_STATES = [
@@ -55,6 +56,35 @@ class Schema(Strict):
         return instance
 
 
+class SliceRule(Strict):
+    """The model says what is wrong with it, as in the admin."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, instance: dict[str, Any]) -> dict[str, Any]:
+        return instance
+
+
+Slice = type(
+    "Slice",
+    (SliceRule,),
+    {
+        "__doc__": "A part of the traffic that is judged on its own, by one rule: new and days; "
+        "or feature with in; or feature with from, to or both.",
+        "name": serializers.CharField(),
+        "new": serializers.CharField(
+            required=False, help_text="Rows whose value of this field was first met lately."
+        ),
+        "days": serializers.FloatField(required=False, help_text="So long a value is new."),
+        "feature": serializers.CharField(required=False),
+        "in": serializers.ListField(child=serializers.CharField(), required=False),
+        "from": serializers.FloatField(required=False),
+        "to": serializers.FloatField(required=False),
+    },
+)
+
+
 class Freshness(serializers.Serializer):
     """How fresh the live version is at the time of the answer."""
 
@@ -78,10 +108,25 @@ class RecommenderSerializer(Clean):
     learner = serializers.CharField(help_text="The kind of model.")
     learner_options = LearnerOptions(required=False)
     schema = Schema()
+    fallback = serializers.SlugRelatedField(
+        slug_field="slug", queryset=Recommender.objects.all(), required=False, allow_null=True
+    )
+    tags = serializers.ListField(
+        child=serializers.RegexField(TAG),
+        required=False,
+        max_length=MOST_TAGS,
+        validators=[check_tags],
+        help_text="Short lower-case names to find it by, such as its team or surface.",
+    )
     component_objectives = serializers.DictField(
         child=serializers.IntegerField(min_value=1),
         required=False,
         help_text="Freshness objectives of components that have their own, in seconds.",
+    )
+    slices = Slice(
+        many=True,
+        required=False,
+        help_text="Parts of the traffic that are judged on their own; at most 12.",
     )
     live_version = serializers.IntegerField(
         source="live_version.number", default=None, read_only=True, allow_null=True
@@ -94,14 +139,19 @@ class RecommenderSerializer(Clean):
             "url",
             "slug",
             "name",
+            "tags",
             "learner",
             "learner_options",
             "schema",
             "freshness_objective_seconds",
             "grace_seconds",
             "freshness_slo",
+            "when_stale",
+            "fallback",
             "component_objectives",
             "keep_versions",
+            "slices",
+            "memory_limit_bytes",
             "delayed_feedback",
             "negative_sampling_rate",
             "join_window_seconds",

@@ -11,7 +11,8 @@ from updates.api.serializers.shapes import Evaluation, Step
 from updates.flows.online.outlook import outlook
 from updates.flows.value import value_of
 from updates.models import Recommender, RunTransition, UpdateRun
-from updates.models.policy import EXECUTED, LONGEST_WINDOW_SECONDS
+from updates.models.policy import EXECUTED
+from updates.models.policy_bounds import LONGEST_WINDOW_SECONDS
 from updates.models.run import RunState
 
 

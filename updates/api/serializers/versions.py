@@ -92,6 +92,7 @@ class DeploymentSerializer(serializers.ModelSerializer):
             "scored_requests",
             "scored_rows",
             "scored_users",
+            "stale_requests",
         ]
         read_only_fields = fields
 

@@ -29,6 +29,7 @@ from updates.api.views.base import OfRecommender, body, query
 from updates.api.views.devices import ForDevices
 from updates.flows.append_samples import append_samples
 from updates.serving import scorer
+from updates.serving.fall_back import answer, stale_headers
 
 LONGEST_BATCH_ID = 200
 BATCH_ID = OpenApiParameter(
@@ -76,7 +77,9 @@ class Score(OfRecommender):
     def post(self, request: Request, slug: str) -> Response:
         """Score rows with the live version."""
         rows = body(self, Rows)["rows"]
-        return Response(Scored(scorer.score(self.recommender, rows)).data)
+        recommender = self.recommender
+        found = answer(recommender, lambda who: scorer.score(who, rows))
+        return Response(Scored(found).data, headers=stale_headers(recommender, found))
 
 
 class Recommendations(ForDevices):
@@ -91,8 +94,9 @@ class Recommendations(ForDevices):
 
         A user that is not known gets what all like.
         """
-        found = scorer.recommend(self.recommender, **query(request, RecommendationsQuery))
-        return Response(RecommendedItems(found).data)
+        recommender, asked = self.recommender, query(request, RecommendationsQuery)
+        found = answer(recommender, lambda who: scorer.recommend(who, **asked))
+        return Response(RecommendedItems(found).data, headers=stale_headers(recommender, found))
 
 
 def batch_id_of(request: Request) -> str:

@@ -19,6 +19,7 @@ from updates.artifacts import CorruptArtifact
 from updates.learners.base import Learner, no_progress
 from updates.models import Checkpoint, Deployment, ModelVersion, Quarantine, Recommender
 from updates.models.policy import Strategy
+from updates.models.recommender import among
 from updates.samples.durable import LogUnavailable
 from updates.samples.log import SampleLog
 from updates.serving.deltas import Position, forget, positions
@@ -89,7 +90,8 @@ def sent_to_serving(recommenders: Sequence[Recommender]) -> dict[int, Position]:
     online = Q(recommender__policies__strategy=Strategy.ONLINE) | Q(
         recommender__checkpoint__isnull=False
     )
-    live = Deployment.objects.filter(online, recommender__in=recommenders, ended_at=None)
+    theirs = among([recommender.pk for recommender in recommenders])
+    live = Deployment.objects.filter(online, theirs, ended_at=None)
     epochs = dict(live.order_by().values_list("recommender", "epoch").distinct())
     learned = [recommender for recommender in recommenders if recommender.pk in epochs]
     if not learned:

@@ -214,7 +214,7 @@ class Session:
         learning = self.standing.learning
         if (quality := learning.window.quality()).judgeable:
             learning.take_window()
-            signals.learned.send(UpdateRun, run=self.run, quality=quality)
+            signals.learned.send(UpdateRun, run=self.run, quality=quality, newest=learning.judged())
 
     def _version_is_due(self) -> bool:
         return time.monotonic() - self._began >= self.policy.version_every_minutes * 60

@@ -348,6 +348,22 @@ class Factors(Learner):
         others = self._items.names.nbytes + self._history.nbytes
         return Sparsity(size, size, size, size * bytes_each + others, 0.0)
 
+    @property
+    def algorithms(self) -> dict[str, str]:
+        """Users learn at a rate of their own, items by Adagrad."""
+        return {ITEMS: "adagrad", USERS: "sgd"}
+
+    def sparsity_by_component(self) -> dict[str, Sparsity]:
+        """Rows of each, and what goes with them: names of items, histories of users."""
+        bytes_each = 8 + 4 * (self.settings["dim"] + 1)
+        items, users = self._items.side.size, self._users.size
+        item_bytes = items * bytes_each + self._items.names.nbytes
+        user_bytes = users * bytes_each + self._history.nbytes
+        return {
+            ITEMS: Sparsity.of_rows(items, items, item_bytes),
+            USERS: Sparsity.of_rows(users, users, user_bytes),
+        }
+
     def is_finite(self) -> bool:
         """Whether every parameter of both components is a finite number."""
         items = self._items

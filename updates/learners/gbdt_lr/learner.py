@@ -18,7 +18,14 @@ import numpy as np
 import pyarrow as pa
 from safetensors.numpy import load, load_file, save, save_file
 
-from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
+from updates.learners.base import (
+    TINY,
+    Learner,
+    LearnReport,
+    Progress,
+    Sparsity,
+    no_progress,
+)
 from updates.learners.gbdt import (
     BYTES_PER_KEY,
     FOREST_OPTIONS,
@@ -34,7 +41,7 @@ from updates.learners.gbdt_lr.space import LeafSpace
 from updates.learners.options import Option
 from updates.learners.rates import Rates
 from updates.learners.sparse.ftrl import FTRL
-from updates.learners.sparse.linear import TINY, ServingFormNeeded, ServingOnlyError
+from updates.learners.sparse.linear import ServingFormNeeded, ServingOnlyError
 from updates.learners.sparse.logistic import probabilities
 from updates.learners.sparse.model import SparseModel
 from updates.learners.sparse.names import Names
@@ -275,6 +282,20 @@ class GBDTLR(Learner):
             + len(self.space.text),
             tiny_share=float(tiny / (rates + heavy)) if rates + heavy else 0.0,
         )
+
+    @property
+    def algorithms(self) -> dict[str, str]:
+        """Of each component its own."""
+        return {TREES: "lightgbm", LR: FTRL.name}
+
+    def sparsity_by_component(self) -> dict[str, Sparsity]:
+        """Of the trees their features, the rates; of the LR its weights on leaves and features."""
+        rates, weights = self._rates.size, self.model.weights()
+        text = len(self.space.text)
+        return {
+            TREES: Sparsity.of_rows(rates, rates, rates * BYTES_PER_KEY + text),
+            LR: Sparsity.of_weights(weights, len(weights), FTRL.deployed_bytes()),
+        }
 
     def is_finite(self) -> bool:
         """Whether every rate and every parameter of the LR is a finite number."""

@@ -11,7 +11,14 @@ import numpy as np
 import pyarrow as pa
 from safetensors.numpy import load_file, save_file
 
-from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
+from updates.learners.base import (
+    TINY,
+    Learner,
+    LearnReport,
+    Progress,
+    Sparsity,
+    no_progress,
+)
 from updates.learners.delayed_feedback import CALIBRATION, WEIGHTED
 from updates.learners.negative_sampling import corrected
 from updates.learners.sparse.algorithm import Rows
@@ -33,7 +40,6 @@ from updates.samples.schema import SampleSchema
 
 FILE = "state.safetensors"
 CHUNK = 50_000  # samples between two calls of progress: some 0.1 s, so that a cancel is quick
-TINY = 1e-3
 
 
 class ServingOnlyError(RuntimeError):
@@ -69,6 +75,7 @@ class SparseLinear(Learner):
     components = ("weights",)
     sequential = True
     supports_delta = True
+    tells_features = True
     options = listed()
     variants = (*VARIANTS, {"admit_after": 1, "admit_probability": 0.9, "expire_after": 1})
 
@@ -231,6 +238,19 @@ class SparseLinear(Learner):
             deployed_bytes=deployed * self.model.algorithm.deployed_bytes(weight_bytes(precision)),
             tiny_share=float(tiny / non_zero) if non_zero else 0.0,
         )
+
+    @property
+    def algorithms(self) -> dict[str, str]:
+        """What the option says."""
+        return {"weights": self.settings["algorithm"]}
+
+    def live_features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Keys of the non-zero weights, and these."""
+        return self.model.non_zero()
+
+    def names_of(self, keys: np.ndarray) -> list[tuple[str, str]]:
+        """(field, value) of keys that are in the table."""
+        return self._names.pairs(self.model.table.places(keys))
 
     def is_finite(self) -> bool:
         """Whether every parameter is a finite number."""

@@ -155,6 +155,12 @@ class SparseModel:
         slots = self.table.in_order()
         return self.algorithm.weights(self.table.view.states, slots, self.clock, self.parameters)
 
+    def non_zero(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) keys with a weight other than zero, in the order of insertion, and (n,) weights."""
+        keys, weights = self.table.to_arrays()["keys"], self.weights()
+        there = np.flatnonzero(weights)
+        return keys[there], weights[there]
+
     def deployed(self, keys: np.ndarray) -> dict[str, np.ndarray]:
         """What serving needs of the keys, zeros for one that is not here, and of all: see
         ``Algorithm``."""

@@ -99,6 +99,11 @@ class Names:
         rows = self._merged().take(pa.array(places))
         return pa.array(self._fields, pa.string()).take(rows["field"]), rows["value"]
 
+    def pairs(self, places: np.ndarray) -> list[tuple[str, str]]:
+        """As ``take``, pair by pair."""
+        fields, values = self.take(places)
+        return list(zip(fields.to_pylist(), values.to_pylist(), strict=True))
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """``field_ids`` (n,) int32, and the distinct fields and the (n,) values as bytes and
         offsets: ``fields``, ``field_offsets``, ``values``, ``value_offsets``."""

@@ -226,6 +226,13 @@ class KeyTable:
         taken = np.flatnonzero(self._cells[:, KEY])
         return taken[np.argsort(self._cells[taken, NUMBER] & NUMBER_MASK)]
 
+    def places(self, keys: np.ndarray) -> np.ndarray:
+        """(n,) int64 places in the order of insertion of keys that are all there."""
+        ordered = self.view.cells[self.in_order(), KEY]
+        by_key = np.argsort(ordered)
+        found: np.ndarray = by_key[np.searchsorted(ordered, keys, sorter=by_key)]
+        return found
+
     def hours(self) -> np.ndarray:
         """(size,) uint32 hours at which keys were last learned, in the order of insertion."""
         slots = self.in_order()

@@ -15,11 +15,18 @@ import numpy as np
 import pyarrow as pa
 from safetensors.numpy import load, load_file, save, save_file
 
-from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
+from updates.learners.base import (
+    TINY,
+    Learner,
+    LearnReport,
+    Progress,
+    Sparsity,
+    no_progress,
+)
 from updates.learners.gbdt import chunks
 from updates.learners.sparse.ftrl import FTRL
 from updates.learners.sparse.keeping import Keeping
-from updates.learners.sparse.linear import TINY, ServingFormNeeded, ServingOnlyError
+from updates.learners.sparse.linear import ServingFormNeeded, ServingOnlyError
 from updates.learners.sparse.serving import ServingWeights, save_weights, touched_weights
 from updates.learners.wide_deep import files
 from updates.learners.wide_deep.coverage import Coverage
@@ -57,6 +64,7 @@ class WideDeep(Learner):
     sequential = True
     lives_in: ClassVar = {UPPER: EMBEDDINGS}
     supports_delta = True
+    tells_features = True
     options = OPTIONS
     variants = ({}, {"admit_after": 1, "admit_probability": 0.9, "expire_after": 1})
 
@@ -345,6 +353,29 @@ class WideDeep(Learner):
             + self._upper.weights.nbytes,
             tiny_share=float(tiny / (rows + heavy)) if rows + heavy else 0.0,
         )
+
+    @property
+    def algorithms(self) -> dict[str, str]:
+        """Of each component its own."""
+        return {WIDE: FTRL.name, EMBEDDINGS: "adagrad", UPPER: "adam"}
+
+    def sparsity_by_component(self) -> dict[str, Sparsity]:
+        """Weights of the wide part, rows of the embeddings, and numbers of the network."""
+        model, rows, numbers = self.wide.model, self.vectors.size, self._upper.weights
+        row_bytes = 8 + 4 * self.settings["embedding_dim"]
+        return {
+            WIDE: Sparsity.of_weights(model.weights(), model.seen, FTRL.deployed_bytes()),
+            EMBEDDINGS: Sparsity.of_rows(self.embeddings.seen, rows, rows * row_bytes),
+            UPPER: Sparsity.of_weights(numbers, len(numbers), numbers.itemsize),
+        }
+
+    def live_features(self) -> tuple[np.ndarray, np.ndarray]:
+        """Those of the wide part."""
+        return self.wide.model.non_zero()
+
+    def names_of(self, keys: np.ndarray) -> list[tuple[str, str]]:
+        """(field, value) of keys of the wide part."""
+        return self.wide.names.pairs(self.wide.model.table.places(keys))
 
     def is_finite(self) -> bool:
         """Whether every parameter of every component is a finite number."""

@@ -1,0 +1,51 @@
+"""The recommenders of a fleet as its page needs them: a thousand cost what fifty models would."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from monitoring.freshness import LiveFacts
+from updates.models import Recommender
+from updates.models.recommender import stream_key
+
+COLUMNS = (
+    "pk",
+    "slug",
+    "name",
+    "learner",
+    "tags",
+    "freshness_objective_seconds",
+    "grace_seconds",
+    "live_version",
+    "live_version__watermark",
+    "live_version__next_offset",
+)
+
+
+class Member(NamedTuple):
+    """What a recommender is called and judged by; its attributes are named as the model's."""
+
+    pk: int
+    slug: str
+    name: str
+    learner: str
+    tags: list[str]
+    freshness_objective_seconds: int
+    grace_seconds: int
+    live_version: LiveFacts | None
+
+    @property
+    def stream_key(self) -> str:
+        """Prefix of its Valkey keys."""
+        return stream_key(self.pk)
+
+
+def members() -> list[Member]:
+    """Everyone, by slug."""
+    rows = Recommender.objects.order_by("slug").values_list(*COLUMNS)
+    return [_member(*row) for row in rows]
+
+
+def _member(*row: Any) -> Member:
+    *about, live, watermark, next_offset = row
+    return Member(*about, None if live is None else LiveFacts(watermark, next_offset))
