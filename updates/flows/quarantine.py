@@ -152,7 +152,7 @@ def quarantine(
             erases=erases,
         )
         made._history_user, made._change_reason = by, reason[:100]
-        made.save()
+        made.save(force_insert=True)
         _take_effect(made, by, f"{made.samples:,} samples quarantined: {reason}")
     return made
 

@@ -1,13 +1,10 @@
-"""How far a sample log has come."""
+"""How far a sample log has come. Imports no Django."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Max
-
-from updates.models import Segment
 from updates.samples.batches import from_ms
 from updates.samples.stream import StreamHead
 
@@ -21,18 +18,8 @@ class Head:
     newest_arrived_at: datetime | None = None
 
 
-def archived_heads(recommender_ids: list[int]) -> dict[int, Head]:
-    """Of those recommenders that have something archived, how far that goes: one query."""
-    if not recommender_ids:
-        return {}
-    segments = Segment.objects.filter(recommender__in=recommender_ids).order_by()
-    newest = segments.values("recommender").annotate(
-        last=Max("last_offset"), time=Max("max_event_time")
-    )
-    return {row["recommender"]: Head(row["last"], row["time"]) for row in newest}
-
-
 def head_of(head: StreamHead) -> Head:
+    """As its stream tells it."""
     if not head.last_offset:
         return Head()
     return Head(

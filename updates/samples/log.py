@@ -33,7 +33,7 @@ from updates.samples.batches import (
     to_ms,
     within,
 )
-from updates.samples.head import Head, archived_heads, head_of
+from updates.samples.head import Head, head_of
 from updates.samples.ipc import from_ipc, to_ipc
 from updates.samples.offsets import Range, Stretch
 from updates.samples.stream import (
@@ -151,8 +151,11 @@ class SampleLog:
         found = SampleStream.heads(client, streams.values()) if streams else []
         heads = dict(zip(streams, found, strict=True))
         # New, or Valkey has lost its data; the archive has not.
-        archived = archived_heads([pk for pk, head in heads.items() if not head.last_offset])
-        return {pk: archived.get(pk) or head_of(head) for pk, head in heads.items()}
+        archived = Segment.newest([pk for pk, head in heads.items() if not head.last_offset])
+        return {
+            pk: Head(*archived[pk]) if pk in archived else head_of(head)
+            for pk, head in heads.items()
+        }
 
     def with_schema(self, schema: dict[str, Any]) -> SampleLog:
         """The same log, read with the columns of that schema, whatever the recommender's is now."""
