@@ -188,7 +188,8 @@ class _Rebuild:
         return self._publish(candidate, base, f"version {original.number} made again")
 
     def _catch_up(self, version: ModelVersion | None) -> ModelVersion | None:
-        """Having learned what has arrived since too, as online learning goes on from it."""
+        """Having learned what has arrived since too: components that stand farthest do; those that
+        are behind keep to their own cadence."""
         if version is not None and version.learner != self.recommender.learner:
             return version
         learner = self.recommender.new_learner()
@@ -201,8 +202,11 @@ class _Rebuild:
                 base_digest=version.digest,
                 ranges=list(version.learned_ranges),
             )
-        end = self.log.head().last_offset + 1
-        if not rest(self.log.left_out, candidate.position, end):
+        end, start = self.log.head().last_offset + 1, candidate.next_offset
+        candidate.learning = [
+            name for name in learner.moved() if candidate.parts[name].next_offset == start
+        ]
+        if not candidate.learning or not rest(self.log.left_out, start, end):
             return version
         candidate.learn(Counted(self.log, self), end, progress=self.progress)
         return self._publish(candidate, version, "what has arrived since")

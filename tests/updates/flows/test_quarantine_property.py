@@ -20,7 +20,7 @@ OF_KIND = {
     "sparse_linear": (["full", "incremental", "online", "session"], {}),
     "gbdt_lr": (["full", "incremental", "local:lr", "local:trees"], GBDT_LR),
     "factors": (
-        ["full", "incremental", "online", "local:items", "local:users", "session"],
+        ["full", "incremental", "online", "local:items", "local:users"],
         {"learner": "factors", "learner_options": {}},
     ),
     "wide_deep": (["incremental", "online", "local:upper", "local:embeddings"], WIDE_DEEP),
