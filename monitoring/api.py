@@ -20,7 +20,13 @@ from monitoring.freshness_api import FreshnessView
 from monitoring.marks import KINDS, marks
 from monitoring.provisional import provisional_from
 from monitoring.resolutions import RESOLUTIONS
-from monitoring.sparsity.api import MemorySerializer, TurnoverSerializer, memory_to_json
+from monitoring.sparsity.api import (
+    COMPONENT_SERIES,
+    SPARSITY_SERIES,
+    MemorySerializer,
+    TurnoverSerializer,
+    memory_to_json,
+)
 from monitoring.sparsity.memory import memory
 from monitoring.sparsity.report import TURNOVERS, turnovers
 from updates.api.serializers.base import Strict
@@ -29,22 +35,6 @@ from updates.api.views.base import OfRecommender, query
 from updates.models import Recommender, UpdatePolicy
 
 DEFAULT_SPAN = timedelta(hours=24)
-SPARSITY_SERIES = (
-    metrics.NON_ZERO_WEIGHTS,
-    metrics.SEEN_FEATURES,
-    metrics.ADMITTED_FEATURES,
-    metrics.DEPLOYED_BYTES,
-    metrics.TINY_SHARE,
-    metrics.FEATURES_BORN,
-    metrics.FEATURES_DIED,
-    metrics.FEATURES_REBORN,
-)
-COMPONENT_SERIES = (
-    metrics.COMPONENT_ROWS,
-    metrics.COMPONENT_NON_ZERO,
-    metrics.COMPONENT_DEPLOYED_BYTES,
-    metrics.COMPONENT_TINY_SHARE,
-)
 WIDTHS = [resolution.seconds for resolution in RESOLUTIONS]
 
 SpanQuery = type(
@@ -212,6 +202,8 @@ def _points(recommender: Recommender, name: str, wanted: dict[str, Any]) -> list
             of["part"] = _known_component(recommender, label)
         case metrics.KeptBy.SLICE:
             of["part"] = _known_slice(recommender, label)
+        case metrics.KeptBy.FEATURE:
+            of["part"] = _known_feature(recommender, label)
         case _:
             of["policy"] = _policy(recommender, label)
     return series.read(
@@ -238,6 +230,13 @@ def _known_slice(recommender: Recommender, name: str) -> str:
     if name and name not in known:
         problem = f"Must name a slice: {', '.join(known)}." if known else "There are no slices."
         raise serializers.ValidationError({"label": problem})
+    return name
+
+
+def _known_feature(recommender: Recommender, name: str) -> str:
+    known = sorted(recommender.sample_schema.fields)
+    if name not in known:
+        raise serializers.ValidationError({"label": f"Must name a feature: {', '.join(known)}."})
     return name
 
 

@@ -21,8 +21,9 @@ class Chart:
 
     series : (measurement, name in the legend) of each line, all in one unit.
     policy : name of the policy whose measurements it draws, "" for the recommender's.
-    parts : of which component or slice each line is, where it draws them by one of them.
-    judged_by : which reference lines it has: "objective", "one", "zero" or "".
+    parts : of which component, slice or feature each line is, where it draws them by one of them.
+    judged_by : which reference lines it has: "objective", "feature-objective", "one",
+        "zero" or "".
     empty : what to say when there is no point in the range: why, and what brings one.
     """
 
@@ -125,13 +126,34 @@ CLIENT_CHARTS = (
     ),
 )
 
+SIMULATED_CHARTS = (
+    Chart(
+        "regret",
+        "Regret",
+        ((metrics.REGRET, "click probability lost"),),
+        "No regret was measured in this range: that takes simulated traffic, and a live version.",
+    ),
+    Chart(
+        "excess-log-loss",
+        "Excess log loss",
+        ((metrics.EXCESS_LOG_LOSS, "above that of the truth"),),
+        "None was measured in this range.",
+    ),
+)
+
 
 def charts_of(
-    policies: Iterable[UpdatePolicy], components: Sequence[str] = (), slices: Sequence[str] = ()
+    policies: Iterable[UpdatePolicy],
+    components: Sequence[str] = (),
+    slices: Sequence[str] = (),
+    features: Sequence[str] = (),
+    *,
+    simulated: bool = False,
 ) -> list[Chart]:
     """The charts of a recommender with these policies: more for one that learns online or on
-    devices, one for each that fires, one of the ages where there are several components, and two
-    of the slices where there are some."""
+    devices, one for each that fires, one of the ages where there are several components, two of
+    the slices where there are some, one of the features whose ages are known, and two of what is
+    known of simulated traffic only."""
     policies = list(policies)
     ages = [_ages_chart(tuple(components))] if len(components) > 1 else []
     online = ONLINE_CHARTS if any(p.strategy == Strategy.ONLINE for p in policies) else ()
@@ -139,7 +161,10 @@ def charts_of(
     cadences = (_cadence_chart(p) for p in policies if p.trigger not in _NEVER_FIRE)
     freshness, *others = CHARTS
     by_slice = _slice_charts(tuple(slices)) if slices else []
-    return [freshness, *ages, *others, *by_slice, *online, *devices, *cadences]
+    of_features = [_features_chart(tuple(features))] if features else []
+    known = SIMULATED_CHARTS if simulated else ()
+    more = (*by_slice, *online, *devices, *cadences)
+    return [freshness, *of_features, *ages, *known, *others, *more]
 
 
 def _ages_chart(components: tuple[str, ...]) -> Chart:
@@ -149,6 +174,17 @@ def _ages_chart(components: tuple[str, ...]) -> Chart:
         tuple((metrics.COMPONENT_AGE_SECONDS, name) for name in components),
         "No age was measured in this range.",
         parts=components,
+    )
+
+
+def _features_chart(features: tuple[str, ...]) -> Chart:
+    return Chart(
+        "feature-freshness",
+        "Feature freshness, 95 %",
+        tuple((metrics.FEATURE_AGE_P95_SECONDS, name) for name in features),
+        "No request in this range said when its features were computed.",
+        "feature-objective",
+        parts=features,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from monitoring import metrics, series
 from monitoring.charts import Chart, charts_of
 from updates.models import Recommender
 
@@ -55,7 +56,11 @@ def _charts(recommender: Recommender) -> list[Chart]:
     live = recommender.live_version
     components = list(live.components) if live else []
     slices = [each.name for each in recommender.traffic_slices]
-    return charts_of(recommender.policies.all(), components, slices)
+    kept = recommender.series.filter(name=metrics.FEATURE_AGE_P95_SECONDS)
+    features = list(kept.order_by("part").values_list("part", flat=True))
+    simulated = series.recorded(recommender, metrics.REGRET)
+    policies = recommender.policies.all()
+    return charts_of(policies, components, slices, features, simulated=simulated)
 
 
 def _lines(chart: Chart, recommender: Recommender, other: Recommender | None) -> Iterator[Line]:

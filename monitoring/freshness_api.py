@@ -1,5 +1,6 @@
 """The API's freshness: now, of each component, and of each process that serves."""
 
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -10,12 +11,15 @@ from rest_framework.response import Response
 
 from monitoring.budget import SHOWN, windows
 from monitoring.components import ComponentFreshness, components
+from monitoring.feature_ages import FeatureAge, recent
 from monitoring.fleet import fleet_freshness, live_facts, log_heads
 from monitoring.obstacles import in_the_way
 from monitoring.served import served_facts, with_sync
 from updates.api.serializers.recommenders import Freshness
 from updates.api.views.base import OfRecommender
+from updates.models import Recommender
 from updates.models.serving_report import SyncState
+from updates.samples.durable import LogUnavailable
 
 
 class Serving(serializers.Serializer):
@@ -80,6 +84,22 @@ class ErrorBudget(serializers.Serializer):
     windows = BudgetWindow(many=True)
 
 
+class FeatureFreshness(serializers.Serializer):
+    """How old the values of a feature were in requests of the last ten minutes."""
+
+    name = serializers.CharField()
+    rows = serializers.IntegerField(help_text="That said when it was computed.")
+    p50_seconds = serializers.FloatField()
+    p95_seconds = serializers.FloatField()
+    p99_seconds = serializers.FloatField()
+    objective_seconds = serializers.IntegerField(allow_null=True)
+    state = serializers.CharField(
+        allow_blank=True,
+        help_text="fresh: at most one row in twenty is older than the objective; else stale. "
+        "Empty: it has no objective.",
+    )
+
+
 class FreshnessNow(Freshness):
     """Freshness at one instant, with the facts that it is computed from."""
 
@@ -95,6 +115,11 @@ class FreshnessNow(Freshness):
     newest_event_time = serializers.DateTimeField(allow_null=True)
     newest_arrived_at = serializers.DateTimeField(allow_null=True)
     budget = ErrorBudget()
+    features = FeatureFreshness(
+        many=True,
+        allow_null=True,
+        help_text="Never mixed with the model's; null: Valkey does not answer.",
+    )
     components = ComponentNow(many=True)
     serving = Serving(many=True)
 
@@ -124,10 +149,19 @@ class FreshnessView(OfRecommender):
                 "slo": recommender.freshness_slo,
                 "windows": windows([recommender], SHOWN, now)[recommender.pk],
             },
+            "features": features_now(recommender, now),
             "components": [_component(part) for part in parts],
             "serving": with_sync(recommender, now),
         }
         return Response(FreshnessNow(fresh.to_json() | facts).data)
+
+
+def features_now(recommender: Recommender, now: datetime) -> list[FeatureAge] | None:
+    """None where Valkey does not answer."""
+    try:
+        return recent(recommender, now)
+    except LogUnavailable:
+        return None
 
 
 def _component(part: ComponentFreshness) -> dict[str, Any]:

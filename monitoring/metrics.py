@@ -11,6 +11,8 @@ from enum import StrEnum
 AGE_SECONDS = "age_seconds"
 COMPONENT_AGE_SECONDS = "component_age_seconds"
 FRESH_SHARE = "fresh_share"
+FEATURE_AGE_P50_SECONDS = "feature_age_p50_seconds"
+FEATURE_AGE_P95_SECONDS = "feature_age_p95_seconds"
 LAG_SECONDS = "lag_seconds"
 BACKLOG_SAMPLES = "backlog_samples"
 NE = "ne"
@@ -37,6 +39,8 @@ LEARNING_LAG_P95_MS = "learning_lag_p95_ms"
 LEARNING_LAG_P99_MS = "learning_lag_p99_ms"
 DECLARED_CADENCE_SECONDS = "declared_cadence_seconds"
 ACHIEVED_CADENCE_SECONDS = "achieved_cadence_seconds"
+REGRET = "regret"
+EXCESS_LOG_LOSS = "excess_log_loss"
 
 
 class UnknownMetric(ValueError):
@@ -94,6 +98,10 @@ _ON_ARRIVAL = (
     "learned before they were looked at are left out, and online sessions measure all that they "
     "learn themselves"
 )
+_FEATURE_AGE = (
+    "of how old the values of a feature were in the rows of requests that said when it was "
+    "computed; kept by feature."
+)
 _LEARNING_LAG = (
     "of the time from a sample's arrival until scores have learned from it, over the samples "
     "learned online and the processes that serve them."
@@ -112,6 +120,18 @@ METRICS: dict[str, Metric] = {
             "s",
             "Now − watermark of one component of what is served; kept by component.",
             kept_by=KeptBy.COMPONENT,
+        ),
+        Metric(
+            FEATURE_AGE_P50_SECONDS,
+            "s",
+            f"Median {_FEATURE_AGE}",
+            kept_by=KeptBy.FEATURE,
+        ),
+        Metric(
+            FEATURE_AGE_P95_SECONDS,
+            "s",
+            f"95th percentile {_FEATURE_AGE}",
+            kept_by=KeptBy.FEATURE,
         ),
         Metric(
             FRESH_SHARE,
@@ -270,6 +290,19 @@ METRICS: dict[str, Metric] = {
             "s",
             "Time between the last two fires of a policy that started a run, as they happened.",
             kept_by=KeptBy.POLICY,
+        ),
+        Metric(
+            REGRET,
+            "",
+            "True click probability of the best five items − of the five that what is served ranks "
+            "first, mean over requests; known of simulated traffic only. 0 is perfect.",
+        ),
+        Metric(
+            EXCESS_LOG_LOSS,
+            "",
+            "Expected log loss of what is served − that of the true probabilities (their "
+            "Kullback-Leibler divergence) in nats, over all items alike; known of simulated "
+            "traffic only.",
         ),
     )
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from monitoring import learning_lag, metrics, series
+from monitoring import feature_ages, learning_lag, metrics, series
 from monitoring.quality.take import take_unseen
 from monitoring.quality.windows import quality_values
 from updates import signals
@@ -36,6 +36,7 @@ def connect() -> None:
     signals.policy_fired.connect(on_policy_fired, dispatch_uid="monitoring.policy_fired")
     signals.learned.connect(on_learned, dispatch_uid="monitoring.learned")
     signals.synced.connect(on_synced, dispatch_uid="monitoring.synced")
+    signals.features_used.connect(on_features_used, dispatch_uid="monitoring.features_used")
     signals.evaluated.connect(on_evaluated, dispatch_uid="monitoring.evaluated")
     signals.promoted.connect(on_deployed, dispatch_uid="monitoring.promoted")
     signals.rolled_back.connect(on_deployed, dispatch_uid="monitoring.rolled_back")
@@ -98,6 +99,18 @@ def on_synced(
 ) -> None:
     """How long samples took to be served by this process."""
     learning_lag.count(recommender.pk, lags_ms, counts, at)
+
+
+@harmless
+def on_features_used(
+    recommender: Recommender,
+    ages_seconds: Mapping[str, float],
+    rows: int,
+    at: datetime,
+    **kwargs: Any,
+) -> None:
+    """How old the features were that a request carried."""
+    feature_ages.count(recommender.pk, ages_seconds, rows, at)
 
 
 @harmless

@@ -124,6 +124,11 @@ def read(
     return list(zip((t[kept] * 1000).tolist(), value[kept].tolist(), strict=True))
 
 
+def recorded(recommender: Recommender, name: str) -> bool:
+    """Whether the recommender has a series of that name."""
+    return Series.objects.filter(recommender=recommender, name=name).exists()
+
+
 def resolution(start: datetime, end: datetime, finest_seconds: int = GRID_SECONDS) -> Resolution:
     """That of points read from start to end: the finest that is kept for so long a span, has not
     been deleted at its start, and is no finer than asked for."""

@@ -8,7 +8,7 @@ from celery import shared_task
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
-from monitoring import devices, drift_alarms, learning_lag, metrics, sketches
+from monitoring import devices, drift_alarms, feature_ages, learning_lag, metrics, sketches
 from monitoring.alerts.deliver import deliver
 from monitoring.alerts.evaluate import evaluate
 from monitoring.components import components
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def observe() -> None:
-    """Record freshness and learning lag of all recommenders; judge live versions on arrivals."""
+    """Record how fresh all recommenders and features are; judge live versions on arrivals."""
     now = timezone.now()
     recommenders = list(Recommender.objects.select_related("live_version"))
     heads = log_heads(recommenders)
@@ -42,7 +42,7 @@ def observe() -> None:
     served = served_facts(recommenders, now, online)
     _record_freshness(fleet_freshness(recommenders, now, heads, served), now)
     _record_component_ages(recommenders, now, served)
-    _record_learning_lag(recommenders, now)
+    _record_counted(recommenders, now)
     # Online sessions judge what they learn themselves, before they learn it.
     _judge_all([r for r in recommenders if r.pk not in online], heads, now)
 
@@ -94,12 +94,14 @@ def tell() -> None:
     deliver(timezone.now())
 
 
-def _record_learning_lag(recommenders: list[Recommender], now: datetime) -> None:
+def _record_counted(recommenders: list[Recommender], now: datetime) -> None:
+    """What serving processes have counted in Valkey."""
     known = {recommender.pk for recommender in recommenders}
     try:
-        record_all(m for m in learning_lag.measured(now) if m.recommender_id in known)
+        for counted in (learning_lag, feature_ages):
+            record_all(m for m in counted.measured(now) if m.recommender_id in known)
     except LogUnavailable as error:
-        logger.warning("learning lag is not recorded: %s", error)
+        logger.warning("learning lag and ages of features are not recorded: %s", error)
 
 
 def _record_freshness(fleet: dict[int, Freshness], now: datetime) -> None:

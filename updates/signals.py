@@ -12,4 +12,6 @@ learned = Signal()
 synced = Signal()
 evaluated = Signal()  # run, evaluation
 promoted = Signal()  # deployment
+# recommender, ages_seconds: by feature, rows that carried values so old, at
+features_used = Signal()
 rolled_back = Signal()  # deployment

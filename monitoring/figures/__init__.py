@@ -21,6 +21,7 @@ FIGURES = {
     figure.key: figure
     for figure in chain(
         live.HEADLINE,
+        live.FLEET,
         live.COMPONENTS,
         live.SERVING,
         live.DRIFT,

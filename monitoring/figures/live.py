@@ -43,6 +43,21 @@ HEADLINE = (
     ),
 )
 
+FLEET = (
+    Figure(
+        "fleet-state",
+        "State",
+        "From age and lag: fresh up to the objective, aging within the grace, stale beyond; idle "
+        "when no sample waits; unknown where nothing is live. Beside it, what is in the way.",
+    ),
+    Figure(
+        "fleet-ne",
+        "NE",
+        "Normalized entropy of what is served on newly arrived samples, before it learned them: "
+        "log loss ÷ entropy of the mean label. The line is the last hour, the number its newest.",
+    ),
+)
+
 COMPONENTS = (
     Figure(
         "component-state",

@@ -7,9 +7,27 @@ from typing import Any
 
 from rest_framework import serializers
 
+from monitoring import metrics
 from monitoring.sparsity.forecast import Law
 from monitoring.sparsity.memory import LimitState, Memory
 from monitoring.sparsity.models import FeatureTurnover
+
+SPARSITY_SERIES = (
+    metrics.NON_ZERO_WEIGHTS,
+    metrics.SEEN_FEATURES,
+    metrics.ADMITTED_FEATURES,
+    metrics.DEPLOYED_BYTES,
+    metrics.TINY_SHARE,
+    metrics.FEATURES_BORN,
+    metrics.FEATURES_DIED,
+    metrics.FEATURES_REBORN,
+)
+COMPONENT_SERIES = (
+    metrics.COMPONENT_ROWS,
+    metrics.COMPONENT_NON_ZERO,
+    metrics.COMPONENT_DEPLOYED_BYTES,
+    metrics.COMPONENT_TINY_SHARE,
+)
 
 
 class FeatureWeight(serializers.Serializer):

@@ -17,6 +17,12 @@ def figure(key: str) -> dict[str, Any]:
     return {"figure": FIGURES[key]}
 
 
+@register.inclusion_tag("monitoring/_about.html")
+def about_column(name: str) -> dict[str, Any]:
+    """The (i) of a column of the fleet, where it has a figure."""
+    return {"figure": FIGURES.get(f"fleet-{name}") or FIGURES.get(name)}
+
+
 @register.inclusion_tag("monitoring/_abouts.html")
 def abouts() -> dict[str, Any]:
     """What the (i)s of a page open: outside what the page swaps, so that it stays open."""

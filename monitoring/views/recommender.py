@@ -6,15 +6,18 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from monitoring import recommender_page
+from monitoring import metrics, recommender_page, series
 from monitoring.drawn_charts import drawn_charts
 from monitoring.drift_report import report
+from monitoring.fleet import fleet_freshness
 from monitoring.forms import QuarantineForm, RollBackForm, TriggerForm
+from monitoring.freshness_api import features_now
 from monitoring.quarantines import quarantines
 from monitoring.scorecard.report import scorecard
 from monitoring.views.access import needs, page
@@ -33,6 +36,7 @@ ROWS = 12
 def recommender(request: HttpRequest, slug: str) -> HttpResponse:
     """The page."""
     found = _find(slug)
+    prefetch_related_objects([found], "policies")  # components and charts ask for them
     policies = recommender_page.policies(found)
     other = _compared_with(request, found)
     context = recommender_page.headline(found, timezone.now()) | {
@@ -40,6 +44,7 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
         "devices": recommender_page.devices(found) if _has_devices(policies) else None,
         "has_devices": _has_devices(policies),
         "charts": drawn_charts(found, other),
+        "simulated": series.recorded(found, metrics.REGRET),
         "compared_with": other,
         "comparable": recommender_page.comparable(found),
         "policies": policies,
@@ -68,6 +73,17 @@ def joining(request: HttpRequest, slug: str) -> HttpResponse:
     found = _find(slug)
     state = recommender_page.joining(found, timezone.now())
     return page(request, "monitoring/_joining.html", {"recommender": found, "joining": state})
+
+
+@require_safe
+@needs(VIEWER)
+def features(request: HttpRequest, slug: str) -> HttpResponse:
+    """How old the features are that requests carry, for htmx."""
+    found, now = _find(slug), timezone.now()
+    ages = features_now(found, now)
+    fresh = fleet_freshness([found], now)[found.pk]
+    context = {"recommender": found, "ages": ages, "silent": ages is None, "fresh": fresh}
+    return page(request, "monitoring/_feature_ages.html", context)
 
 
 @require_safe

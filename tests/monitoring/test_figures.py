@@ -20,9 +20,9 @@ def compared(make_recommender, make_live, valkey):
     return news
 
 
-@pytest.mark.parametrize("part", ["", "versions/2/", "versions/compare/"])
-def test_every_i_opens_what_says_how_its_figure_is_computed(as_viewer, compared, part):
-    page = as_viewer.get(NEWS + part).content.decode()
+@pytest.mark.parametrize("path", ["/", NEWS, f"{NEWS}versions/2/", f"{NEWS}versions/compare/"])
+def test_every_i_opens_what_says_how_its_figure_is_computed(as_viewer, compared, path):
+    page = as_viewer.get(path).content.decode()
     opened = set(re.findall('popovertarget="figure-([^"]+)"', page))
     assert opened
     assert opened <= FIGURES.keys()

@@ -50,7 +50,6 @@ def weight(client, path):
 @pytest.mark.parametrize("path", ["/", "/recommenders/news-0/"])
 def test_a_page_makes_a_browser_load_at_most_500_kb(as_operator, full_page, path):
     sent, unpacked = weight(as_operator, path)
-    print(path, sent, unpacked)
     assert sent < unpacked <= MOST
 
 

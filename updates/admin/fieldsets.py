@@ -55,7 +55,7 @@ def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | N
     ]
     if recommender and len(recommender.component_names) > 1:
         objectives.append("component_objectives")
-    objectives += ["when_stale", "fallback"]
+    objectives += ["when_stale", "fallback", "feature_objective_seconds"]
     return [
         (None, {"fields": ["name", "slug", "tags"]}),
         ("Samples", {"fields": ["schema"]}),

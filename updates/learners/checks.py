@@ -190,13 +190,16 @@ def progress_can_stop_it(make: Make, batches: Batches) -> None:
 
 def sparsity_adds_up(make: Make, batches: Batches) -> None:
     """0 <= non_zero <= admitted <= seen; a share within [0, 1]; no weights without bytes. The same
-    of each component, where it tells them apart."""
+    of each component, where it tells them apart, and their bytes are those of the whole."""
     learner = _taught(make, batches)
     parts = learner.sparsity_by_component()
     if parts and set(parts) != set(learner.components):
         raise CheckFailed(f"sparsity of {sorted(parts)}, components {learner.components}")
-    for sparsity in (learner.sparsity(), *parts.values()):
+    whole = learner.sparsity()
+    for sparsity in (whole, *parts.values()):
         _adds_up(sparsity)
+    if parts and sum(part.deployed_bytes for part in parts.values()) != whole.deployed_bytes:
+        raise CheckFailed(f"bytes of components are not those of the whole: {parts}, {whole}")
 
 
 def _adds_up(sparsity: Sparsity) -> None:

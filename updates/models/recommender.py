@@ -113,6 +113,13 @@ class Recommender(models.Model):
         related_name="+",
         help_text="For fall-back: the recommender that answers then. It must take the same fields.",
     )
+    feature_objective_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(YEAR_SECONDS)],
+        help_text="Values of features that requests carry count as fresh while at most one in "
+        "twenty is older than this, in seconds. Empty: they are measured and not judged.",
+    )
     component_objectives = models.JSONField(
         default=dict,
         blank=True,

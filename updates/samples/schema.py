@@ -78,6 +78,11 @@ class SampleSchema:
         return ids + self.categorical
 
     @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """Names of all fields."""
+        return (*self.single_valued, *self.numeric, *self.multivalued)
+
+    @cached_property
     def arrow(self) -> pa.Schema:
         """Columns of a batch in the sample log: label, event_time, weight, then the features."""
         return pa.schema(

@@ -70,15 +70,25 @@ class Scorer:
     def score(self, recommender: Recommender, rows: list[Any]) -> Scored:
         """Probabilities for the rows, in order. Raises NoLiveVersion and ParseError."""
         served = self.serves(recommender)
-        weights = served.weights
-        batch = feature_batch(weights.learner.schema, rows)
-        states = device_states(recommender, served, users_in(weights.learner, batch))
-        scores, learned = weights.read(
-            lambda learner: user_vectors.predict(weights, learner, batch, states)
-        )
+        learner = served.weights.learner
+        batch = feature_batch(learner.schema, rows)
+        scores, learned = self._predict(recommender, served, batch)
         stale = self._staleness.is_stale(recommender, learned, timezone.now())
-        self.counts.add(served, len(rows), users_of(weights.learner, batch), stale=stale)
+        self.counts.add(served, len(rows), users_of(learner, batch), stale=stale)
         return Scored(scores.tolist(), *_about(served, learned), stale)
+
+    def predict(self, recommender: Recommender, batch: pa.RecordBatch) -> np.ndarray:
+        """(n,) probabilities as ``score`` gives them, of rows in Arrow that nobody asked for: they
+        do not count as requests. Raises NoLiveVersion."""
+        scores, _ = self._predict(recommender, self.serves(recommender), batch)
+        return scores
+
+    def _predict(
+        self, recommender: Recommender, served: Served, batch: pa.RecordBatch
+    ) -> tuple[np.ndarray, Learned]:
+        weights = served.weights
+        states = device_states(recommender, served, users_in(weights.learner, batch))
+        return weights.read(lambda learner: user_vectors.predict(weights, learner, batch, states))
 
     def recommend(
         self,

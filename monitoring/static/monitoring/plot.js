@@ -15,12 +15,12 @@ const Plot = (() => {
         time: { displayFormats: { second: "HH:mm:ss", minute: "HH:mm", hour: "HH:mm", day: "d MMM" } },
       },
       y: {
-        grid, border: { display: false }, beginAtZero: unit !== "",
+        grid, border: { display: false }, beginAtZero: unit !== "", min: data.least && Number(data.least),
         suggestedMax: data.objective ? (Number(data.objective) + Number(data.grace)) * 1.1 : undefined,
         suggestedMin: data.ideal ? data.ideal - 0.2 * data.ideal : undefined,
         grace: unit === "" ? "10%" : 0,
         // One width for all charts: the same time is at the same place in those below one another.
-        afterFit(scale) { scale.width = 72; },
+        afterFit(scale) { scale.width = Math.max(scale.width, 72); },
         ticks: { ...ticks, maxTicksLimit: 6, precision: unit === "" ? undefined : 0, callback: (v, _, all) => (unit === "" ? v.toFixed(decimals(all)) : format.value(v, unit)) },
       },
     };

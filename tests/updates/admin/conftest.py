@@ -87,6 +87,7 @@ def recommender_data(**changed):
         "freshness_slo": "0.99",
         "when_stale": "serve",
         "fallback": "",
+        "feature_objective_seconds": "",
         "keep_versions": "50",
         "slices": "",
         "delayed_feedback": "wait",

@@ -148,6 +148,7 @@ class RecommenderSerializer(Clean):
             "freshness_slo",
             "when_stale",
             "fallback",
+            "feature_objective_seconds",
             "component_objectives",
             "keep_versions",
             "slices",

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from updates.api.feature_times import FeatureTimes
 from updates.api.serializers.base import Strict
 from updates.samples.parse import MAX_ROWS
 
@@ -151,6 +152,9 @@ class Rows(Strict):
     """Rows to score: as samples, without label and event time."""
 
     rows = RowList(min_length=1, max_length=MAX_ROWS)
+    feature_times = FeatureTimes(
+        required=False, help_text="When the values of features were computed, for all rows."
+    )
 
 
 class RecommendationsQuery(Strict):

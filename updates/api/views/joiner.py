@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from updates import joiners
+from updates.api.feature_times import HEADER, NAME, from_header, tell
 from updates.api.parsers import ArrowSamples, JSONSamples, NDJSONSamples
 from updates.api.schema import refuses
 from updates.api.serializers.joiner import JoinerAnswer, Received, Taken
@@ -29,12 +30,15 @@ class Impressions(OfRecommender):
     takes_data = True
     parser_classes = [JSONSamples, NDJSONSamples, ArrowSamples]
 
-    @extend_schema(request=CONTENT, responses={202: Taken}, parameters=[BATCH_ID, GIVEN_BATCH_ID])
+    @extend_schema(
+        request=CONTENT, responses={202: Taken}, parameters=[BATCH_ID, GIVEN_BATCH_ID, HEADER]
+    )
     @refuses(409, 503)
     def post(self, request: Request, slug: str) -> Response:
         """Say what was shown, with its features as they were; on disk when answered."""
         batch_id = batch_id_of(request)
         parsed = rows_of(request).read(self.recommender.sample_schema, IMPRESSIONS)
+        tell(self.recommender, from_header(request), parsed.batch.num_rows, NAME)
         answer: dict[str, Any] = {"accepted": 0, "repeated": 0, "duplicate": False}
         refused: list[RowError] = []
         if parsed.batch.num_rows:

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from recadmin.roles import VIEWER
+from updates.api.feature_times import HEADER, NAME, from_header, tell
 from updates.api.parsers import (
     ARROW_STREAM,
     NDJSON,
@@ -53,13 +54,14 @@ class Samples(OfRecommender):
     parser_classes = [JSONSamples, NDJSONSamples, ArrowSamples]
 
     @extend_schema(
-        request=CONTENT, responses={202: Appended}, parameters=[BATCH_ID, GIVEN_BATCH_ID]
+        request=CONTENT, responses={202: Appended}, parameters=[BATCH_ID, GIVEN_BATCH_ID, HEADER]
     )
     @refuses(409, 503)
     def post(self, request: Request, slug: str) -> Response:
         """Append labelled samples; on disk when answered. Bad rows are refused one by one."""
         batch_id = batch_id_of(request)
         parsed = rows_of(request).read(self.recommender.sample_schema)
+        tell(self.recommender, from_header(request), parsed.batch.num_rows, NAME)
         answer = {"first_offset": None, "last_offset": None, "duplicate": False}
         if parsed.batch.num_rows:
             answer = asdict(append_samples(self.recommender, parsed.batch, batch_id=batch_id))
@@ -76,8 +78,9 @@ class Score(OfRecommender):
     @refuses(409)
     def post(self, request: Request, slug: str) -> Response:
         """Score rows with the live version."""
-        rows = body(self, Rows)["rows"]
-        recommender = self.recommender
+        asked, recommender = body(self, Rows), self.recommender
+        rows = asked["rows"]
+        tell(recommender, asked.get("feature_times", {}), len(rows), "feature_times")
         found = answer(recommender, lambda who: scorer.score(who, rows))
         return Response(Scored(found).data, headers=stale_headers(recommender, found))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -363,10 +364,11 @@ class WideDeep(Learner):
         """Weights of the wide part, rows of the embeddings, and numbers of the network."""
         model, rows, numbers = self.wide.model, self.vectors.size, self._upper.weights
         row_bytes = 8 + 4 * self.settings["embedding_dim"]
+        upper = Sparsity.of_weights(numbers, len(numbers), numbers.itemsize)
         return {
             WIDE: Sparsity.of_weights(model.weights(), model.seen, FTRL.deployed_bytes()),
             EMBEDDINGS: Sparsity.of_rows(self.embeddings.seen, rows, rows * row_bytes),
-            UPPER: Sparsity.of_weights(numbers, len(numbers), numbers.itemsize),
+            UPPER: replace(upper, deployed_bytes=numbers.nbytes),  # dense: zeros are served too
         }
 
     def live_features(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,1 @@
+"""What ``make run`` plays: MovieLens 100K, and a simulated news feed with eight recommenders."""

@@ -1,0 +1,1 @@
+"""A simulated news feed of which the true click probabilities are known. Imports no Django."""
