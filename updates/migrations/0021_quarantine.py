@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0019_memory_limit'),
+        ('updates', '0020_feature_objective'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
