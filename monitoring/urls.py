@@ -64,6 +64,7 @@ urlpatterns = [
     path(f"{ONE}/versions/compare/", compare_versions.compare, name="versions-compare"),
     path(f"{VERSION}/", versions.version, name="version"),
     path(f"{VERSION}/weights/", versions.weights, name="version-weights"),
+    path(f"{VERSION}/explanation/", versions.explanation, name="version-explanation"),
     path(f"{VERSION}/proof/", versions.proof, name="version-proof"),
     path(f"{VERSION}/prove/", versions.prove_version, name="version-prove"),
     path(f"{VERSION}/roll-back-cost/", versions.roll_back_cost, name="roll-back-cost"),

@@ -20,6 +20,7 @@ app.conf.update(
     task_routes={
         "updates.tasks.execute_run": {"queue": "runs"},
         "updates.tasks.prove_version": {"queue": "runs"},
+        "updates.tasks.explain_version": {"queue": "runs"},
         "updates.tasks.answer_what_if": {"queue": "runs"},
     },
     # The database holds what is to be done; a message is only a nudge, so it is taken at once and
@@ -53,6 +54,11 @@ app.conf.beat_schedule = {
     },
     "observe-drift": {
         "task": "monitoring.tasks.observe_drift",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "explain": {
+        "task": "updates.tasks.explain_live_versions",
         "schedule": 60.0,
         "options": {"expires": 60},
     },

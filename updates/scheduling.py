@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from updates.cadence import Trigger
+from updates.flows.explain import look_after_explanations
 from updates.flows.fire import fire
 from updates.flows.jobs import look_after
 from updates.flows.roll_back import lift_ended_holds
@@ -50,6 +51,7 @@ def tick(now: datetime | None = None) -> None:
             logger.exception("policy %s", policy)
     take_up_abandoned(now)
     remind_workers(now)
+    look_after_explanations()
     for kind in JOBS:
         look_after(kind)
 

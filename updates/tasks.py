@@ -10,6 +10,7 @@ from django.utils import timezone
 from updates import scheduling
 from updates.flows.erase import erase_due
 from updates.flows.execute import execute
+from updates.flows.explain import explain, explain_live
 from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
 from updates.flows.prove import prove
@@ -34,6 +35,18 @@ def _stopping() -> bool:
 def prove_version(proof_id: int) -> None:
     """See a queued proof through to its outcome."""
     prove(proof_id)
+
+
+@shared_task
+def explain_version(explanation_id: int) -> None:
+    """Work out a queued explanation."""
+    explain(explanation_id)
+
+
+@shared_task
+def explain_live_versions() -> None:
+    """Ask for explanations of what is live."""
+    explain_live()
 
 
 @shared_task

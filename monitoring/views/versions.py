@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from monitoring import explanation as explained
 from monitoring.components import components_of
 from monitoring.forms import RollBackForm
 from monitoring.heaviest import heaviest_weights
@@ -60,6 +61,16 @@ def weights(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     except CorruptArtifact as error:
         context["error"] = f"The model cannot be read: {error}."
     return page(request, "monitoring/_weights.html", context)
+
+
+@require_safe
+@needs(VIEWER)
+def explanation(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """What it learned against its parent or another, for htmx: asked again while a worker is at
+    it."""
+    found, other = _find(slug, number), request.GET.get("against", "")
+    against = _find(slug, int(other)) if other.isdecimal() else None
+    return page(request, "monitoring/_explanation.html", explained.explanation(found, against))
 
 
 @require_safe

@@ -8,6 +8,7 @@ from updates.api.problems import Problem, describe
 from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
 from updates.flows.delete_recommender import StillUpdating
+from updates.flows.explain import NotExplainable
 from updates.flows.quarantine import QuarantineError
 from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
 from updates.flows.relearn import NotProvable
@@ -93,6 +94,11 @@ def _not_replayable(error: NotReplayable) -> Problem:
 @describe.register
 def _not_provable(error: NotProvable) -> Problem:
     return Problem(409, str(error), "not-provable")
+
+
+@describe.register
+def _not_explainable(error: NotExplainable) -> Problem:
+    return Problem(409, str(error), "not-explainable")
 
 
 @describe.register

@@ -16,7 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from updates.learners.device import DeviceSide
+from updates.learners.explanation import Shift
 from updates.learners.options import Option, resolve
+from updates.samples.encoder import Encoded
 from updates.samples.schema import SampleSchema
 
 TINY = 1e-3  # a weight of a smaller magnitude is tiny
@@ -134,6 +136,7 @@ class Learner(ABC):
     tells_features : has weights that belong to feature values, and names these.
     device_component : the one of which devices may refresh what is their user's, see
         ``updates.learners.device``; "" of none.
+    explained_rows : samples of which ``shift_from`` takes some seconds.
     options : all there are; ``variants``, options given to learners that between them use all
         compiled code, to be compiled before the first update.
     """
@@ -146,6 +149,7 @@ class Learner(ABC):
     replayable: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
     device_component: ClassVar[str] = ""
+    explained_rows: ClassVar[int] = 20_000
     tells_features: ClassVar[bool] = False
     options: ClassVar[Sequence[Option]]
     variants: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
@@ -281,6 +285,11 @@ class Learner(ABC):
         Not to be called while another thread predicts.
         """
         raise DeltaUnsupported(self.name)
+
+    def shift_from(self, older: Self, batch: pa.RecordBatch, encoded: Encoded) -> Shift | None:
+        """How predictions of the batch differ from another version's, attributed to the values that
+        ``encoded`` has of it; None where this learner cannot attribute them."""
+        return None
 
     @abstractmethod
     def sparsity(self) -> Sparsity:

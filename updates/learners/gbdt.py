@@ -6,15 +6,18 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 from safetensors.numpy import load_file, save_file
 
 from updates.learners.base import Learner, LearnReport, Progress, Sparsity, no_progress
+from updates.learners.explanation import Shift, spread
+from updates.learners.key_columns import feature_names
 from updates.learners.options import Option
 from updates.learners.rates import Rates, Rows
+from updates.samples.encoder import Encoded
 from updates.samples.schema import LABEL, WEIGHT, SampleSchema
 
 if TYPE_CHECKING:  # LightGBM costs a second and 80 MB: only who grows or loads trees imports it
@@ -37,6 +40,10 @@ FOREST_OPTIONS = (
 CHUNK = 1 << 16  # rows between two calls of progress: some 30 ms
 BYTES_PER_KEY = 24
 TINY = 1e-3
+SHAP = (
+    "By SHAP values of both versions' trees, exact for each field; of several values that a sample "
+    "has of a field, in equal parts."
+)
 
 
 class GBDT(Learner):
@@ -58,6 +65,7 @@ class GBDT(Learner):
     name = "gbdt"
     components = ("trees",)
     sequential = False
+    explained_rows = 4_000
     replayable = False
     options = (
         *FOREST_OPTIONS,
@@ -137,6 +145,22 @@ class GBDT(Learner):
             return np.full(batch.num_rows, self._base_score)
         features = self._rates.look_up(batch)
         return self._base_score + self._trees.scores(features, self.settings["num_threads"])
+
+    def shift_from(self, older: Self, batch: pa.RecordBatch, encoded: Encoded) -> Shift:
+        """By SHAP values of both versions' trees, each on its own rates."""
+        moved = self._contributions(batch) - older._contributions(batch)
+        features = [*feature_names(self.schema), *self.schema.numeric]
+        by_value, rest = spread(moved[:, :-1], features, encoded)
+        return Shift(by_value, rest + moved[:, -1], SHAP)
+
+    def _contributions(self, batch: pa.RecordBatch) -> np.ndarray:
+        """(n, features + 1) parts of the scores in log-odds; the last one is of no feature."""
+        features = self._rates.look_up(batch)
+        parts = np.zeros((batch.num_rows, features.shape[1] + 1))
+        if self._trees is not None and batch.num_rows:
+            parts = self._trees.contributions(features, self.settings["num_threads"])
+        parts[:, -1] += self._base_score
+        return parts
 
     def save(self, folder: Path) -> None:
         """Write ``trees.txt`` (LightGBM text; empty without trees), ``rates.safetensors`` and

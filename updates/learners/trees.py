@@ -95,6 +95,13 @@ class Trees:
         scores = self._booster.predict(features, raw_score=True, num_threads=threads)
         return np.asarray(scores, np.float64)
 
+    def contributions(self, features: np.ndarray, num_threads: int) -> np.ndarray:
+        """(n, k + 1) what each of k features adds to the scores, and last what all rows have:
+        SHAP values (Lundberg et al. 2020, Nature Machine Intelligence 2), which add up to it."""
+        threads = _threads(num_threads, len(features))
+        found = self._booster.predict(features, pred_contrib=True, num_threads=threads)
+        return np.asarray(found, np.float64)
+
     @property
     def count(self) -> int:
         """Number of trees."""

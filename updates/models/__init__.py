@@ -4,6 +4,7 @@ from updates.models.audit_event import AuditEvent
 from updates.models.cadence_change import CadenceChange
 from updates.models.checkpoint import Checkpoint
 from updates.models.deployment import Deployment
+from updates.models.explanation import Explanation
 from updates.models.idempotency import IdempotentRequest
 from updates.models.lease import ComponentLease
 from updates.models.policy import UpdatePolicy
@@ -23,6 +24,7 @@ __all__ = [
     "Checkpoint",
     "ComponentLease",
     "Deployment",
+    "Explanation",
     "IdempotentRequest",
     "ModelVersion",
     "Proof",

@@ -103,6 +103,9 @@ CALLS = {
     "recommenders_users_erase_create": Call(
         "post", f"{NEWS}/users/u1/erase", "admin", 202, {"reason": "asked for"}
     ),
+    "recommenders_versions_explanation_retrieve": Call(
+        "get", f"{NEWS}/versions/1/explanation?against=2"
+    ),
     "audit_list": Call("get", "audit", "operator"),
     "recommenders_rollback_retrieve": Call("get", f"{NEWS}/rollback?to=1"),
     "recommenders_rollback_create": Call(

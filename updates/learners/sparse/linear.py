@@ -20,6 +20,7 @@ from updates.learners.base import (
     no_progress,
 )
 from updates.learners.delayed_feedback import CALIBRATION, WEIGHTED
+from updates.learners.explanation import Shift
 from updates.learners.negative_sampling import corrected
 from updates.learners.sparse.algorithm import Rows
 from updates.learners.sparse.delayed_feedback import calibrated
@@ -40,6 +41,7 @@ from updates.samples.schema import SampleSchema
 
 FILE = "state.safetensors"
 CHUNK = 50_000  # samples between two calls of progress: some 0.1 s, so that a cancel is quick
+EXACT = "Exact: log-odds are the sum of a sample's weights, and so is what they moved by."
 
 
 class ServingOnlyError(RuntimeError):
@@ -223,6 +225,13 @@ class SparseLinear(Learner):
         if self._serving is None:
             raise ServingFormNeeded("deltas are for the serving form: load it by load_serving()")
         self._serving.apply(delta)
+
+    def shift_from(self, older: Self, batch: pa.RecordBatch, encoded: Encoded) -> Shift:
+        """Exact: a sample's log-odds are the sum of its weights."""
+        now, then = self._serving or self.model, older._serving or older.model
+        moved = now.weights_of(encoded.keys) - then.weights_of(encoded.keys)
+        rest = np.full(batch.num_rows, now.intercept - then.intercept)
+        return Shift(moved * encoded.values, rest, EXACT)
 
     def sparsity(self) -> Sparsity:
         """Counts of keys and weights, the intercept left out."""
