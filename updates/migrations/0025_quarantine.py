@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0020_feature_objective'),
+        ('updates', '0024_feature_objective'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
