@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from django import forms
 
 from updates.cadence import Cadence, Trigger
+from updates.flows.select_samples import Selection
 from updates.models import Recommender, UpdatePolicy
 from updates.models.audit_event import Action, ActorKind
 from updates.models.policy import EXECUTED, TRIGGER_LABELS, Strategy
@@ -27,6 +28,11 @@ FIELD_OF_TRIGGER = {
     Trigger.DRIFT: ["rest_seconds"],
     Trigger.STALENESS: ["max_ne_degradation"],
 }
+
+
+def _utc(label: str) -> forms.DateTimeField:
+    kind = {"type": "datetime-local", "step": "1"}
+    return forms.DateTimeField(required=False, label=label, widget=forms.DateTimeInput(attrs=kind))
 
 
 class TriggerForm(forms.Form):
@@ -97,6 +103,44 @@ class RollBackForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["to"].queryset = recommender.versions.all()
         self.fields["to"].error_messages["invalid_choice"] = "There is no such version."
+
+
+class QuarantineForm(forms.Form):
+    """Which samples to leave out of all learning, and why; those that meet all that is given."""
+
+    event_time_from = _utc("Event time from (UTC)")
+    event_time_to = _utc("Event time before (UTC)")
+    arrived_from = _utc("Arrived from (UTC)")
+    arrived_to = _utc("Arrived before (UTC)")
+    first_offset = forms.IntegerField(required=False, min_value=1)
+    last_offset = forms.IntegerField(required=False, min_value=1)
+    batch_prefix = forms.CharField(
+        required=False, max_length=200, label="Sent with a Batch-Id that begins with"
+    )
+    where = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "device=phone"}),
+        label="Features",
+        help_text="feature=value, one a line; samples must have all of them.",
+    )
+    reason = forms.CharField(
+        required=False, max_length=500, help_text="What is wrong with them; it is kept."
+    )
+    expected = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def clean_where(self) -> dict[str, str]:
+        lines = [line.strip() for line in self.cleaned_data["where"].splitlines() if line.strip()]
+        if wrong := next((line for line in lines if "=" not in line), None):
+            raise forms.ValidationError(f"{wrong!r} is not feature=value.")
+        pairs = (line.split("=", 1) for line in lines)
+        return {name.strip(): value.strip() for name, value in pairs}
+
+    @property
+    def selection(self) -> Selection:
+        """What was entered. Raises SelectionError."""
+        others = ("reason", "expected")
+        given = {name: value for name, value in self.cleaned_data.items() if name not in others}
+        return Selection(**given)
 
 
 class AcknowledgeForm(forms.Form):

@@ -44,7 +44,11 @@ def judge(recommender: Recommender, last_offset: int, now: datetime) -> Quality 
     start = max(cursor.next_offset, version.next_offset, stop - MOST_SAMPLES)
     if start >= stop:
         return None
-    samples = pa.Table.from_batches(SampleLog(recommender).read(start, stop)).combine_chunks()
+    batches = list(SampleLog(recommender).read(start, stop))
+    if not batches:
+        # All of them are quarantined.
+        return None
+    samples = pa.Table.from_batches(batches).combine_chunks()
     predictions = scorer.predict(version, samples)
     window = [*cursor.window, *judged(samples, predictions)]
     full = is_full(window)

@@ -56,7 +56,8 @@ def marks(recommender: Recommender, start: datetime, end: datetime) -> list[Mark
         .select_related("version", "previous")
         .order_by("started_at", "id")
     )
-    rollbacks = [_rollback(recommender, m) for m in moves if m.kind == DeploymentKind.ROLLBACK]
+    back = (DeploymentKind.ROLLBACK, DeploymentKind.REWIND)
+    rollbacks = [_rollback(recommender, m) for m in moves if m.kind in back]
     promotions = [m for m in moves if m.kind == DeploymentKind.PROMOTION]
     merged = _merge(promotions, start, end)
     return sorted(

@@ -26,6 +26,7 @@ from updates.learners.registry import UnknownLearner
 from updates.models import Recommender
 from updates.samples.batches import OFFSET, from_ms
 from updates.samples.log import SampleLog
+from updates.samples.offsets import rest
 from updates.samples.schema import ARRIVED_AT
 from updates.serving import scorer
 
@@ -70,8 +71,11 @@ def follow(recommender: Recommender, last_offset: int) -> int:
     ``SampleLog.read``.
     """
     done = start = sketched_through(recommender)
-    stop = min(last_offset, start + MOST_ROWS) + 1
-    for batch in SampleLog(recommender).read(start + 1, stop):
+    log = SampleLog(recommender)
+    # However many are quarantined, it gets to what follows them.
+    left = rest(log.left_out, start + 1, last_offset + 1)
+    stop = min(last_offset + 1, left[0][0] + MOST_ROWS) if left else start + 1
+    for batch in log.read(start + 1, stop):
         for piece in _pieces(batch):
             if not _add(recommender, piece, after=done):
                 return done - start

@@ -192,6 +192,8 @@ SPECTACULAR_SETTINGS = {
         "Severity": "monitoring.alerts.channels.Severity",
         "ProblemType": "updates.api.schema.PROBLEM_TYPES",
         "Strategy": "updates.models.policy.Strategy",
+        "RunStrategy": "updates.models.run.STRATEGIES",
+        "QuarantineState": "updates.models.quarantine.State",
         "ExecutedStrategy": "updates.models.policy.EXECUTED",
         "Trigger": "updates.models.policy.TRIGGER_LABELS",
     },

@@ -8,6 +8,7 @@ from celery.worker import state as worker
 from django.utils import timezone
 
 from updates import scheduling
+from updates.flows.erase import erase_due
 from updates.flows.execute import execute
 from updates.flows.explain import explain, explain_live
 from updates.flows.forget import forget_deleted
@@ -63,10 +64,11 @@ def tick() -> None:
 
 @shared_task
 def archive_logs() -> None:
-    """Close ranges of the sample logs and move them to Parquet."""
+    """Close ranges of the sample logs and move them to Parquet; erase in it what is to be."""
     for recommender in Recommender.objects.all():
         while SampleLog(recommender).archive(timezone.now()):
             pass
+    erase_due()
 
 
 @shared_task

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0008_slices_and_scorecard'),
+        ('monitoring', '0009_slices_and_scorecard'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

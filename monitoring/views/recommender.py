@@ -16,8 +16,9 @@ from monitoring import metrics, recommender_page, series
 from monitoring.drawn_charts import drawn_charts
 from monitoring.drift_report import report
 from monitoring.fleet import fleet_freshness
-from monitoring.forms import RollBackForm, TriggerForm
+from monitoring.forms import QuarantineForm, RollBackForm, TriggerForm
 from monitoring.freshness_api import features_now
+from monitoring.quarantines import quarantines
 from monitoring.scorecard.report import scorecard
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import form_errors, told
@@ -50,6 +51,8 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
         "versions": _page_of(request, recommender_page.versions(found), "versions"),
         "deployments": _page_of(request, recommender_page.deployments(found), "deployments"),
         "trigger_form": TriggerForm(found, auto_id="trigger-%s"),
+        "quarantines": quarantines(found),
+        "quarantine_form": QuarantineForm(auto_id="quarantine-%s"),
         "roll_back_form": RollBackForm(found, auto_id="roll-back-%s"),
     }
     return page(request, "monitoring/recommender.html", context)

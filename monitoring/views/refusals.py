@@ -11,10 +11,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from updates.artifacts import CorruptArtifact
+from updates.flows.quarantine import QuarantineError
 from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
+from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
 from updates.models.proof import ProofUnderWay
+from updates.models.quarantine import WrongState
 from updates.models.run import IllegalRunMove
 from updates.models.version import IllegalVersionMove
 from updates.samples.durable import LogUnavailable
@@ -23,6 +26,9 @@ from updates.words import sentence
 REFUSALS = (
     TriggerError,
     RollBackError,
+    QuarantineError,
+    SelectionError,
+    WrongState,
     CorruptArtifact,
     IllegalRunMove,
     IllegalVersionMove,

@@ -30,6 +30,7 @@ NAMES = (
     "startup",
     "gate",
     "sparsity",
+    "quarantine",
 )
 
 

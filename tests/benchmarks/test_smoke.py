@@ -30,6 +30,7 @@ TINY = {
     "swap": {"history": 1_000, "rate": 500.0, "swaps": 1, "trees": 2},
     "scrape": {"fleets": (1, 2), "runs": 5, "scrapes": 3},
     "startup": {"starts": ("first",)},
+    "quarantine": {"samples": 2_000, "ranges": (10,), "repetitions": 1},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
 REAL_PROCESSES = {

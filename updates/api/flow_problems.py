@@ -9,13 +9,16 @@ from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
 from updates.flows.delete_recommender import StillUpdating
 from updates.flows.explain import NotExplainable
+from updates.flows.quarantine import QuarantineError
 from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
 from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
+from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
 from updates.flows.what_if import NotReplayable, WhatIfError
 from updates.learners.base import DevicesUnsupported, RecommendUnsupported
 from updates.models.proof import ProofUnderWay
+from updates.models.quarantine import WrongState
 from updates.models.run import IllegalRunMove
 from updates.models.version import IllegalVersionMove
 from updates.models.what_if import WhatIfIsOver, WhatIfUnderWay
@@ -30,7 +33,11 @@ RETRY_AFTER_SECONDS = 2
 @describe.register(TriggerError)
 @describe.register(RollBackError)
 @describe.register(WhatIfError)
-def _field_at_fault(error: TriggerError | RollBackError | WhatIfError) -> Problem:
+@describe.register(QuarantineError)
+@describe.register(SelectionError)
+def _field_at_fault(
+    error: TriggerError | RollBackError | WhatIfError | QuarantineError | SelectionError,
+) -> Problem:
     return Problem(400, str(error), errors=[{"field": error.field, "error": str(error)}])
 
 
@@ -54,7 +61,8 @@ def _still_updating(error: StillUpdating) -> Problem:
 
 @describe.register(IllegalRunMove)
 @describe.register(IllegalVersionMove)
-def _wrong_state(error: IllegalRunMove | IllegalVersionMove) -> Problem:
+@describe.register(WrongState)
+def _wrong_state(error: IllegalRunMove | IllegalVersionMove | WrongState) -> Problem:
     return Problem(409, str(error), "wrong-state")
 
 

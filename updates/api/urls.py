@@ -11,6 +11,7 @@ from updates.api.views import (
     joiner,
     policies,
     proofs,
+    quarantines,
     recommenders,
     samples,
     updates,
@@ -52,6 +53,28 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
             name="explanation",
         ),
         path(f"{ONE}/versions/<int:number>/proofs", proofs.ProofList.as_view(), name="proofs"),
+        path(f"{ONE}/quarantines", quarantines.QuarantineList.as_view(), name="quarantines"),
+        path(
+            f"{ONE}/quarantines/preview",
+            quarantines.PreviewQuarantine.as_view(),
+            name="preview-quarantine",
+        ),
+        path(
+            f"{ONE}/quarantines/<int:pk>",
+            quarantines.QuarantineDetail.as_view(),
+            name="quarantine",
+        ),
+        path(
+            f"{ONE}/quarantines/<int:pk>/lift",
+            quarantines.LiftQuarantine.as_view(),
+            name="lift-quarantine",
+        ),
+        path(
+            f"{ONE}/quarantines/<int:pk>/rebuild",
+            quarantines.RebuildAgain.as_view(),
+            name="rebuild-again",
+        ),
+        path(f"{ONE}/users/<str:user>/erase", quarantines.EraseUser.as_view(), name="erase-user"),
         path(f"{ONE}/sparsity/what-if", what_ifs.WhatIfList.as_view(), name="what-ifs"),
         path(f"{ONE}/sparsity/what-if/<int:pk>", what_ifs.WhatIfDetail.as_view(), name="what-if"),
         path(

@@ -12,7 +12,14 @@ from knox.models import get_token_model
 from simple_history.signals import post_create_historical_record
 
 from updates.audit.record import record
-from updates.models import Deployment, Recommender, RunTransition, UpdatePolicy, UpdateRun
+from updates.models import (
+    Deployment,
+    Quarantine,
+    Recommender,
+    RunTransition,
+    UpdatePolicy,
+    UpdateRun,
+)
 from updates.models.audit_event import Action
 from updates.models.deployment import DeploymentKind
 from updates.models.run import RunState
@@ -28,6 +35,7 @@ def connect() -> None:
     """From now on changes are written down (once, when the app is ready)."""
     user, token = get_user_model(), get_token_model()
     post_create_historical_record.connect(_configuration, dispatch_uid="audit")
+    post_create_historical_record.connect(_quarantine, dispatch_uid="audit of quarantines")
     post_save.connect(_run, sender=UpdateRun, dispatch_uid="audit")
     post_save.connect(_cancelled, sender=RunTransition, dispatch_uid="audit")
     post_save.connect(_deployment, sender=Deployment, dispatch_uid="audit")
@@ -64,6 +72,23 @@ def _configuration(instance: Model, history_instance: Any, **about: Any) -> None
         recommender=slug,
         why=history_instance.history_change_reason or "",
         before=before,
+        after=after,
+    )
+
+
+def _quarantine(instance: Model, history_instance: Any, **about: Any) -> None:
+    if not isinstance(instance, Quarantine):
+        return
+    created = ACTIONS[history_instance.history_type] == Action.CREATED
+    after = {"lifted_at": instance.lifted_at, "erased_at": instance.erased_at}
+    if created:
+        after = {"selection": instance.selection, "erases": instance.erases}
+    record(
+        ACTIONS[history_instance.history_type],
+        f"quarantine {instance.pk}, {instance.samples} samples",
+        by=history_instance.history_user,
+        recommender=instance.recommender.slug,
+        why=instance.reason if created else instance.lift_reason,
         after=after,
     )
 
@@ -106,7 +131,7 @@ def _cancelled(instance: RunTransition, created: bool, **about: Any) -> None:
 def _deployment(instance: Deployment, created: bool, **about: Any) -> None:
     if not created:
         return
-    back = instance.kind == DeploymentKind.ROLLBACK
+    back = instance.kind != DeploymentKind.PROMOTION
     record(
         Action.ROLLED_BACK if back else Action.PROMOTED,
         f"version {instance.version.number}",

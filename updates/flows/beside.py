@@ -83,9 +83,9 @@ def _followed(
     """Learned up to offset ``stop`` (not included): the newest samples, each predicted before."""
     learning = OnlineLearning(candidate, keep)
     start = candidate.next_offset
-    for batch in log.read(start, stop):
+    for stretch in log.stretches(start, stop):
         attempt.progress("evaluating", candidate.next_offset - start, stop - start)
-        learning.learn(batch)
+        learning.learn(stretch)
     nothing = candidate.learner.schema.arrow.empty_table()
     return learning.judged() or Judged(nothing, np.empty(0), candidate.next_offset)
 

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from updates.models import Deployment, ModelVersion, Recommender, UpdateRun
+from updates.models.deployment import DeploymentKind
 from updates.models.policy import Strategy
 from updates.models.version import VersionState
 
@@ -16,8 +17,8 @@ def deploy(
     """Make the version live, the present one retired, and write it down: one transaction.
 
     What an online session promotes goes on with the line of online learning that made it; anything
-    else begins a new one. Raises IllegalVersionMove where the version is live already or
-    quarantined.
+    else begins a new one. Rewinding may be to the live version itself, for the sake of that.
+    Raises IllegalVersionMove where the version is live already or quarantined.
     """
     with transaction.atomic():
         recommender = Recommender.objects.select_for_update().get(pk=version.recommender_id)
@@ -28,7 +29,8 @@ def deploy(
         open_deployment.update(ended_at=now)
         if previous is not None and previous.pk != version.pk:
             previous.move(VersionState.RETIRED, f"followed by version {version.number}")
-        version.move(VersionState.LIVE, reason)
+        if kind != DeploymentKind.REWIND or previous is None or previous.pk != version.pk:
+            version.move(VersionState.LIVE, reason)
         Recommender.objects.filter(pk=recommender.pk).update(live_version=version)
         deployment = Deployment.objects.create(
             recommender=recommender,

@@ -16,6 +16,8 @@ from updates.flows.online import session
 from updates.flows.online.position import CannotGoOn
 from updates.flows.promote import BaseMoved
 from updates.flows.publish import publish
+from updates.flows.rebuild import CannotRebuild, rebuild
+from updates.flows.relearn import NotProvable
 from updates.flows.training import (
     Refused,
     base_of,
@@ -27,7 +29,7 @@ from updates.flows.training import (
 from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.lease import LeaseLost
 from updates.models.policy import Strategy
-from updates.models.run import IllegalRunMove, RunState
+from updates.models.run import REBUILD, IllegalRunMove, RunState
 from updates.samples.log import SampleLog
 from updates.serving.deltas import Fenced
 from updates.strategies import full, incremental
@@ -42,8 +44,7 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
     stopping : whether the worker wants to end; an online session then makes way.
     """
     run = UpdateRun.objects.select_related("recommender__live_version", "policy").get(pk=run_id)
-    online = run.strategy == Strategy.ONLINE
-    if run.state != RunState.QUEUED or (online and session.yields_to(run)):
+    if not _may_begin(run):
         return False
     beside = full_beside.goes_beside(run)
     needs = [full_beside.LEASE] if beside else run.components
@@ -57,21 +58,29 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
         return False
     with Attempt(run, fences, number) as attempt:
         try:
-            if online:
+            if run.strategy == Strategy.ONLINE:
                 session.Session(run, attempt, stopping).see_through()
             else:
-                update = local.update if run.strategy == Strategy.LOCAL else _update
-                (_update_beside if beside else update)(run, attempt)
+                (_update_beside if beside else UPDATES[run.strategy])(run, attempt)
         except (Stopped, LeaseLost, Fenced, IllegalRunMove) as lost:
             logger.info("run %s stopped: %s", run.pk, lost)
         except (Refused, NothingToLearn, BaseMoved) as refusal:
             _end(attempt, RunState.REJECTED, str(refusal))
-        except CannotGoOn as reason:
+        except (CannotGoOn, NotProvable, CannotRebuild) as reason:
             _end(attempt, RunState.FAILED, str(reason))
         except Exception as error:
             logger.exception("run %s failed", run.pk)
             _end(attempt, RunState.FAILED, f"{type(error).__name__}: {error}")
     return True
+
+
+def _may_begin(run: UpdateRun) -> bool:
+    """Whether it waits for nothing but leases."""
+    if run.state != RunState.QUEUED:
+        return False
+    if run.strategy == Strategy.ONLINE and session.yields_to(run):
+        return False
+    return run.strategy == REBUILD or not run.recommender.runs.rebuilding().exists()
 
 
 def _end(attempt: Attempt, state: RunState, why: str) -> None:
@@ -149,3 +158,11 @@ def _train(
         replay_fraction=policy.replay_fraction,
         progress=attempt.progress,
     )
+
+
+UPDATES = {
+    Strategy.FULL: _update,
+    Strategy.INCREMENTAL: _update,
+    Strategy.LOCAL: local.update,
+    REBUILD: rebuild,
+}

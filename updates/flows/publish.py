@@ -27,24 +27,10 @@ def publish(
 
     Raises LeaseLost and IllegalRunMove, with nothing that readers see changed.
     """
-    learner = candidate.learner
-    artifact = artifacts().publish(learner.save, about(candidate))
     metrics = evaluation.to_json()
     if (coverage := candidate.coverage.share) is not None:
         metrics["coverage"] = coverage
-    fields: dict[str, Any] = {
-        "parent": live,
-        "learner": learner.name,
-        "learner_options": learner.settings,
-        "digest": artifact.digest,
-        "artifact_bytes": artifact.bytes,
-        "watermark": candidate.watermark,
-        "learned_ranges": candidate.ranges,
-        "next_offset": candidate.next_offset,
-        "components": _components(run, candidate),
-        "metrics": metrics,
-        "sparsity": _sparsity(learner),
-    }
+    fields = write(run, candidate, run.base_version) | {"parent": live, "metrics": metrics}
     UpdateRun.objects.filter(pk=run.pk, attempt=attempt.number).update(
         ranges=candidate.steps, metrics=metrics, samples=candidate.samples
     )
@@ -54,6 +40,23 @@ def publish(
         _settle(run, version, evaluation, attempt)
     signals.evaluated.send(UpdateRun, run=run, evaluation=evaluation, version=version)
     return version
+
+
+def write(run: UpdateRun, candidate: Candidate, base: ModelVersion | None) -> dict[str, Any]:
+    """The artifact, and what its version says of it."""
+    learner = candidate.learner
+    artifact = artifacts().publish(learner.save, about(candidate))
+    return {
+        "learner": learner.name,
+        "learner_options": learner.settings,
+        "digest": artifact.digest,
+        "artifact_bytes": artifact.bytes,
+        "watermark": candidate.watermark,
+        "learned_ranges": candidate.ranges,
+        "next_offset": candidate.next_offset,
+        "components": _components(run, candidate, base),
+        "sparsity": _sparsity(learner),
+    }
 
 
 def _settle(
@@ -72,10 +75,11 @@ def _settle(
     run.move(RunState.REJECTED, why=why, as_attempt=attempt.number, result_version=version)
 
 
-def _components(run: UpdateRun, candidate: Candidate) -> dict[str, dict[str, Any]]:
+def _components(
+    run: UpdateRun, candidate: Candidate, base: ModelVersion | None
+) -> dict[str, dict[str, Any]]:
     """Where each stands; what the run has not moved is as its base had it."""
-    base, spaces = run.base_version, candidate.learner.space_ids()
-    components = {}
+    spaces, components = candidate.learner.space_ids(), {}
     for name, part in candidate.parts.items():
         before = base.component(name) if base else {}
         moved = not base or name in candidate.renewed or before["next_offset"] != part.next_offset

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from updates.learners import registry
 from updates.learners.base import Learner
 from updates.models import ModelVersion, Recommender
 from updates.samples.log import LogGap, SampleLog
+from updates.samples.offsets import Range
 from updates.samples.schema import SampleSchema
 from updates.store import artifacts
 from updates.strategies.base import Candidate, Part
@@ -65,6 +66,25 @@ class Making:
         return steps
 
 
+def lineage(version: ModelVersion) -> list[Making]:
+    """All that the version came of, oldest first, back to what began from nothing.
+
+    Raises NotProvable where a making is not known.
+    """
+    makings = [making_of(version.digest)]
+    while (base := makings[-1].base) is not None:
+        try:
+            makings.append(making_of(base))
+        except CorruptArtifact as error:
+            raise _not_known(base, version.recommender, error) from None
+    return makings[::-1]
+
+
+def making_of(digest: str) -> Making:
+    """How an artifact was made. Raises CorruptArtifact and NotProvable."""
+    return Making(digest, artifacts().manifest(digest))
+
+
 def plan(version: ModelVersion) -> list[Making]:
     """What is to be made again, oldest first: the version, and before it bases that are gone.
 
@@ -73,14 +93,15 @@ def plan(version: ModelVersion) -> list[Making]:
     """
     artifacts().open(version.digest)
     makings = [Making(version.digest, artifacts().manifest(version.digest))]
-    while (base := makings[0].base) and not _can_be_read(base):
+    while (base := makings[0].base) and not can_be_read(base):
         makings.insert(0, Making(base, _manifest_of_base(base, version)))
     for making in makings:
-        _ensure_samples(making, version.recommender)
+        ensure_samples(making, version.recommender)
     return makings
 
 
-def _can_be_read(digest: str) -> bool:
+def can_be_read(digest: str) -> bool:
+    """Whether the artifact's files are there, as they were published."""
     try:
         artifacts().open(digest)
     except CorruptArtifact:
@@ -92,13 +113,18 @@ def _manifest_of_base(digest: str, version: ModelVersion) -> dict[str, Any]:
     try:
         return artifacts().manifest(digest)
     except CorruptArtifact as error:
-        raise NotProvable(
-            f"{_named(digest, version.recommender)}, which it builds on, is gone, and how that was "
-            f"made is not known: {error}."
-        ) from None
+        raise _not_known(digest, version.recommender, error) from None
 
 
-def _ensure_samples(making: Making, recommender: Recommender) -> None:
+def _not_known(digest: str, recommender: Recommender, error: CorruptArtifact) -> NotProvable:
+    return NotProvable(
+        f"{_named(digest, recommender)}, which it builds on, is gone, and how that was made is not "
+        f"known: {error}."
+    )
+
+
+def ensure_samples(making: Making, recommender: Recommender) -> None:
+    """See that the log has what was learned. Raises NotProvable and LogUnavailable."""
     log = SampleLog(recommender)
     for step in making.steps:
         try:
@@ -123,11 +149,11 @@ def relearned(makings: list[Making], recommender: Recommender, watch: Watch) -> 
     folder = artifacts().open(base) if base else None
     with ExitStack() as drafts:
         for making in makings:
-            candidate = _begin(making, known, folder)
+            candidate = begin(making, known, folder)
             log = SampleLog(recommender).with_schema(making.manifest["schema"])
-            counted = _Counted(log, watch)
             for step in making.steps:
-                candidate.redo(counted, step, progress=watch.progress)
+                then = log.leaving_out(step.get("without", []))
+                candidate.redo(Counted(then, watch), step, progress=watch.progress)
             draft = drafts.enter_context(
                 artifacts().draft(candidate.learner.save, about(candidate))
             )
@@ -140,7 +166,8 @@ def relearned(makings: list[Making], recommender: Recommender, watch: Watch) -> 
         yield draft
 
 
-def _begin(making: Making, base: Making | None, folder: Path | None) -> Candidate:
+def begin(making: Making, base: Making | None, folder: Path | None) -> Candidate:
+    """What a making began with; its base's files lie in the folder."""
     learner = _new_learner(making)
     if base is None or folder is None:
         return Candidate(learner)
@@ -158,11 +185,16 @@ def _new_learner(making: Making) -> Learner:
     return registry.get(making.manifest["learner"])(schema, making.manifest["options"])
 
 
-class _Counted:
+class Counted:
     """A log that has the samples counted that are read from it."""
 
     def __init__(self, log: SampleLog, watch: Watch) -> None:
         self.log, self.watch = log, watch
+
+    @property
+    def left_out(self) -> Sequence[Range]:
+        """As of the log."""
+        return self.log.left_out
 
     def read(
         self, start: int, stop: int, since: datetime | None = None

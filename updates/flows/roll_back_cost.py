@@ -18,6 +18,7 @@ from updates.models.version import IllegalVersionMove
 from updates.samples.archive import CorruptSegment
 from updates.samples.durable import LogUnavailable
 from updates.samples.log import SampleLog
+from updates.samples.offsets import rest
 from updates.samples.schema import LABEL, WEIGHT
 from updates.samples.stream import LogGap
 from updates.serving import scorer
@@ -132,7 +133,7 @@ class RollBackCost:
         log = SampleLog(self.live.recommender)
         stop = log.head().last_offset + 1
         start = max(self.live.next_offset, self.to.next_offset, stop - MOST_JUDGED)
-        if start >= stop:
+        if start >= stop or not rest(log.left_out, start, stop):
             return None
         table = pa.Table.from_batches(log.read(start, stop)).combine_chunks()
         labels, weights = (table[name].to_numpy().astype(float) for name in (LABEL, WEIGHT))

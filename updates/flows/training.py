@@ -12,8 +12,9 @@ import pyarrow as pa
 from updates import joiners
 from updates.flows.evaluate import Evaluation, evaluate
 from updates.metrics import MIN_SAMPLES
-from updates.models import ModelVersion, Recommender, UpdatePolicy, UpdateRun
+from updates.models import ModelVersion, Quarantine, Recommender, UpdatePolicy, UpdateRun
 from updates.samples.log import SampleLog
+from updates.samples.offsets import clip, count
 from updates.samples.schema import ARRIVED_AT
 from updates.store import artifacts
 from updates.strategies import full
@@ -36,6 +37,11 @@ def base_of(run: UpdateRun, live: ModelVersion | None) -> Candidate:
             f"The live version is of learner {live.learner}, the recommender now says "
             f"{run.recommender.learner}; run a full update first."
         )
+    if live.has_learned(Quarantine.standing_ranges(run.recommender)):
+        raise Refused(
+            f"The live version {live.number} has learned samples that are quarantined; have it "
+            "rebuilt, or run a full update first."
+        )
     UpdateRun.objects.filter(pk=run.pk).update(base_version=live)
     run.base_version = live
     learner = run.recommender.new_learner()
@@ -52,9 +58,11 @@ def training_stop(run: UpdateRun, policy: UpdatePolicy, log: SampleLog, start: i
     """Offset before which an update that begins at ``start`` trains; the samples from there on
     judge it. Raises NothingToLearn and Refused."""
     end = log.head().last_offset + 1
-    new = end - start
+    quarantined = count(clip(log.left_out, start, end))
+    new = end - start - quarantined
     if not new:
-        raise NothingToLearn(f"Everything up to offset {end - 1} is learned already.")
+        what = "learned already or quarantined" if quarantined else "learned already"
+        raise NothingToLearn(f"Everything up to offset {end - 1} is {what}.")
     if new < policy.min_samples:
         raise Refused(
             f"There are {new} samples to learn; min_samples asks for {policy.min_samples}."
@@ -78,7 +86,7 @@ def _judged_end(recommender: Recommender, log: SampleLog, start: int, end: int) 
 
 
 def _arrival(log: SampleLog, offset: int) -> datetime:
-    return next(log.read(offset, offset + 1)).column(ARRIVED_AT)[0].as_py()
+    return next(log.leaving_out([]).read(offset, offset + 1)).column(ARRIVED_AT)[0].as_py()
 
 
 def newest_event_time(log: SampleLog) -> datetime:
@@ -90,10 +98,13 @@ def newest_event_time(log: SampleLog) -> datetime:
 
 
 def first_of_window(log: SampleLog, window_seconds: int | None) -> int:
-    """First offset in the window that ends now; that after the last where it holds none."""
+    """First offset in the window that ends now; that after the last where it holds none.
+
+    Quarantined or not: what an update trains on and is judged on must not move with that.
+    """
     since = full.window_start(newest_event_time(log), window_seconds)
     end = log.head().last_offset + 1
-    first = next(iter(log.read(1, end, since)), None)
+    first = next(iter(log.leaving_out([]).read(1, end, since)), None)
     return end if first is None else first.column("offset")[0].as_py()
 
 

@@ -9,6 +9,7 @@ from updates.models.idempotency import IdempotentRequest
 from updates.models.lease import ComponentLease
 from updates.models.policy import UpdatePolicy
 from updates.models.proof import Proof
+from updates.models.quarantine import Quarantine
 from updates.models.recommender import Recommender
 from updates.models.run import RunTransition, UpdateRun
 from updates.models.segment import ArchivedBatch, Segment
@@ -27,6 +28,7 @@ __all__ = [
     "IdempotentRequest",
     "ModelVersion",
     "Proof",
+    "Quarantine",
     "Recommender",
     "RunTransition",
     "Segment",

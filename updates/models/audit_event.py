@@ -59,7 +59,7 @@ class AuditQuerySet(AppendOnlyQuerySet):
 class AuditEvent(AppendOnly):
     """One change. It refers to nothing by key, so that nothing takes it along when it goes.
 
-    The database itself refuses to change a row, and PostgreSQL to delete one (migration 0024).
+    The database itself refuses to change a row, and PostgreSQL to delete one (migration 0017).
     """
 
     at = models.DateTimeField(default=timezone.now, db_index=True)

@@ -12,6 +12,8 @@ from updates.models.version import ModelVersion
 class DeploymentKind(models.TextChoices):
     PROMOTION = "promotion"
     ROLLBACK = "rollback"
+    # Only until the version that was live is made again without what is quarantined.
+    REWIND = "rewind"
 
 
 class Deployment(models.Model):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from updates.models.append_only import AppendOnly
 from updates.models.policy import Strategy, UpdatePolicy
+from updates.models.quarantine import Quarantine
 from updates.models.recommender import Recommender
 from updates.models.version import ModelVersion
 
@@ -62,6 +63,10 @@ _ACTIVE_BY_INDEX = RawSQL(
 class RunQuerySet(models.QuerySet):
     """Runs, however many there have been."""
 
+    def rebuilding(self) -> Self:
+        """Rebuilds that have not ended: nothing else may write a model of theirs meanwhile."""
+        return self.active().filter(strategy=REBUILD)
+
     def active(self) -> Self:
         """Those that have not ended, at a cost that goes by their number alone."""
         return self.filter(_ACTIVE_BY_INDEX)
@@ -71,12 +76,24 @@ class IllegalRunMove(ValueError):
     """A run cannot go from the state it is in to the one asked for."""
 
 
+# A strategy that no policy has: the live version made again, since what is quarantined has changed.
+REBUILD = "rebuild"
+STRATEGIES = [*Strategy.choices, (REBUILD, "Rebuild")]
+
+
 class UpdateRun(models.Model):
     recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE, related_name="runs")
     policy = models.ForeignKey(
         UpdatePolicy, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
     )
-    strategy = models.CharField(max_length=20, choices=Strategy)
+    strategy = models.CharField(max_length=20, choices=STRATEGIES)
+    quarantine = models.ForeignKey(
+        Quarantine,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="runs",
+        help_text="The one that was made or lifted, of a rebuild.",
+    )
     components = models.JSONField()
     window_seconds = models.PositiveIntegerField(null=True)
     state = models.CharField(

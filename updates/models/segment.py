@@ -1,7 +1,10 @@
 """Closed ranges of the sample log, archived to Parquet."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 
 from updates.models.recommender import Recommender
 
@@ -32,6 +35,18 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.recommender.slug} {self.first_offset}–{self.last_offset}"
+
+    @classmethod
+    def newest(cls, recommender_ids: Collection[int]) -> dict[int, tuple[int, datetime]]:
+        """The last offset and newest event time archived, of those of which anything is: one
+        query."""
+        if not recommender_ids:
+            return {}
+        segments = cls.objects.filter(recommender__in=recommender_ids).order_by()
+        newest = segments.values("recommender").annotate(
+            last=Max("last_offset"), time=Max("max_event_time")
+        )
+        return {row["recommender"]: (row["last"], row["time"]) for row in newest}
 
 
 class ArchivedBatch(models.Model):

@@ -1,12 +1,13 @@
 """An immutable model: what it learned from, how good and how sparse it is, where its bytes lie."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import models, transaction
 from django.db.models import Max, Q
 
 from updates.models.recommender import Recommender
+from updates.samples.offsets import Range, overlap
 from updates.strategies.base import Part
 
 
@@ -23,7 +24,8 @@ MOVES = {
     VersionState.LIVE: {VersionState.RETIRED, VersionState.QUARANTINED},
     VersionState.RETIRED: {VersionState.LIVE, VersionState.QUARANTINED},
     VersionState.REJECTED: {VersionState.LIVE, VersionState.QUARANTINED},
-    VersionState.QUARANTINED: set(),
+    # Only once it has learned nothing that is quarantined any more.
+    VersionState.QUARANTINED: {VersionState.RETIRED, VersionState.REJECTED},
 }
 # What may change after a version is written: where it stands, and that its bytes were pruned.
 MUTABLE = {"state", "state_reason", "pruned_at"}
@@ -116,6 +118,11 @@ class ModelVersion(models.Model):
         times = [part.watermark for part in parts]
         watermark = None if None in times else min(times)
         return Part(min(part.next_offset for part in parts), watermark)
+
+    def has_learned(self, ranges: Sequence[Range]) -> bool:
+        """Whether one of these offsets is among those that it learned from."""
+        learned = ((each["first_offset"], each["last_offset"]) for each in self.learned_ranges)
+        return any(overlap(ranges, first, last + 1) for first, last in learned)
 
     def comes_from(self, other: "ModelVersion") -> bool:
         """Whether it is the other, or what updates have made of it."""

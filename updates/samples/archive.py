@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 
 from updates.artifacts import file_digest, sync_folder
 from updates.samples.batches import OFFSET, from_ms, within
-from updates.samples.schema import EVENT_TIME
+from updates.samples.offsets import Range, inside
+from updates.samples.schema import ARRIVED_AT, EVENT_TIME
 
 ROWS_A_GROUP = 16_384
 ROWS_A_BATCH = 65_536
@@ -47,15 +48,17 @@ class SegmentFile:
     bytes: int
 
 
-def write_segment(folder: Path, samples: pa.Table) -> SegmentFile:
+def write_segment(folder: Path, samples: pa.Table, mark: str = "") -> SegmentFile:
     """Write a numbered range of samples; whole on disk under its name when this returns.
+
+    mark : added to the name, for another content of the same range.
 
     The same samples give the same bytes, so that a range archived again after a crash replaces its
     file by an equal one. Raises FileNotFoundError where the file is swept meanwhile.
     """
     first = samples.column(OFFSET)[0].as_py()
     last = samples.column(OFFSET)[-1].as_py()
-    path = folder / f"{first:016d}-{last:016d}.parquet"
+    path = folder / f"{first:016d}-{last:016d}{mark}.parquet"
     make_durable_folder(folder)
     draft = folder / f".{path.name}.{uuid.uuid4().hex}"
     try:
@@ -74,6 +77,24 @@ def write_segment(folder: Path, samples: pa.Table) -> SegmentFile:
         file_digest(path),
         path.stat().st_size,
     )
+
+
+def erase_rows(path: Path, sha256: str, ranges: Sequence[Range], mark: str) -> SegmentFile:
+    """The same range in another file, in which these offsets hold nothing but their times.
+
+    Offsets stay dense: a row stays, its label and weight 0, all its features null. Raises
+    CorruptSegment.
+    """
+    check(path, sha256)
+    samples = pq.read_table(path)
+    erased = pa.array(inside(samples.column(OFFSET).to_numpy(), ranges))
+    columns = [
+        column
+        if field.name in (OFFSET, ARRIVED_AT, EVENT_TIME)
+        else pc.if_else(erased, pa.scalar(None if field.nullable else 0, field.type), column)
+        for field, column in zip(samples.schema, samples.columns, strict=True)
+    ]
+    return write_segment(path.parent, pa.table(columns, schema=samples.schema), mark)
 
 
 def _write(samples: pa.Table, path: Path) -> None:

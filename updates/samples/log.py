@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -20,19 +20,22 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from recadmin.valkey import connection
-from updates.models import ArchivedBatch, Recommender, Segment
+from updates.models import ArchivedBatch, Quarantine, Recommender, Segment
+from updates.samples import offsets
 from updates.samples.archive import SegmentFile, read_segment, sweep, write_segment
 from updates.samples.batches import (
+    OFFSET,
     POSITION,
     conform,
     cut,
-    from_ms,
     newest_event_time_ms,
     number,
     to_ms,
     within,
 )
+from updates.samples.head import Head, head_of
 from updates.samples.ipc import from_ipc, to_ipc
+from updates.samples.offsets import Range, Stretch
 from updates.samples.stream import (
     Appended,
     ArchiveMoved,
@@ -42,7 +45,6 @@ from updates.samples.stream import (
     LogGap,
     LogUnavailable,
     SampleStream,
-    StreamHead,
     digest,
 )
 
@@ -58,17 +60,9 @@ ATTEMPTS = 5
 _archived_through: dict[int, int] = {}
 
 
-@dataclass(frozen=True)
-class Head:
-    """How far a log has come: 0, None, None when it is empty."""
-
-    last_offset: int = 0
-    newest_event_time: datetime | None = None
-    newest_arrived_at: datetime | None = None
-
-
 class SampleLog:
-    """The sample log of one recommender."""
+    """The sample log of one recommender, as who learns from it may read it: quarantined samples
+    keep their offsets, but are left out. What is quarantined is looked up once."""
 
     def __init__(self, recommender: Recommender) -> None:
         self.recommender = recommender
@@ -157,28 +151,61 @@ class SampleLog:
         found = SampleStream.heads(client, streams.values()) if streams else []
         heads = dict(zip(streams, found, strict=True))
         # New, or Valkey has lost its data; the archive has not.
-        archived = _archived_heads([pk for pk, head in heads.items() if not head.last_offset])
-        return {pk: archived.get(pk) or _head(head) for pk, head in heads.items()}
+        archived = Segment.newest([pk for pk, head in heads.items() if not head.last_offset])
+        return {
+            pk: Head(*archived[pk]) if pk in archived else head_of(head)
+            for pk, head in heads.items()
+        }
 
     def with_schema(self, schema: dict[str, Any]) -> SampleLog:
         """The same log, read with the columns of that schema, whatever the recommender's is now."""
         about = self.recommender
-        return SampleLog(Recommender(pk=about.pk, slug=about.slug, schema=schema))
+        log = SampleLog(Recommender(pk=about.pk, slug=about.slug, schema=schema))
+        return log.leaving_out(self.left_out)
+
+    @cached_property
+    def left_out(self) -> Sequence[Range]:
+        """The offsets that ``read``, ``follow`` and ``stretches`` leave out."""
+        return Quarantine.standing_ranges(self.recommender)
+
+    def leaving_out(self, ranges: Sequence[Range]) -> SampleLog:
+        """The same log without these offsets, whatever is quarantined: with none, all there is."""
+        log = SampleLog(self.recommender)
+        log.left_out = ranges
+        return log
 
     def read(
         self, start: int, stop: int, since: datetime | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Samples with offsets [start, stop), as far as there are, and event times from ``since``.
 
-        Columns: offset, arrived_at, then the present ``schema.arrow``. Batches hold ROWS_A_BATCH
-        samples, the last one fewer, wherever the samples lie.
+        Without those in ``left_out``. Columns: offset, arrived_at, then the present
+        ``schema.arrow``. Batches hold ROWS_A_BATCH samples, the last one fewer, wherever the
+        samples lie.
 
         Raises CorruptSegment, LogGap and LogUnavailable.
         """
         schema = pa.schema([*POSITION, *self.recommender.sample_schema.arrow])
         since_ms = None if since is None else to_ms(since)
         pieces = self._pieces(max(start, 1), stop, since_ms)
-        return cut((conform(piece, schema) for piece in pieces), ROWS_A_BATCH)
+        kept = (offsets.drop(piece, self.left_out) for piece in pieces)
+        return cut((conform(piece, schema) for piece in kept), ROWS_A_BATCH)
+
+    def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
+        """What ``read`` gives of [start, stop), which must all be there, and what it leaves out."""
+        for batch in self.read(start, stop):
+            end = batch.column(OFFSET)[-1].as_py() + 1
+            yield self._stretch(batch, start, end)
+            start = end
+        if start < stop:
+            yield self._stretch(self._nothing(), start, stop)
+
+    def _stretch(self, samples: pa.RecordBatch, start: int, stop: int) -> Stretch:
+        return Stretch(start, stop, samples, offsets.clip(self.left_out, start, stop))
+
+    def _nothing(self) -> pa.RecordBatch:
+        schema = pa.schema([*POSITION, *self.recommender.sample_schema.arrow])
+        return pa.RecordBatch.from_pylist([], schema)
 
     def _pieces(self, start: int, stop: int, since_ms: int | None) -> Iterator[pa.RecordBatch]:
         """As stored; begins again with the archive when the stream is trimmed under way."""
@@ -199,8 +226,8 @@ class SampleLog:
                     slug = self.recommender.slug
                     raise LogGap(slug, gap.first_offset, gap.last_offset) from None
 
-    def follow(self, start: int, rows: int, wait_ms: int) -> pa.RecordBatch | None:
-        """What follows from offset ``start`` on, as soon as there is something, as one batch.
+    def follow(self, start: int, rows: int, wait_ms: int) -> Stretch | None:
+        """What follows from offset ``start`` on, as soon as there is something.
 
         About so many rows, cut where batches that were appended end; None where nothing arrived
         within ``wait_ms``. What the stream no longer holds comes from the archive. Columns as of
@@ -209,14 +236,15 @@ class SampleLog:
         entries = self.stream.follow(start, rows, wait_ms)
         there = entries[0].first_offset if entries else self.head().last_offset + 1
         if there > start:
-            return next(self.read(start, min(there, start + rows)), None)
+            return next(self.stretches(start, min(there, start + rows)))
         if not entries:
             return None
         schema = pa.schema([*POSITION, *self.recommender.sample_schema.arrow])
         stop = entries[-1].last_offset + 1
-        return pa.concat_batches(
+        samples = pa.concat_batches(
             conform(within(decode(entry), start, stop, None), schema) for entry in entries
         )
+        return self._stretch(offsets.drop(samples, self.left_out), start, stop)
 
     def _covering(self, start: int, stop: int) -> list[Segment]:
         """The segments that hold [start, stop), as far as it is archived."""
@@ -354,27 +382,6 @@ def decode(entry: Entry) -> pa.RecordBatch:
 
 def _stream(client: redis.Redis, key_prefix: str) -> SampleStream:
     return SampleStream(client, key_prefix, always_synced=settings.EMBEDDED_VALKEY)
-
-
-def _archived_heads(recommender_ids: list[int]) -> dict[int, Head]:
-    """Of those recommenders that have something archived, how far that goes: one query."""
-    if not recommender_ids:
-        return {}
-    segments = Segment.objects.filter(recommender__in=recommender_ids).order_by()
-    newest = segments.values("recommender").annotate(
-        last=Max("last_offset"), time=Max("max_event_time")
-    )
-    return {row["recommender"]: Head(row["last"], row["time"]) for row in newest}
-
-
-def _head(head: StreamHead) -> Head:
-    if not head.last_offset:
-        return Head()
-    return Head(
-        head.last_offset,
-        from_ms(head.newest_event_time_ms),
-        from_ms(head.newest_arrived_at_ms),
-    )
 
 
 def delete_with_recommender(instance: Recommender, **kwargs: Any) -> None:

@@ -26,6 +26,8 @@ CHUNK_ROWS = 65_536
 class TableLog:
     """A table in memory, its rows in event-time order, read as a sample log with offsets from 1."""
 
+    left_out = ()
+
     def __init__(self, table: pa.Table) -> None:
         self.table = table.combine_chunks()
         self.times: np.ndarray = (

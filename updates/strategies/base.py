@@ -16,12 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from updates.learners.base import Learner, LearnReport, Progress
-from updates.samples.batches import OFFSET
+from updates.samples.offsets import Range, Stretch, clip, rest, union
 from updates.samples.schema import EVENT_TIME
 
 
 class Log(Protocol):
-    """The part of a sample log that training needs; see updates.samples.log.SampleLog."""
+    """The part of a sample log that training needs; see updates.samples.log.SampleLog.
+
+    left_out : the offsets that ``read`` leaves out, whatever is asked for.
+    """
+
+    @property
+    def left_out(self) -> Sequence[Range]: ...
 
     def read(
         self, start: int, stop: int, since: datetime | None = None
@@ -82,7 +88,8 @@ class Candidate:
     parts : how far each component has learned; those left out have learned nothing.
     learning : components that ``learn``, ``follow`` and ``replay`` change; by default all that
         samples move.
-    steps : what was done in order, enough to do it again: {op, first_offset, last_offset, …}.
+    steps : what was done in order, enough to do it again: {op, first_offset, last_offset,
+        without: ranges of these that were left out, …}.
     samples : samples learned by this update, replayed ones included.
     renewed : components that this update has begun anew.
     """
@@ -136,15 +143,18 @@ class Candidate:
         if not seen.samples:
             raise NothingToLearn(f"There are no samples among offsets {start} to {stop - 1}.")
         whole = begun == self.learner.components
+        left_out = clip(log.left_out, start, stop)
         if whole:
-            self.ranges = [_range(start, stop, since)]
+            self.ranges = [_range(a, b + 1, since) for a, b in rest(left_out, start, stop)]
         else:
-            self._extend_ranges(start, stop)
+            self._extend_ranges(start, stop, left_out)
         self.renewed |= set(begun)
         self.parts |= {name: Part(stop, seen.newest) for name in begun}
         self.samples += seen.samples
         named = {} if whole else {"components": list(begun)}
-        self.steps.append({"op": "fit", **_range(start, stop, since), **named})
+        self.steps.append(
+            {"op": "fit", **_range(start, stop, since), **named, **_without(left_out)}
+        )
 
     def learn(self, log: Log, stop: int, *, progress: Progress) -> None:
         """Learn what follows, up to offset ``stop`` (not included), on top of what is known."""
@@ -177,43 +187,55 @@ class Candidate:
     ) -> None:
         seen = _Seen()
         self._learn_batches(seen.watch(log.read(start, stop)), components, progress)
-        self._grow(start, stop, seen.newest, components)
+        left_out = clip(log.left_out, start, stop)
+        self._grow(start, stop, seen.newest, components, left_out)
         self.samples += seen.samples
-        self.steps.append(self._step("learn", start, stop, components))
+        self.steps.append(self._step("learn", start, stop, components, left_out))
 
-    def follow(self, batch: pa.RecordBatch) -> np.ndarray:
-        """Learn the numbered samples that come next; (n,) predictions made before each one.
+    def follow(self, stretch: Stretch) -> np.ndarray:
+        """Learn what comes next; (n,) predictions made before each sample.
 
-        For a sequential learner: what it becomes does not depend on where batches are cut, so that
-        one step stands for all of them. Raises ValueError where samples would be left out.
+        For a sequential learner: what it becomes does not depend on where stretches are cut, so
+        that one step stands for all of them. Raises ValueError where samples would be missing.
         """
-        offsets = batch.column(OFFSET)
-        start, stop = offsets[0].as_py(), offsets[-1].as_py() + 1
+        start, samples = stretch.start, stretch.samples
         if not start == self.next_offset == self.position:
             raise ValueError(f"offset must be {self.position} next, got {start}")
-        self.learner.train(self.learning)
-        report = self.learner.learn(batch)
-        self.coverage.count(report)
-        self._grow(start, stop, pc.max(batch.column(EVENT_TIME)).as_py(), self.learning)
-        self.samples += batch.num_rows
-        step = self._step("learn", start, stop, self.learning)
+        newest, predictions = None, np.empty(0)
+        if samples.num_rows:
+            self.learner.train(self.learning)
+            report = self.learner.learn(samples)
+            self.coverage.count(report)
+            newest, predictions = pc.max(samples.column(EVENT_TIME)).as_py(), report.predictions
+        self._grow(start, stretch.stop, newest, self.learning, stretch.left_out)
+        self.samples += samples.num_rows
+        self._add_following(
+            self._step("learn", start, stretch.stop, self.learning, stretch.left_out)
+        )
+        return predictions
+
+    def _add_following(self, step: dict[str, Any]) -> None:
+        """One step with the last one where that is what it goes on from."""
         last = self.steps[-1] if self.steps else {}
-        goes_on = {**step, "first_offset": last.get("first_offset"), "last_offset": start - 1}
-        if last == goes_on:
-            self.steps[-1] = {**last, "last_offset": stop - 1}
-        else:
+        same = {"op", "components"}
+        if last.get("last_offset") != step["first_offset"] - 1 or any(
+            last.get(key) != step.get(key) for key in same
+        ):
             self.steps.append(step)
-        return report.predictions
+            return
+        left_out = union([*last.get("without", []), *step.get("without", [])])
+        self.steps[-1] = {**last, "last_offset": step["last_offset"], **_without(left_out)}
 
     def replay(self, log: Log, start: int, stop: int, *, progress: Progress) -> None:
         """Learn offsets that it has learned before, against forgetting; makes nothing fresher."""
         seen = _Seen()
         self._learn_batches(seen.watch(log.read(start, stop)), self.learning, progress)
         self.samples += seen.samples
-        self.steps.append(self._step("replay", start, stop, self.learning))
+        left_out = clip(log.left_out, start, stop)
+        self.steps.append(self._step("replay", start, stop, self.learning, left_out))
 
     def redo(self, log: Log, step: Mapping[str, Any], *, progress: Progress) -> None:
-        """Do once more what a step says."""
+        """Do once more what a step says, without what the log leaves out now."""
         start, stop = step["first_offset"], step["last_offset"] + 1
         components = step.get("components")
         if step["op"] == "fit":
@@ -234,29 +256,42 @@ class Candidate:
         if self.learner.sequential:
             for batch in batches:
                 self.coverage.count(self.learner.learn(batch, progress))
-        else:
+        elif held := list(batches):
             # Such a learner's result depends on how samples are cut: it gets all of them at once.
-            table = pa.Table.from_batches(list(batches)).combine_chunks()
+            table = pa.Table.from_batches(held).combine_chunks()
             self.learner.learn(table.to_batches()[0], progress)
 
     def _grow(
-        self, start: int, stop: int, newest: datetime | None, components: Collection[str]
+        self,
+        start: int,
+        stop: int,
+        newest: datetime | None,
+        components: Collection[str],
+        left_out: Sequence[Range],
     ) -> None:
-        self._extend_ranges(start, stop)
+        self._extend_ranges(start, stop, left_out)
         self.parts |= {name: self.parts[name].grown(stop, newest) for name in components}
 
-    def _extend_ranges(self, start: int, stop: int) -> None:
+    def _extend_ranges(self, start: int, stop: int, left_out: Sequence[Range]) -> None:
         """Add what no component has learned before."""
-        last = self.ranges[-1] if self.ranges else None
-        if last and last["last_offset"] >= start - 1:
-            self.ranges[-1] = {**last, "last_offset": max(stop - 1, last["last_offset"])}
-        else:
-            self.ranges.append(_range(start, stop))
+        for first, end in rest(left_out, start, stop):
+            last = self.ranges[-1] if self.ranges else None
+            if last and last["last_offset"] >= first - 1:
+                self.ranges[-1] = {**last, "last_offset": max(end, last["last_offset"])}
+            else:
+                self.ranges.append(_range(first, end + 1))
 
-    def _step(self, op: str, start: int, stop: int, components: Collection[str]) -> dict[str, Any]:
+    def _step(
+        self,
+        op: str,
+        start: int,
+        stop: int,
+        components: Collection[str],
+        left_out: Sequence[Range],
+    ) -> dict[str, Any]:
         usual = set(components) == set(self.learner.moved())
         named = {} if usual else {"components": list(self.learner.moved(components))}
-        return {"op": op, **_range(start, stop), **named}
+        return {"op": op, **_range(start, stop), **named, **_without(left_out)}
 
 
 class _Seen:
@@ -279,3 +314,7 @@ class _Seen:
 def _range(start: int, stop: int, since: datetime | None = None) -> dict[str, Any]:
     offsets = {"first_offset": start, "last_offset": stop - 1}
     return {**offsets, "event_time_from": since.isoformat()} if since else offsets
+
+
+def _without(left_out: Sequence[Range]) -> dict[str, Any]:
+    return {"without": [list(each) for each in left_out]} if left_out else {}

@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK, WAIT
 from updates.progressive import Progressive
+from updates.samples.batches import OFFSET
+from updates.samples.offsets import Stretch
 from updates.samples.schema import ARRIVED_AT, LABEL, WEIGHT
 from updates.strategies.base import Candidate, Coverage
 
@@ -39,9 +41,9 @@ class OnlineLearning:
         self._newest: deque[tuple[pa.RecordBatch, np.ndarray]] = deque()
         self._kept = 0
 
-    def learn(self, batch: pa.RecordBatch) -> list[tuple[int, int]]:
+    def learn(self, stretch: Stretch) -> list[tuple[int, int]]:
         """Learn the samples that follow; returns when they arrived (epoch ms), and how many."""
-        predictions = self.candidate.follow(batch)
+        predictions, batch = self.candidate.follow(stretch), stretch.samples
         labels, weights = (batch.column(name).to_numpy() for name in (LABEL, WEIGHT))
         self.window.add(labels.astype(np.float64), predictions, weights.astype(np.float64))
         self._remember(batch, predictions)
@@ -55,7 +57,7 @@ class OnlineLearning:
             return None
         batches, predictions = zip(*self._newest, strict=True)
         table = pa.Table.from_batches(batches).combine_chunks()
-        first = self.candidate.next_offset - table.num_rows
+        first = table.column(OFFSET)[0].as_py()
         return Judged(table, np.concatenate(predictions), first)
 
     def take_window(self) -> Progressive:

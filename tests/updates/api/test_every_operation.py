@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitoring.models import Alert
 from tests.updates.api.conftest import Caller, description
-from updates.models import UpdateRun, WhatIf
+from updates.models import Quarantine, UpdateRun, WhatIf
 
 ROLES = ["viewer", "operator", "admin"]
 FOREIGN = {
@@ -18,6 +18,7 @@ FOREIGN = {
     "hourly": "absent",
     "versions/1": "versions/999",
     "alerts/1": "alerts/999",
+    "quarantines/1": "quarantines/999",
 }
 TOMORROW = (timezone.now() + timedelta(days=1)).isoformat()
 
@@ -49,6 +50,7 @@ POLICY = {
 SHOWN = {"impression": "s1", "event_time": "2026-01-01T00:00:00Z", "item": "i1"}
 CLICKED = {"impression": "s1", "event_time": "2026-01-01T00:00:01Z"}
 NEWS = "recommenders/news"
+BAD = {"first_offset": 10, "last_offset": 20}
 CALLS = {
     "auth_token_create": Call(
         "post", "auth/token", "nobody", body={"username": "viewer", "password": "password"}
@@ -83,6 +85,23 @@ CALLS = {
     "recommenders_versions_proofs_list": Call("get", f"{NEWS}/versions/1/proofs"),
     "recommenders_versions_proofs_create": Call(
         "post", f"{NEWS}/versions/1/proofs", "operator", 202
+    ),
+    "recommenders_quarantines_list": Call("get", f"{NEWS}/quarantines"),
+    "recommenders_quarantines_create": Call(
+        "post", f"{NEWS}/quarantines", "operator", 202, {"selection": BAD, "reason": "a bug"}
+    ),
+    "recommenders_quarantines_preview_create": Call(
+        "post", f"{NEWS}/quarantines/preview", "operator", body={"selection": BAD}
+    ),
+    "recommenders_quarantines_retrieve": Call("get", f"{NEWS}/quarantines/1"),
+    "recommenders_quarantines_lift_create": Call(
+        "post", f"{NEWS}/quarantines/1/lift", "operator", 202, {"reason": "it was right"}
+    ),
+    "recommenders_quarantines_rebuild_create": Call(
+        "post", f"{NEWS}/quarantines/1/rebuild", "operator", 202
+    ),
+    "recommenders_users_erase_create": Call(
+        "post", f"{NEWS}/users/u1/erase", "admin", 202, {"reason": "asked for"}
     ),
     "recommenders_versions_explanation_retrieve": Call(
         "get", f"{NEWS}/versions/1/explanation?against=2"
@@ -166,6 +185,11 @@ def scene(live, make_recommender, make_policy, make_run, append, update):
         held_at=now,
         **said,
     ).fire(now, tried="nothing")
+    failed = Quarantine.objects.create(
+        pk=1, recommender=live.recommender, selection={}, ranges=[[5, 6]], reason="a bug"
+    )
+    rebuild = make_run(live.recommender, strategy="rebuild", quarantine=failed)
+    rebuild.move("cancelled", why="a roll-back")
     setting = {"admit_after": 0, "expire_after": 0}
     WhatIf.objects.create(
         pk=1,

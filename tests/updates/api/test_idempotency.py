@@ -117,6 +117,10 @@ def test_every_post_that_acts_takes_a_key():
     assert keyed == {
         "recommenders_updates_create",
         "recommenders_rollback_create",
+        "recommenders_quarantines_create",
+        "recommenders_quarantines_lift_create",
+        "recommenders_quarantines_rebuild_create",
+        "recommenders_users_erase_create",
         "recommenders_versions_promote_create",
         "recommenders_versions_proofs_create",
         "recommenders_sparsity_what_if_create",

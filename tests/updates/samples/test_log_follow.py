@@ -26,15 +26,15 @@ def fill(log, rows, size=10, first=0):
         log.append(make_batch(size, first=start), f"b{start}", NOW)
 
 
-def offsets(batch):
-    return [] if batch is None else batch.column("offset").to_pylist()
+def offsets(found):
+    return [] if found is None else found.samples.column("offset").to_pylist()
 
 
 def followed(log, start, rows):
     found = []
-    while batch := log.follow(start, rows, SHORT_MS):
-        found += offsets(batch)
-        start = found[-1] + 1
+    while stretch := log.follow(start, rows, SHORT_MS):
+        found += offsets(stretch)
+        start = stretch.stop
     return found
 
 
@@ -49,7 +49,7 @@ def test_nothing_comes_where_everything_has_been_followed(log):
 
 def test_what_is_there_comes_as_one_batch_like_that_of_read(log):
     fill(log, 40)
-    batch = log.follow(1, 100, SHORT_MS)
+    batch = log.follow(1, 100, SHORT_MS).samples
     assert batch.equals(next(log.read(1, 41)))
 
 

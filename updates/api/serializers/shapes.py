@@ -26,6 +26,18 @@ class Step(Range):
         required=False,
         help_text="Which learned; left out: all that samples move, or for fit all.",
     )
+    without = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+        required=False,
+        help_text="Ranges of these offsets, first and last, that were quarantined and left out.",
+    )
+
+
+class OffsetRange(serializers.Serializer):
+    """Offsets first to last, both included."""
+
+    first_offset = serializers.IntegerField()
+    last_offset = serializers.IntegerField()
 
 
 class Quality(serializers.Serializer):

@@ -17,7 +17,7 @@ from django.db.models import Q
 from recadmin.valkey import connection
 from updates.artifacts import CorruptArtifact
 from updates.learners.base import Learner, no_progress
-from updates.models import Checkpoint, Deployment, ModelVersion, Recommender
+from updates.models import Checkpoint, Deployment, ModelVersion, Quarantine, Recommender
 from updates.models.policy import Strategy
 from updates.models.recommender import among
 from updates.samples.durable import LogUnavailable
@@ -179,6 +179,11 @@ def _from_version(recommender: Recommender, live: ModelVersion | None) -> Candid
     learner = recommender.new_learner()
     if live is None:
         return Candidate(learner)
+    if live.has_learned(Quarantine.standing_ranges(recommender)):
+        raise CannotGoOn(
+            f"Version {live.number}, which is live, has learned samples that are quarantined; have "
+            "it rebuilt, or run a full update first."
+        )
     folder = artifacts().open(live.digest)
     if live.learner != learner.name:
         raise CannotGoOn(_other_kind(live, f"learner {live.learner}", learner.name))

@@ -137,9 +137,9 @@ class Session:
         """Learn what there is; whether anything has been learned since the base."""
         candidate = self.standing.learning.candidate
         self.attempt.progress("learning", candidate.next_offset - 1, None)
-        batch = self.log.follow(candidate.next_offset, ROWS_A_STEP, self._wait_ms())
-        if batch is not None and batch.num_rows:
-            for arrived, count in self.standing.learning.learn(batch):
+        stretch = self.log.follow(candidate.next_offset, ROWS_A_STEP, self._wait_ms())
+        if stretch is not None:
+            for arrived, count in self.standing.learning.learn(stretch):
                 self._arrivals[arrived] = self._arrivals.get(arrived, 0) + count
         now = time.monotonic()
         if now >= self._next_sync:
@@ -175,6 +175,9 @@ class Session:
 
     def _has_news(self) -> bool:
         standing = self.standing
+        if standing.learning.candidate.watermark is None:
+            # All that there is so far is quarantined.
+            return False
         return standing.learned > max(standing.sent, self._sent_before)
 
     def _news(self) -> Sent:

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0016_tags'),
+        ('updates', '0022_tags'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -34,7 +34,7 @@ def allow_changes(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0023_hold_until_and_users'),
+        ('updates', '0016_hold_until_and_users'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0018_slices_and_triggers'),
+        ('updates', '0021_slices_and_triggers'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0019_memory_limit'),
+        ('updates', '0023_memory_limit'),
     ]
 
     operations = [

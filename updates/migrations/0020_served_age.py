@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0026_freshness_slo'),
+        ('updates', '0019_freshness_slo'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('monitoring', '0008_budget_alerts'),
-        ('updates', '0018_slices_and_triggers'),
+        ('updates', '0021_slices_and_triggers'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0027_served_age'),
+        ('updates', '0020_served_age'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0024_audit'),
+        ('updates', '0017_audit'),
     ]
 
     operations = [

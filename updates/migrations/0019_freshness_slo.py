@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0025_guardrails'),
+        ('updates', '0018_guardrails'),
     ]
 
     operations = [

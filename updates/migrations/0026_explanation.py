@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0020_feature_objective'),
+        ('updates', '0025_quarantine'),
     ]
 
     operations = [

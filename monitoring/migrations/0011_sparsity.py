@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('monitoring', '0010_saved_views'),
-        ('updates', '0019_memory_limit'),
+        ('updates', '0023_memory_limit'),
     ]
 
     operations = [
