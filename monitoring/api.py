@@ -1,10 +1,6 @@
 """The API's measurements over time, and sparsity. Every number on a page is in the API."""
 
-from datetime import datetime, timedelta
-from typing import Any
-
 from django.urls import URLPattern, path
-from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -13,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring import metrics, series
+from monitoring.asked import points, span
 from monitoring.csv_answer import CsvRenderer, file_name
 from monitoring.devices_api import DevicesView
 from monitoring.drift_api import DriftView
@@ -32,9 +29,7 @@ from monitoring.sparsity.report import TURNOVERS, turnovers
 from updates.api.serializers.base import Strict
 from updates.api.serializers.shapes import Sparsity
 from updates.api.views.base import OfRecommender, query
-from updates.models import Recommender, UpdatePolicy
 
-DEFAULT_SPAN = timedelta(hours=24)
 WIDTHS = [resolution.seconds for resolution in RESOLUTIONS]
 
 SpanQuery = type(
@@ -140,7 +135,7 @@ class MetricsView(OfRecommender):
     def get(self, request: Request, slug: str) -> Response:
         """A measurement over time, with what happened meanwhile; as CSV its points alone."""
         wanted = query(request, MetricQuery)
-        start, end = _span(wanted)
+        start, end = span(wanted)
         metric = metrics.metric(wanted["name"])
         answer = {
             "name": metric.name,
@@ -152,7 +147,7 @@ class MetricsView(OfRecommender):
             "aggregate": metric.aggregate,
             "from": start,
             "to": end,
-            "points": _points(self.recommender, metric.name, wanted),
+            "points": points(self.recommender, metric.name, wanted),
             "provisional_from": provisional_from(self.recommender, metric.name),
             "marks": [mark.to_json() for mark in marks(self.recommender, start, end)],
         }
@@ -172,10 +167,10 @@ class SparsityView(OfRecommender):
         answer = {
             "version": live and live.number,
             "sparsity": live and live.sparsity,
-            "series": {name: _points(self.recommender, name, wanted) for name in SPARSITY_SERIES},
+            "series": {name: points(self.recommender, name, wanted) for name in SPARSITY_SERIES},
             "component_series": {
                 component: {
-                    name: _points(self.recommender, name, wanted | {"label": component})
+                    name: points(self.recommender, name, wanted | {"label": component})
                     for name in COMPONENT_SERIES
                 }
                 for component in (live.sparsity.get("components", {}) if live else {})
@@ -184,67 +179,6 @@ class SparsityView(OfRecommender):
             "memory": memory_to_json(memory(self.recommender)),
         }
         return Response(SparsityAnswer(answer).data)
-
-
-def _span(wanted: dict[str, Any]) -> tuple[datetime, datetime]:
-    end = wanted.setdefault("to", timezone.now())
-    start = wanted.setdefault("from", end - DEFAULT_SPAN)
-    if start >= end:
-        raise serializers.ValidationError({"from": f"Must be before to ({end.isoformat()})."})
-    return start, end
-
-
-def _points(recommender: Recommender, name: str, wanted: dict[str, Any]) -> list[tuple[int, float]]:
-    start, end = _span(wanted)
-    label, of = wanted.get("label", ""), {}
-    match metrics.metric(name).kept_by:
-        case metrics.KeptBy.COMPONENT:
-            of["part"] = _known_component(recommender, label)
-        case metrics.KeptBy.SLICE:
-            of["part"] = _known_slice(recommender, label)
-        case metrics.KeptBy.FEATURE:
-            of["part"] = _known_feature(recommender, label)
-        case _:
-            of["policy"] = _policy(recommender, label)
-    return series.read(
-        recommender,
-        name,
-        start,
-        end,
-        points=wanted["points"],
-        finest_seconds=wanted["resolution_seconds"],
-        **of,
-    )
-
-
-def _known_component(recommender: Recommender, name: str) -> str:
-    known = recommender.learner_class.components
-    if name not in known:
-        problem = f"Must name a component: {', '.join(known)}."
-        raise serializers.ValidationError({"label": problem})
-    return name
-
-
-def _known_slice(recommender: Recommender, name: str) -> str:
-    known = [each.name for each in recommender.traffic_slices]
-    if name and name not in known:
-        problem = f"Must name a slice: {', '.join(known)}." if known else "There are no slices."
-        raise serializers.ValidationError({"label": problem})
-    return name
-
-
-def _known_feature(recommender: Recommender, name: str) -> str:
-    known = sorted(recommender.sample_schema.fields)
-    if name not in known:
-        raise serializers.ValidationError({"label": f"Must name a feature: {', '.join(known)}."})
-    return name
-
-
-def _policy(recommender: Recommender, name: str) -> UpdatePolicy | None:
-    found = recommender.policies.filter(name=name).first() if name else None
-    if name and found is None:
-        raise serializers.ValidationError({"label": f"There is no policy “{name}”."})
-    return found
 
 
 ONE = "recommenders/<slug:slug>"

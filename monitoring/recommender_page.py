@@ -24,7 +24,6 @@ from updates.models import (
     ModelVersion,
     Recommender,
     ServingReport,
-    UpdatePolicy,
     UpdateRun,
 )
 from updates.models.policy import Strategy
@@ -166,7 +165,7 @@ def policies(recommender: Recommender) -> list[dict[str, Any]]:
             "achieved": achieved.get(policy.pk),
             "declared": declared.get(policy.pk),
         }
-        for policy in UpdatePolicy.objects.filter(recommender=recommender)
+        for policy in recommender.policies.all()
     ]
 
 

@@ -10,9 +10,11 @@ from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 
-from monitoring import metrics, recommender_page, series
+from monitoring import recommender_page
+from monitoring.charts import SIMULATED_CHARTS
 from monitoring.drawn_charts import drawn_charts
 from monitoring.drift_report import report
 from monitoring.fleet import fleet_freshness
@@ -31,6 +33,7 @@ from updates.models.policy import Strategy
 ROWS = 12
 
 
+@gzip_page
 @require_safe
 @needs(VIEWER)
 def recommender(request: HttpRequest, slug: str) -> HttpResponse:
@@ -39,12 +42,13 @@ def recommender(request: HttpRequest, slug: str) -> HttpResponse:
     prefetch_related_objects([found], "policies")  # components and charts ask for them
     policies = recommender_page.policies(found)
     other = _compared_with(request, found)
+    charts = drawn_charts(found, other)
     context = recommender_page.headline(found, timezone.now()) | {
         "joining": recommender_page.joining(found, timezone.now()),
         "devices": recommender_page.devices(found) if _has_devices(policies) else None,
         "has_devices": _has_devices(policies),
-        "charts": drawn_charts(found, other),
-        "simulated": series.recorded(found, metrics.REGRET),
+        "charts": charts,
+        "simulated": any(drawn.chart in SIMULATED_CHARTS for drawn in charts),
         "compared_with": other,
         "comparable": recommender_page.comparable(found),
         "policies": policies,

@@ -34,7 +34,7 @@ def policy(api, request):
 def wait_for_runs(policy, count):
     """That many more of the policy's runs."""
     goal = policy.runs.count() + count
-    wait_until(lambda: policy.runs.count() >= goal, 25, f"no {count} more runs")
+    wait_until(lambda: policy.runs.count() >= goal, 60, f"no {count} more runs")
 
 
 def answered(api, policy):

@@ -41,7 +41,7 @@ def test_a_killed_rebuild_is_done_by_another_worker_as_if_nothing_had_been(stack
     never = with_a_live_version(api, f"{case}-never", WAITING)
     api.call("POST", f"{never.path}/quarantines", BAD)
     expected = never.update("incremental")
-    version = killed.promoted(run, seconds=LEASE_SECONDS + 15)
+    version = killed.promoted(run, seconds=LEASE_SECONDS + 45)
 
     assert version["digest"] == expected["digest"]
     assert version["learned_ranges"] == [

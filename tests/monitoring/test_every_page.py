@@ -63,6 +63,7 @@ PAGES = {
     "versions-compare": Page("viewer", of=ONE),
     "version": Page("viewer", of=VERSION),
     "version-weights": Page("viewer", of=VERSION),
+    "version-explanation": Page("viewer", of=VERSION),
     "version-proof": Page("viewer", of=VERSION),
     "version-prove": Page("operator", "post", VERSION),
     "roll-back-cost": Page("operator", of=VERSION),

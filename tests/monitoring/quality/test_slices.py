@@ -137,5 +137,6 @@ def test_the_api_answers_a_slice_by_its_name_and_refuses_another(viewer, sliced,
 def test_the_page_draws_slices_together(as_viewer, sliced):
     recommender = sliced(PHONES, WATCHES)
     page = as_viewer.get(f"/recommenders/{recommender.slug}/").content.decode()
-    assert 'data-names="ne ne" data-labels="phones|watches"' in page
+    for name in ("phones", "watches"):
+        assert f'data-metric="ne" data-of="{name}"' in page
     assert "Calibration by slice" in page
