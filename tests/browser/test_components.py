@@ -93,4 +93,4 @@ def test_an_objective_of_a_component_set_in_the_admin_judges_it_on_the_page(leav
     page.goto(f"/{PATH}/")
     expect(page.locator("#component-trees")).to_contain_text("2 d")
     expect(page.locator("#component-lr")).not_to_contain_text("2 d")
-    expect(page.get_by_role("img", name="Age by component over time")).to_be_visible()
+    expect(page.get_by_role("application", name="Age by component over time")).to_be_visible()

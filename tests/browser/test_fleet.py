@@ -48,10 +48,10 @@ def test_a_header_sorts_by_keyboard_and_keeps_the_focus(orchard, visit):
     page.keyboard.press("Enter")
     expect(names(page)).to_have_text(["Orchard plums", "Orchard pears", "Orchard apples"])
     expect(page.locator("th[aria-sort=descending]")).to_contain_text("Recommender")
-    assert page.evaluate(FOCUSED) == "sort-name"
+    expect(page.locator("#sort-name")).to_be_focused()
     refreshed(page)
     refreshed(page)
-    assert page.evaluate(FOCUSED) == "sort-name"
+    expect(page.locator("#sort-name")).to_be_focused()
     expect(names(page)).to_have_text(["Orchard plums", "Orchard pears", "Orchard apples"])
 
 
