@@ -39,7 +39,7 @@ def refreshed(page):
         pass
 
 
-def test_a_header_sorts_by_keyboard_one_way_and_the_other(orchard, visit):
+def test_a_header_sorts_by_keyboard_and_keeps_the_focus(orchard, visit):
     page = visit(ORCHARD)
     page.locator("#sort-name").focus()
     page.keyboard.press("Enter")
@@ -48,8 +48,10 @@ def test_a_header_sorts_by_keyboard_one_way_and_the_other(orchard, visit):
     page.keyboard.press("Enter")
     expect(names(page)).to_have_text(["Orchard plums", "Orchard pears", "Orchard apples"])
     expect(page.locator("th[aria-sort=descending]")).to_contain_text("Recommender")
+    assert page.evaluate(FOCUSED) == "sort-name"
     refreshed(page)
     refreshed(page)
+    assert page.evaluate(FOCUSED) == "sort-name"
     expect(names(page)).to_have_text(["Orchard plums", "Orchard pears", "Orchard apples"])
 
 
