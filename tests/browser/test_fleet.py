@@ -8,25 +8,35 @@ from tests.conftest import SCHEMA, wait_until
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
 
 ORCHARD = "/?q=orchard"
+ROWS = [{"label": i % 2, "event_time": 1767225600000 + i, "item": "i"} for i in range(300)]
+BY_HAND = {"name": "by-hand", "strategy": "full", "trigger": "manual"}
 FOCUSED = "document.activeElement.id"
 
 
 @pytest.fixture(scope="module")
 def orchard(stack):
     """Three that were never trained: two with samples waiting, one of those with a policy."""
-    rows = [{"label": i % 2, "event_time": 1767225600000 + i, "item": "i"} for i in range(300)]
     with stack.admin() as api:
         for slug, tags in [("apples", ["red", "crisp"]), ("pears", ["green"]), ("plums", ["red"])]:
-            about = {"slug": f"orchard-{slug}", "name": f"Orchard {slug}", "tags": tags}
-            api.call(
-                "POST",
-                "recommenders",
-                about | {"learner": "sparse_linear", "schema": SCHEMA.to_json()},
-            )
+            make(api, f"orchard-{slug}", tags)
         for slug in ("apples", "pears"):
-            api.call("POST", f"recommenders/orchard-{slug}/samples", rows)
-        policy = {"name": "by-hand", "strategy": "full", "trigger": "manual"}
-        api.call("POST", "recommenders/orchard-apples/policies", policy)
+            api.call("POST", f"recommenders/orchard-{slug}/samples", ROWS)
+        api.call("POST", "recommenders/orchard-apples/policies", BY_HAND)
+
+
+@pytest.fixture
+def hedge(stack):
+    """One with a policy that a test may train: the others' states are what tests look for."""
+    with stack.admin() as api:
+        make(api, "hedge-sloes", [])
+        api.call("POST", "recommenders/hedge-sloes/samples", ROWS)
+        api.call("POST", "recommenders/hedge-sloes/policies", BY_HAND)
+
+
+def make(api, slug, tags):
+    about = {"slug": slug, "name": slug.replace("-", " ").capitalize(), "tags": tags}
+    about |= {"learner": "sparse_linear", "schema": SCHEMA.to_json()}
+    api.call("POST", "recommenders", about)
 
 
 def names(page):
@@ -99,12 +109,12 @@ def test_a_view_is_saved_and_found_again_by_keyboard(orchard, visit):
     expect(page.get_by_role("status")).to_contain_text("deleted")
 
 
-def test_what_is_overdue_is_updated_by_a_press(orchard, visit, stack):
+def test_what_is_overdue_is_updated_by_a_press(orchard, hedge, visit, stack):
     page = visit(ORCHARD)
     page.get_by_role("link", name="Update…").click()
     expect(page.locator("dialog#trigger")).to_be_visible()
-    page.goto(ORCHARD)
-    page.get_by_role("button", name="Update now: Orchard apples").press("Enter")
+    page.goto("/?q=hedge")
+    page.get_by_role("button", name="Update now: Hedge sloes").press("Enter")
     page.wait_for_url("**/runs/*/")
     run = page.url.rstrip("/").rsplit("/", 1)[1]
     with stack.admin() as api:
