@@ -17,10 +17,12 @@ TURNOVERS = 5
 def report(recommender: Recommender) -> dict[str, Any]:
     """Components of the live version, memory, and what came and went with the last versions."""
     live = recommender.live_version
+    components = live.sparsity.get("components", {}) if live else {}
     return {
         "recommender": recommender,
         "live": live,
-        "components": live.sparsity.get("components", {}) if live else {},
+        # As pairs: a template that asks a dictionary for its items gets the component so named.
+        "components": list(components.items()),
         "memory": memory(recommender),
         "turnovers": turnovers(recommender)[:TURNOVERS],
     }

@@ -46,6 +46,17 @@ def test_it_names_components_algorithms_and_what_died(as_viewer, followed):
     assert "A forecast takes six live versions at least." in words
 
 
+def test_a_component_may_be_called_items(as_viewer, make_recommender, make_live):
+    """That of ``factors`` is, and a template takes a dictionary's key before its method."""
+    news = make_recommender()
+    counts = {"admitted": 7, "non_zero": 56, "deployed_bytes": 224, "tiny_share": 0.0, "algorithm": ""}
+    whole = {"seen": 7, "admitted": 7, "non_zero": 56, "deployed_bytes": 224, "tiny_share": 0.0}
+    make_live(news, sparsity=whole | {"components": {"items": counts, "users": counts}})
+    words = text(as_viewer.get(f"{NEWS}sparsity/"))
+    assert "items" in words
+    assert "users" in words
+
+
 def test_the_page_of_a_version_names_what_came_and_went_with_it(as_viewer, followed):
     words = text(as_viewer.get(f"{NEWS}versions/2/"))
     assert f"{followed.died:,} died" in words
