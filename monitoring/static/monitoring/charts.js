@@ -1,21 +1,15 @@
 // The charts of a recommender: one time range for all, kept up to date from the API.
 "use strict";
 (() => {
-  const section = document.getElementById("charts");
-  const find = (name) => section.querySelector(`[data-${name}]`);
-  const REFRESH_MS = 10_000;
+  const root = document.getElementById("charts");
   const MOST_POINTS = 1000, STRIP_POINTS = 300;
-  const buttons = [...section.querySelectorAll("[data-range]")];
-  const ranges = buttons.map((button) => button.dataset.range);
-  const resolution = find("resolution");
+  const resolution = root.querySelector("[data-resolution]");
   const resolutions = [...resolution.options].map((option) => option.value);
-  let asked = 0;
-
   // At first a dozen times the objective: long enough to see a rhythm, short enough to see a miss.
-  const first = ranges.find((range) => Number(range) >= 12 * Number(section.dataset.objective)) || ranges.at(-1);
-  const view = new View({ ranges, first, resolutions, since: Date.parse(section.dataset.since), changed: show });
-  const plots = [...section.querySelectorAll("figure.chart")].map((figure) => new Plot(figure, (from, to) => view.zoomTo(from, to)));
-  const crosshair = new Crosshair(plots, view, find("said"));
+  const first = (ranges) => ranges.find((range) => Number(range) >= 12 * Number(root.dataset.objective)) || ranges.at(-1);
+  const section = new Section(root, { first, resolutions, since: Date.parse(root.dataset.since) }, load);
+  const { view, plots, crosshair } = section;
+  const find = (name) => section.find(name);
   const overview = new Overview(find("overview"), view);
 
   function address(line, [from, to], points) {
@@ -26,11 +20,7 @@
     return `${line.api}?${query}`;
   }
 
-  async function ask(line, span, points = MOST_POINTS) {
-    const response = await fetch(address(line, span, points), { headers: { Accept: "application/json" } });
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-    return response.json();
-  }
+  const ask = (line, span, points = MOST_POINTS) => Section.json(address(line, span, points));
 
   function listed(mark) {
     const item = Object.assign(document.createElement("li"), { className: mark.kind });
@@ -51,34 +41,18 @@
     find("no-marks").hidden = marks.length > 0;
   }
 
-  async function refresh() {
-    const span = view.span(), around = Overview.around(span, view.since);
-    const mine = ++asked;
-    const problem = find("chart-error");
-    try {
-      const [strip, ...answers] = await Promise.all([
-        ask(plots[0].lines[0], around, STRIP_POINTS),
-        ...plots.map((plot) => Promise.all(plot.lines.map((line) => ask(line, span)))),
-      ]);
-      if (mine !== asked) return; // the reader has moved on meanwhile
+  async function load(span) {
+    const around = Overview.around(span, view.since);
+    resolution.value = view.resolution;
+    const [strip, ...answers] = await Promise.all([
+      ask(plots[0].lines[0], around, STRIP_POINTS),
+      ...plots.map((plot) => Promise.all(plot.lines.map((line) => ask(line, span)))),
+    ]);
+    return () => {
       plots.forEach((plot, i) => plot.draw(answers[i], span));
       overview.draw(strip.points, around);
-      crosshair.draw();
       listMarks(answers[0][0].marks);
-      problem.hidden = true;
-    } catch (error) {
-      problem.textContent = `The charts could not be brought up to date (${error.message}); what is shown is older.`;
-      problem.hidden = false;
-    }
-  }
-
-  function show() {
-    find("reset").disabled = !view.zoomed;
-    resolution.value = view.resolution;
-    for (const button of buttons) {
-      button.setAttribute("aria-pressed", String(!view.zoomed && button.dataset.range === view.range));
-    }
-    return refresh();
+    };
   }
 
   function compareWith(slug) {
@@ -88,10 +62,8 @@
     location.search = query;
   }
 
-  for (const button of buttons) button.addEventListener("click", () => view.follow(button.dataset.range));
-  find("reset").addEventListener("click", () => view.reset());
   resolution.addEventListener("change", () => view.limitTo(resolution.value));
-  section.querySelector("form.compare").addEventListener("submit", (event) => {
+  root.querySelector("form.compare").addEventListener("submit", (event) => {
     event.preventDefault();
     compareWith(event.target.elements.with.value.trim());
   });
@@ -101,15 +73,9 @@
       link.addEventListener("click", () => { link.href = `${address(plot.lines[link.dataset.csv], plot.span, MOST_POINTS)}&format=csv`; });
     }
     for (const button of plot.figure.querySelectorAll("[data-png]")) {
-      button.addEventListener("click", () => picture.save(plot, section.dataset.name, section.dataset.slug, button.dataset.png));
+      button.addEventListener("click", () => picture.save(plot, root.dataset.name, root.dataset.slug, button.dataset.png));
     }
   }
-  colours.changed(() => {
-    plots.forEach((plot) => plot.recolour());
-    overview.paint();
-  });
-  setInterval(() => {
-    if (!view.zoomed && !document.hidden) refresh();
-  }, REFRESH_MS);
-  show();
+  colours.changed(() => overview.paint());
+  section.show();
 })();
