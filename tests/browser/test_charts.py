@@ -194,3 +194,10 @@ def test_an_i_in_the_headline_stays_open_while_the_page_moves_on(page):
     with page.expect_response("**/headline/"):
         pass
     expect(about).to_be_visible()
+
+
+def test_charts_of_what_a_model_keeps_say_that_there_is_nothing_yet(page):
+    for name in ("memory", "turnover", "components", "price"):
+        figure = page.locator(f"#sparsity [data-drawn={name}]")
+        expect(figure.locator(".no-points")).to_be_visible()
+        expect(figure.locator("[data-latest]")).to_be_empty()

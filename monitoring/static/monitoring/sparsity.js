@@ -7,6 +7,7 @@
   const COLOURS = ["--line-1", "--line-2", "--line-3", "--line-4"];
   const TURNOVER = { features_born: "born", features_died: "died", features_reborn: "reborn" };
   const UNITS = ["B", "KiB", "MiB", "GiB"];
+  const colour = colours.of();
   const charts = {};
   let answer = null; // what the API says of sparsity
   let asked = null; // and the newest what-if that was answered
@@ -18,14 +19,14 @@
 
   function axis(more) {
     return {
-      grid: { color: Plot.colour("--rule") }, border: { display: false }, ...more,
-      ticks: { color: Plot.colour("--muted"), font: { size: 11 }, maxRotation: 0, ...more.ticks },
+      grid: { color: colour("--rule") }, border: { display: false }, ...more,
+      ticks: { color: colour("--muted"), font: { size: 11 }, maxRotation: 0, ...more.ticks },
     };
   }
 
   const time = () => axis({ type: "time", ticks: { autoSkipPadding: 18 }, time: { displayFormats: { second: "HH:mm:ss", minute: "HH:mm", hour: "HH:mm", day: "d MMM" }, tooltipFormat: "yyyy-MM-dd HH:mm:ss" } });
-  const titled = (text) => ({ title: { display: true, text, color: Plot.colour("--muted") } });
-  const line = (label, data, colour, more = {}) => ({ label, data, borderColor: Plot.colour(colour), backgroundColor: Plot.colour(colour), borderWidth: 1.75, pointRadius: 0, pointHitRadius: 8, tension: 0, ...more });
+  const titled = (text) => ({ title: { display: true, text, color: colour("--muted") } });
+  const line = (label, data, name, more = {}) => ({ label, data, borderColor: colour(name), backgroundColor: colour(name), borderWidth: 1.75, pointRadius: 0, pointHitRadius: 8, tension: 0, ...more });
 
   function show(name, { datasets, scales, words, latest, annotations = {}, type = "line" }) {
     const figure = figures[name], canvas = figure.querySelector("canvas");
@@ -37,7 +38,7 @@
         animation: false, maintainAspectRatio: false, parsing: false, normalized: true, scales,
         interaction: { mode: "nearest", axis: type === "scatter" ? "xy" : "x", intersect: false },
         plugins: {
-          legend: { display: datasets.length > 1, align: "end", labels: { boxWidth: 14, boxHeight: 2, color: Plot.colour("--muted"), filter: ({ text }) => text } },
+          legend: { display: datasets.length > 1, align: "end", labels: { boxWidth: 14, boxHeight: 2, color: colour("--muted"), filter: ({ text }) => text } },
           tooltip: { filter: ({ dataset }) => dataset.label, callbacks: { label: words } },
           annotation: { annotations },
         },
@@ -51,8 +52,8 @@
 
   function limit(value) {
     return {
-      type: "line", scaleID: "y", value, borderColor: Plot.colour("--bad"), borderWidth: 1.5, borderDash: [6, 4],
-      label: { display: true, content: `limit ${bytes(value)}`, position: "start", yAdjust: -9, padding: 2, backgroundColor: "transparent", color: Plot.colour("--muted"), font: { size: 11 } },
+      type: "line", scaleID: "y", value, borderColor: colour("--bad"), borderWidth: 1.5, borderDash: [6, 4],
+      label: { display: true, content: `limit ${bytes(value)}`, position: "start", yAdjust: -9, padding: 2, backgroundColor: "transparent", color: colour("--muted"), font: { size: 11 } },
     };
   }
 
@@ -61,7 +62,7 @@
     const ahead = growth ? growth.ahead : [];
     const of = (rows, key) => rows.map((row) => ({ x: Date.parse(row.at), y: row[key] }));
     const band = { borderWidth: 0, pointHitRadius: 0 };
-    const shade = Plot.colour("--selection");
+    const shade = colour("--selection");
     show("memory", {
       datasets: [
         line("loaded by serving", of(measured, "deployed_bytes"), "--line-1"),
@@ -101,7 +102,7 @@
   function price() {
     const rows = asked ? asked.results.map((result, i) => ({ ...result, ...asked.settings[i] })) : [];
     const point = ({ deployed_bytes: x, ne: y, admit_after: admit, expire_after: days }) => ({ x, y, words: `admit_after ${admit}, expire_after ${days}` });
-    const dots = (label, some, colour) => line(label, some.map(point).filter(({ y }) => y !== null), colour, { pointRadius: 5, showLine: false });
+    const dots = (label, some, name) => line(label, some.map(point).filter(({ y }) => y !== null), name, { pointRadius: 5, showLine: false });
     show("price", {
       type: "scatter", datasets: [dots("present", rows.slice(0, 1), "--line-2"), dots("other settings", rows.slice(1), "--line-1")],
       latest: rows.length ? `${rows.length} settings` : "",
@@ -121,15 +122,9 @@
     price();
   }
 
-  async function get(address) {
-    const response = await fetch(address, { headers: { Accept: "application/json" } });
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-    return response.json();
-  }
-
   async function refresh() {
     try {
-      const [sparsity, whatIfs] = await Promise.all([get(section.dataset.api), get(`${section.dataset.api}/what-if?page_size=10`)]);
+      const [sparsity, whatIfs] = await Promise.all([Section.json(section.dataset.api), Section.json(`${section.dataset.api}/what-if?page_size=10`)]);
       answer = sparsity;
       asked = whatIfs.results.find(({ state }) => state === "done");
       draw();
@@ -142,8 +137,7 @@
   section.addEventListener("htmx:afterSettle", ({ target }) => {
     if (target.id === "what-if" && target.dataset.state === "done") refresh();
   });
-  document.addEventListener("themechange", draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  colours.changed(draw);
   setInterval(() => document.hidden || refresh(), REFRESH_MS);
   refresh();
 })();

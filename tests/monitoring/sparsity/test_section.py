@@ -49,7 +49,13 @@ def test_it_names_components_algorithms_and_what_died(as_viewer, followed):
 def test_a_component_may_be_called_items(as_viewer, make_recommender, make_live):
     """That of ``factors`` is, and a template takes a dictionary's key before its method."""
     news = make_recommender()
-    counts = {"admitted": 7, "non_zero": 56, "deployed_bytes": 224, "tiny_share": 0.0, "algorithm": ""}
+    counts = {
+        "admitted": 7,
+        "non_zero": 56,
+        "deployed_bytes": 224,
+        "tiny_share": 0.0,
+        "algorithm": "",
+    }
     whole = {"seen": 7, "admitted": 7, "non_zero": 56, "deployed_bytes": 224, "tiny_share": 0.0}
     make_live(news, sparsity=whole | {"components": {"items": counts, "users": counts}})
     words = text(as_viewer.get(f"{NEWS}sparsity/"))
