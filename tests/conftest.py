@@ -1,5 +1,6 @@
 """What tests share: a real Valkey, a data folder each, people, and things to make."""
 
+import os
 import sys
 import tempfile
 import time
@@ -23,9 +24,11 @@ from updates.models import Recommender
 from updates.samples.schema import SampleSchema
 from updates.serving import scorer
 
-# An example that meets a kernel's first call waits for its compilation.
-hypothesis.settings.register_profile("compiling", deadline=None)
-hypothesis.settings.load_profile("compiling")
+# The same examples each time, so that a run tells of the change it is run on; `SEARCH=1` looks for
+# more. No deadline: an example that meets a kernel's first call waits for its compilation.
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile("search" if os.environ.get("SEARCH") else "same")
 
 SCHEMA = SampleSchema(
     user="user",

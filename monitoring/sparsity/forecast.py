@@ -25,6 +25,7 @@ OUTSIDE = 0.025  # on either side of the interval
 DAY = 86_400.0
 YEAR = 365 * DAY
 CURVE_POINTS = 40
+MOST_BYTES = 2.0**63  # no machine has more; an exponent fitted on noise knows no end
 
 
 class Law(StrEnum):
@@ -239,4 +240,6 @@ def _x(law: Law, values: np.ndarray) -> np.ndarray:
 
 
 def _bytes(law: Law, y: np.ndarray) -> np.ndarray:
-    return np.exp(y) if law is Law.POWER else np.maximum(y, 0.0)
+    if law is Law.POWER:
+        return np.exp(np.minimum(y, np.log(MOST_BYTES)))
+    return np.clip(y, 0.0, MOST_BYTES)

@@ -88,7 +88,15 @@ def test_whatever_was_measured_the_interval_is_in_order_and_finite_or_beyond(ste
     assert found == forecast(sizes, 2 * 10**9)
 
 
-@given(st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=2, max_size=9))
+def test_a_curve_steeper_than_any_memory_ends_at_the_largest_one():
+    sizes = [Size(float(i), 10**9 + i, 10**i) for i in range(1, 9)]
+    assert forecast(sizes).ahead[-1].bytes == pytest.approx(2**63)
+
+
+HUNDREDTHS = st.integers(-900, 900).map(lambda value: value / 100)
+
+
+@given(st.lists(st.tuples(HUNDREDTHS, HUNDREDTHS), min_size=2, max_size=9))
 def test_the_slope_is_the_median_of_those_of_all_pairs(points):
     slopes = [
         (y2 - y1) / (x2 - x1)
