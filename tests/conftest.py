@@ -30,6 +30,12 @@ hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("search" if os.environ.get("SEARCH") else "same")
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: some tests wait for processes that they have killed."""
+    return (os.cpu_count() or 1) + 1
+
+
 SCHEMA = SampleSchema(
     user="user",
     item="item",

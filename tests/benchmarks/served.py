@@ -22,6 +22,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 NDJSON = "application/x-ndjson"
 RUN_SECONDS = 300.0
 ACCESS_FORMAT = "answered %(m)s in %(D)s us"  # gunicorn's names for method and microseconds
+ENVIRONMENT = {"GUNICORN_CMD_ARGS": f"--access-logfile - --access-logformat '{ACCESS_FORMAT}'"}
 ACCESS = r"answered POST in (\d+) us"
 
 
@@ -36,10 +37,9 @@ def served(
 
     The web writes a line for each answer to its output.
     """
-    environment = {"GUNICORN_CMD_ARGS": f"--access-logfile - --access-logformat '{ACCESS_FORMAT}'"}
     with (
         tempfile.TemporaryDirectory() as folder,
-        Stack(Path(folder), names, environment) as stack,
+        Stack(Path(folder), names, ENVIRONMENT) as stack,
         stack.admin() as api,
     ):
         recommender = {"slug": "clicks", "name": "Clicks", "learner": learner}

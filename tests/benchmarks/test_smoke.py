@@ -2,11 +2,15 @@
 
 import gc
 import importlib
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-from tests.benchmarks import __main__, clicks, harness, learn, peers
+from tests.api_client import CallFailed
+from tests.benchmarks import __main__, clicks, harness, learn, peers, served
+from tests.conftest import wait_until
+from tests.stack import Stack
 
 TINY = {
     "encode": {"samples": 2_000, "hashed": 200, "repetitions": 1},
@@ -28,28 +32,53 @@ TINY = {
     "embedding": {"users": 4, "interactions": (2,)},
     "pages": {"points": 100_000, "recommenders": 20, "requests": 3},
     "swap": {"history": 1_000, "rate": 500.0, "swaps": 1, "trees": 2},
-    "scrape": {"fleets": (1, 2), "runs": 5, "scrapes": 3},
+    "scrape": {"fleets": (1,), "runs": 5, "scrapes": 3},
     "startup": {"starts": ("first",)},
     "quarantine": {"samples": 2_000, "ranges": (10,), "repetitions": 1},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
-REAL_PROCESSES = {
-    "client_step",
-    "embedding",
-    "full_update",
-    "http_append",
-    "online_http",
-    "score",
-    "learning_lag",
-    "swap",
-    "scrape",
-    "startup",
-}
-STACK = [pytest.mark.faults, pytest.mark.xdist_group("stack")]
+# Those that are measured over HTTP, all in one installation here.
+SERVED = {"embedding", "http_append", "online_http", "score", "learning_lag", "swap"}
+REAL_PROCESSES = SERVED | {"client_step", "full_update", "scrape", "startup"}
+STACK = [pytest.mark.faults, pytest.mark.xdist_group("benchmarks")]
 CASES = [
     pytest.param(name, marks=STACK if name in REAL_PROCESSES else [], id=name)
     for name in __main__.NAMES
 ]
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    with Stack(folder, environment=served.ENVIRONMENT) as stack:
+        yield stack
+
+
+@pytest.fixture
+def one_installation(request, monkeypatch):
+    """What was measured is deleted, and the processes go on to the next."""
+    if request.node.callspec.params["name"] not in SERVED:
+        return
+    stack = request.getfixturevalue("installation")
+
+    @contextmanager
+    def shared(*_):
+        yield stack
+        with stack.admin() as api:
+            for policy in api.call("GET", "recommenders/clicks/policies")["results"]:
+                api.call("DELETE", f"recommenders/clicks/policies/{policy['name']}")
+            # A session of such a policy sees within a second that it is not wanted any more.
+            wait_until(lambda: _deletes(api, "recommenders/clicks"), 30)
+
+    monkeypatch.setattr(served, "Stack", shared)
+
+
+def _deletes(api, path):
+    try:
+        api.call("DELETE", path)
+    except CallFailed:
+        return False
+    return True
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -60,6 +89,7 @@ def _small_heap():
     gc.unfreeze()
 
 
+@pytest.mark.usefixtures("one_installation")
 @pytest.mark.parametrize("name", CASES)
 def test_a_benchmark_prints_tables_whose_rows_have_the_columns_of_the_first(name):
     tables = list(importlib.import_module(f"tests.benchmarks.{name}").tables(**TINY[name]))

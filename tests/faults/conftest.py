@@ -1,6 +1,7 @@
 """Real processes, one set of them for all tests, and their database seen from outside."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -19,6 +20,13 @@ def _stack(tmp_path_factory) -> Iterator[Stack]:
     environment = SMALL_SEGMENTS | waiting.install(tmp_path_factory.mktemp("learner"))
     with Stack(tmp_path_factory.mktemp("stack"), environment=environment) as stack:
         yield stack
+
+
+def pytest_collection_modifyitems(items):
+    """One worker has them all, so that there is one set of processes."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("faults"))
 
 
 @pytest.hookimpl(wrapper=True)

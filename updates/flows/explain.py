@@ -23,6 +23,7 @@ from updates.explain.frame import Frame
 from updates.explain.report import explain as explained
 from updates.explain.sentences import Numbers
 from updates.flows.mature import mature_samples
+from updates.flows.turn import turn
 from updates.learners.base import Learner
 from updates.learners.registry import UnknownLearner
 from updates.models import Explanation, ModelVersion, Recommender
@@ -125,14 +126,22 @@ def explain_live() -> None:
 
 
 def explain(explanation_id: int) -> None:
-    """Work out a queued explanation; nothing where it was not to be had."""
-    found = (
-        Explanation.objects.select_related("version__recommender", "against")
-        .filter(pk=explanation_id)
-        .first()
-    )
-    if found is None or not found.begin():
-        return
+    """Work out a queued explanation; nothing where it was not to be had.
+
+    One at a time: trees may take a minute, and updates want workers too. What finds another one
+    under way stays queued.
+    """
+    with turn("explanations") as ours:
+        found = (
+            Explanation.objects.select_related("version__recommender", "against")
+            .filter(pk=explanation_id)
+            .first()
+        )
+        if ours and found is not None and found.begin():
+            _work_out(found)
+
+
+def _work_out(found: Explanation) -> None:
     begun = time.process_time()
     try:
         content, through = _explained(found.version, found.against)

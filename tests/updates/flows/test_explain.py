@@ -13,6 +13,7 @@ from updates.flows.explain import (
     look_after_explanations,
 )
 from updates.flows.prune import prune
+from updates.flows.turn import turn
 from updates.models import Explanation
 from updates.models.explanation import MOST_ATTEMPTS
 
@@ -107,6 +108,18 @@ def test_files_that_are_gone_are_said_to_be(updated):
     found = worked_out(updated)
     assert found.state == "failed"
     assert found.error.endswith(".")
+
+
+def test_one_is_worked_out_at_a_time(updated, told, valkey):
+    found = explanation_of(updated)
+    with turn("explanations") as ours:
+        assert ours
+        explain(found.pk)
+        found.refresh_from_db()
+        assert (found.state, found.attempts) == ("queued", 0)
+    explain(found.pk)
+    found.refresh_from_db()
+    assert found.state == "ready"
 
 
 def test_what_kills_workers_is_given_up(updated, told, valkey):
