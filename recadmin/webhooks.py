@@ -135,13 +135,17 @@ def _exchange(
         if isinstance(raw, ssl.SSLSocket):
             raw.do_handshake()
         connection.request("POST", receiver.path, body, headers)
-        return connection.getresponse().status
+        status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         if late.is_set():
             raise TimeoutError from error
         raise
     finally:
         timer.cancel()
+    # What was cut off in the middle of its headers looks like an answer.
+    if late.is_set():
+        raise TimeoutError
+    return status
 
 
 def _connected(receiver: Receiver, seconds: float) -> socket.socket:

@@ -13,14 +13,14 @@ from django.db import models
 from django.db.models import Count, F, Min, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from recadmin.webhooks import LONGEST_URL, BadUrl, Receiver, secret_text
 from updates.models.deployment import Deployment
 from updates.models.recommender import DAY_SECONDS, Recommender
 
-# So long the secret before the present one still signs as well.
-OLD_SECRET_SIGNS = timedelta(days=1)
+# So long the secret and the token before the present ones are good as well.
+OLD_SECRET_COUNTS = timedelta(days=1)
 LONGEST_ERROR = 2000
 
 
@@ -71,8 +71,8 @@ class TargetQuerySet(models.QuerySet):
 class ServingTarget(models.Model):
     """A server, or a group of servers behind one name, that is told what to serve.
 
-    Its secret is not stored: it is derived from SECRET_KEY and ``nonce``, so that neither the
-    database nor SECRET_KEY alone gives it away.
+    Its secret and token are not stored: they are derived from SECRET_KEY and ``nonce``, so that
+    neither the database nor SECRET_KEY alone gives them away.
     """
 
     recommender = models.ForeignKey(
@@ -164,8 +164,23 @@ class ServingTarget(models.Model):
 
     @property
     def secret(self) -> str:
-        """What the receiver verifies with. Shown when it is made, and never again."""
+        """What the server verifies events with. Shown when it is made, and never again."""
         return secret_text(_key(self.nonce))
+
+    @property
+    def token(self) -> str:
+        """What the server asks and acknowledges with. Shown when it is made, and never again."""
+        return _token(self.pk, self.nonce)
+
+    @classmethod
+    def of_token(cls, token: str, now: datetime) -> Self | None:
+        """Whose token it is; None where it is nobody's."""
+        pk = token.partition(".")[0]
+        if not (pk.isascii() and pk.isdigit() and len(pk) < 19):
+            return None
+        found = cls.objects.filter(pk=int(pk)).first()
+        known = [_token(found.pk, nonce) for nonce in found._nonces(now)] if found else []
+        return found if any(constant_time_compare(token, each) for each in known) else None
 
     @property
     def fingerprint(self) -> str:
@@ -173,16 +188,17 @@ class ServingTarget(models.Model):
         return hashlib.sha256(self.nonce.encode()).hexdigest()[:8]
 
     def rotate(self, now: datetime) -> None:
-        """Another secret; the present one goes on signing for a day."""
+        """Another secret and token; the present ones go on for a day."""
         self.previous_nonce, self.nonce, self.rotated_at = self.nonce, new_nonce(), now
         self.save(update_fields=["previous_nonce", "nonce", "rotated_at"])
 
     def keys(self, now: datetime) -> list[bytes]:
         """What signs: the present secret, and the one before it for a day after the change."""
-        nonces = [self.nonce]
-        if self.rotated_at and self.rotated_at > now - OLD_SECRET_SIGNS:
-            nonces.append(self.previous_nonce)
-        return [_key(nonce) for nonce in nonces]
+        return [_key(nonce) for nonce in self._nonces(now)]
+
+    def _nonces(self, now: datetime) -> list[str]:
+        lately = self.rotated_at and self.rotated_at > now - OLD_SECRET_COUNTS
+        return [self.nonce, self.previous_nonce] if lately else [self.nonce]
 
     def state(self, now: datetime) -> TargetState:
         """Of one that was asked for ``with_lag``."""
@@ -267,3 +283,8 @@ class ServingTarget(models.Model):
 
 def _key(nonce: str) -> bytes:
     return salted_hmac("updates.ServingTarget", nonce, algorithm="sha256").digest()
+
+
+def _token(pk: int, nonce: str) -> str:
+    made = salted_hmac("updates.ServingTarget.token", f"{pk}.{nonce}", algorithm="sha256")
+    return f"{pk}.{made.hexdigest()}"

@@ -154,16 +154,17 @@ class TargetChange(TargetSerializer):
         read_only_fields = ["name", *TargetSerializer.Meta.read_only_fields]
 
 
-class SecretSerializer(serializers.Serializer):
-    """Shown this once: nobody sees it again, only another can be made."""
+class Secrets(serializers.Serializer):
+    """Shown this once: nobody sees them again, only others can be made."""
 
-    secret = serializers.CharField(help_text="What its events are signed with.")
+    secret = serializers.CharField(read_only=True, help_text="What its events are signed with.")
+    token = serializers.CharField(
+        read_only=True, help_text="It sends this as `Authorization: Target …`."
+    )
 
 
-class NewTargetSerializer(TargetSerializer):
-    """A server with the secret, which is shown this once."""
-
-    secret = serializers.CharField(read_only=True)
+class NewTargetSerializer(Secrets, TargetSerializer):
+    """A server with its secrets, which are shown this once."""
 
     class Meta(TargetSerializer.Meta):
-        fields = [*TargetSerializer.Meta.fields, "secret"]
+        fields = [*TargetSerializer.Meta.fields, "secret", "token"]

@@ -8,7 +8,6 @@ from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from updates.api.idempotency import idempotent
 from updates.api.problems import Problem
 from updates.api.schema import refuses
 from updates.api.serializers.targets import (
@@ -17,7 +16,8 @@ from updates.api.serializers.targets import (
     EventsQuery,
     TargetSerializer,
 )
-from updates.api.views.base import OfRecommender, body, query
+from updates.api.target_tokens import ForServers
+from updates.api.views.base import body, query
 from updates.flows.acknowledge import acknowledge
 from updates.flows.deployment_events import (
     event,
@@ -29,7 +29,7 @@ from updates.models import Deployment, ModelVersion, ServingTarget
 from updates.store import artifacts
 
 
-class EventList(OfRecommender):
+class EventList(ForServers):
     @extend_schema(parameters=[EventsQuery], responses=Events)
     def get(self, request: Request, slug: str) -> Response:
         """What became live after an event, in order: ask with the last `id` that you know, and you
@@ -41,23 +41,21 @@ class EventList(OfRecommender):
         return Response({"events": list(map(event, found)), "ask_again_seconds": again})
 
 
-class AcknowledgeEvent(OfRecommender):
-    takes_data = True
-
+class AcknowledgeEvent(ForServers):
     @extend_schema(request=AcknowledgeRequest, responses=TargetSerializer)
-    @idempotent
     def post(self, request: Request, slug: str, pk: int) -> Response:
         """Say that a server serves the event's version now, or could not swap to it. Its latest
         word counts; said again it changes nothing."""
         known = Deployment.objects.select_related("recommender", "version")
         deployment = get_object_or_404(known, recommender=self.recommender, pk=pk)
         said = body(self, AcknowledgeRequest)
+        self.speaks_for(said["target"])
         target = acknowledge(deployment, **said, now=timezone.now())
         shown = ServingTarget.objects.with_lag().select_related("swapped__version")
         return Response(TargetSerializer(shown.get(pk=target.pk)).data)
 
 
-class ArtifactFile(OfRecommender):
+class ArtifactFile(ForServers):
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @refuses(409)
     def get(self, request: Request, slug: str, number: int, file: str) -> FileResponse:

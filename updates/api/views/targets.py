@@ -13,7 +13,7 @@ from updates.api.schema import refuses
 from updates.api.serializers.base import address
 from updates.api.serializers.targets import (
     NewTargetSerializer,
-    SecretSerializer,
+    Secrets,
     TargetChange,
     TargetSerializer,
 )
@@ -41,8 +41,8 @@ class TargetList(Targets, ListAPIView):
     @extend_schema(responses={201: NewTargetSerializer})
     @refuses(409)
     def post(self, request: Request, slug: str) -> Response:
-        """Name a server. The answer has the secret that its events are signed with, this once; so
-        it is kept under no Idempotency-Key."""
+        """Name a server. The answer has its secret and its token, this once; so it is kept under no
+        Idempotency-Key."""
         wanted = self.get_serializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         made = self.get_queryset().get(pk=save_new(wanted, "name").pk)
@@ -71,9 +71,9 @@ class TargetDetail(Targets):
 
 
 class RotateSecret(Targets):
-    @extend_schema(request=None, responses=SecretSerializer)
+    @extend_schema(request=None, responses=Secrets)
     def post(self, request: Request, slug: str, name: str) -> Response:
-        """Another secret, shown this once; the one before it signs as well for a day."""
+        """Another secret and token, shown this once; those before them are good for a day yet."""
         target = get_object_or_404(self.get_queryset(), name=name)
         target.rotate(timezone.now())
-        return Response(SecretSerializer(target).data)
+        return Response(Secrets(target).data)
