@@ -150,8 +150,10 @@ class TargetSerializer(Clean):
 class TargetChange(TargetSerializer):
     """What can be changed of a server; its name stays."""
 
+    name = None
+
     class Meta(TargetSerializer.Meta):
-        read_only_fields = ["name", *TargetSerializer.Meta.read_only_fields]
+        fields = [name for name in TargetSerializer.Meta.fields if name != "name"]
 
 
 class Secrets(serializers.Serializer):

@@ -2,7 +2,6 @@
 
 from django.http import FileResponse, Http404
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
@@ -27,6 +26,8 @@ from updates.flows.deployment_events import (
 )
 from updates.models import Deployment, ModelVersion, ServingTarget
 from updates.store import artifacts
+
+BYTES = "application/octet-stream"
 
 
 class EventList(ForServers):
@@ -56,7 +57,7 @@ class AcknowledgeEvent(ForServers):
 
 
 class ArtifactFile(ForServers):
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(responses={(200, BYTES): {"contentMediaType": BYTES}})
     @refuses(409)
     def get(self, request: Request, slug: str, number: int, file: str) -> FileResponse:
         """A file of a version, by its name in the manifest; `ETag` is its SHA-256."""
@@ -73,7 +74,7 @@ def _sent(version: ModelVersion, file: str, sha256: str) -> FileResponse:
     except FileNotFoundError:
         detail = f"The files of version {version.number} are no longer kept."
         raise Problem(409, detail, "wrong-state") from None
-    response = FileResponse(opened, content_type="application/octet-stream")
+    response = FileResponse(opened, content_type=BYTES)
     response["ETag"] = f'"{sha256}"'
     response["Cache-Control"] = "private, immutable, max-age=31536000"
     return response
