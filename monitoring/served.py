@@ -49,7 +49,7 @@ def served_facts(
                 known = facts[report.recommender_id]
                 facts[report.recommender_id] = min(known, theirs, key=lambda f: f.next_offset)
     past = {r.pk: facts[r.pk] for r in recommenders if r.pk in facts and _is_past(r, facts[r.pk])}
-    return past | acknowledged([recommender.pk for recommender in recommenders])
+    return past | acknowledged([recommender.pk for recommender in recommenders], now)
 
 
 def with_sync(recommender: Recommender, now: datetime) -> list[ServingReport]:

@@ -49,21 +49,23 @@ def servers(recommender: Recommender, now: datetime) -> list[Server]:
     return [_server(target, now) for target in found]
 
 
-def acknowledged(pks: Collection[int]) -> dict[int, LiveFacts]:
+def acknowledged(pks: Collection[int], now: datetime) -> dict[int, LiveFacts]:
     """Up to where what is served has learned, by pk of the recommenders that have targets: of the
     version least far among those that they have swapped to. One query.
 
     A target that has said nothing yet serves nothing that is known; where none has said anything,
-    nothing is known of what is served.
+    nothing is known of what is served. One that was named so lately that it may still be swapping
+    for the first time is not waited for.
     """
     enabled = ServingTarget.objects.filter(among(pks), enabled=True).select_related(
         "swapped__version"
     )
     served: dict[int, list[LiveFacts]] = defaultdict(list)
     for target in enabled:
-        of_one = served[target.recommender_id]
         if target.swapped:
-            of_one.append(_facts(target.swapped.version))
+            served[target.recommender_id].append(_facts(target.swapped.version))
+        elif not target.is_new(now):
+            served.setdefault(target.recommender_id, [])
     return {
         pk: min(found, key=lambda facts: facts.next_offset, default=NOTHING)
         for pk, found in served.items()

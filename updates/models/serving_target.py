@@ -208,9 +208,17 @@ class ServingTarget(models.Model):
             return TargetState.SYNCED if self.swapped_id else TargetState.IDLE
         if self.failed_id:
             return TargetState.FAILED
-        allowed = timedelta(seconds=self.swap_within_seconds)
-        late = now - self.behind_since > allowed
+        late = now - self.behind_since > self.swap_within
         return TargetState.LAGGING if late else TargetState.SWAPPING
+
+    def is_new(self, now: datetime) -> bool:
+        """Whether it was named so lately that it may not have swapped for the first time yet."""
+        return now - self.created_at <= self.swap_within
+
+    @property
+    def swap_within(self) -> timedelta:
+        """How long a swap may take."""
+        return timedelta(seconds=self.swap_within_seconds)
 
     @property
     def behind_since(self) -> datetime | None:
