@@ -84,6 +84,7 @@ def test_what_is_done_to_it_is_in_the_trail_without_the_secrets(as_admin, news):
     assert rotated[1].keys() == rotated[2].keys() == {"secret"}
     assert rotated[1] != rotated[2]
     assert deleted[0] == "deleted"
+    assert set(AuditEvent.objects.filter(action="deleted").values_list("actor")) == {("admin",)}
     for secret in (made["secret"], made["token"], other["secret"], other["token"]):
         assert secret not in str(trail())
 
