@@ -16,6 +16,7 @@ from django.core.wsgi import get_wsgi_application
 from django.utils import timezone
 
 from monitoring.fleet import fleet_freshness
+from recadmin.webhooks import signed
 from tests.conftest import wait_until
 from tests.updates.flows.conftest import append, live, recommender, update  # noqa: F401
 from updates.flows.roll_back import roll_back
@@ -116,8 +117,6 @@ def test_it_says_when_it_cannot_swap(documented, address):
 
 @pytest.mark.parametrize("wrong", ["signature", "body", "time"])
 def test_it_takes_nothing_that_recadmin_did_not_sign(wrong, documented, address):
-    from recadmin.webhooks import signed
-
     now = int(timezone.now().timestamp())
     keys = [b"another"] if wrong == "signature" else documented["target"].keys(timezone.now())
     headers = signed("m1", now - (600 if wrong == "time" else 0), b'{"id": 1}', keys)

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from monitoring.alerts.evaluate import evaluate
 from monitoring.components import components
 from monitoring.fleet import fleet_freshness
+from monitoring.models import Alert
 from monitoring.served import served_facts
 from tests.monitoring.conftest import text
 from updates.flows.acknowledge import acknowledge
@@ -170,9 +172,6 @@ def test_a_new_server_has_its_time_from_when_it_was_named(publish, make_target):
 
 
 def test_a_server_that_lags_is_an_alert(publish, make_target, news):
-    from monitoring.alerts.evaluate import evaluate
-    from monitoring.models import Alert
-
     make_target()
     say(publish(11, minutes=9))
     publish(21, minutes=4)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+from django.db.models import F
 from django.utils import timezone
 
 from recadmin.webhooks import BadUrl, NotDelivered, post, signed
@@ -47,7 +48,9 @@ def wait_after(attempts: int) -> timedelta:
 
 
 def _claimed(now: datetime) -> list[ServingTarget]:
-    due = ServingTarget.objects.untold(now).order_by("due_at", "pk")[:MOST_AT_ONCE]
+    # Those that have not failed first: receivers that are down keep none from its news.
+    order = F("due_at").asc(nulls_first=True)
+    due = ServingTarget.objects.untold(now).order_by(order, "pk")[:MOST_AT_ONCE]
     return [target for target in due if target.claim(now + TELLING_MAY_TAKE, now)]
 
 

@@ -13,6 +13,7 @@ from tests.updates.api.conftest import Caller
 from updates.flows import deployment_events
 from updates.flows.promote import promote
 from updates.models import Deployment, ServingTarget
+from updates.store import artifacts
 
 EVENTS = "recommenders/news/deployments/events"
 
@@ -139,8 +140,6 @@ def test_no_other_file_is_sent(name, as_viewer, deployed, settings):
 
 
 def test_files_that_are_no_longer_kept_are_said_to_be_gone(as_viewer, deployed):
-    from updates.store import artifacts
-
     artifacts().prune(deployed[0].digest)
     files = artifacts().manifest(deployed[0].digest)["files"]
     answer = as_viewer.get(f"recommenders/news/versions/1/artifact/{next(iter(files))}")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -167,8 +168,6 @@ def test_a_slow_receiver_keeps_no_other_waiting(target, receiver, publish, news)
         ServingTarget.objects.create(recommender=news, name=f"more-{i}", url=receiver.url)
         for i in range(3)
     ]
-    import threading
-
     together = threading.Barrier(4)
     receiver.before_answer = lambda: together.wait(5)
     publish()
