@@ -16,6 +16,7 @@ from updates.models.policy import Strategy
 from updates.samples.log import Head
 
 RUNS = ("run", "begun_by")
+UNKNOWN = LiveFacts(None, 1)
 # Policies, each with the components that its updates change.
 Policies = Sequence[tuple[UpdatePolicy, Collection[str]]]
 
@@ -49,7 +50,8 @@ def components(
 ) -> list[ComponentFreshness]:
     """Each component of the live version, in the learner's order; none where nothing is live.
 
-    served : what online learning has made of the live version since, None where nothing.
+    served : what online learning has made of the live version since, or what servers serve that
+        are not ours; None where neither.
     obstacles : what is in the way, for the cause beside each state; without it none is told.
     """
     live = recommender.live_version
@@ -91,7 +93,10 @@ def components_of(version: ModelVersion) -> list[dict[str, Any]]:
 def _facts(
     live: ModelVersion, served: LiveFacts | None, policies: Policies
 ) -> dict[str, LiveFacts]:
-    """What was sent to serving is served, whether the policy that learned it is still on or not."""
+    """What was sent to serving is served, whether the policy that learned it is still on or not;
+    of servers that are not ours, the version that they have."""
+    if served and served.parts is not None:
+        return {name: served.parts.get(name, UNKNOWN) for name in live.components}
     online = {
         name for policy, fed in policies if policy.strategy == Strategy.ONLINE for name in fed
     }

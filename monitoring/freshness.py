@@ -7,6 +7,7 @@ way); state and cause are never stored, so that they are right at any time that 
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -44,10 +45,14 @@ class FreshnessCause(enum.StrEnum):
 
 @dataclass(frozen=True)
 class LiveFacts:
-    """What is served: event time up to which it has learned, first offset not yet learned."""
+    """What is served: event time up to which it has learned, first offset not yet learned.
+
+    parts : the same of each component, where another version is served than the live one.
+    """
 
     watermark: datetime | None
     next_offset: int
+    parts: Mapping[str, LiveFacts] | None = None
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,12 @@ from monitoring.feature_ages import FeatureAge, recent
 from monitoring.fleet import fleet_freshness, live_facts, log_heads
 from monitoring.obstacles import in_the_way
 from monitoring.served import served_facts, with_sync
+from monitoring.servers import servers
 from updates.api.serializers.recommenders import Freshness
 from updates.api.views.base import OfRecommender
 from updates.models import Recommender
 from updates.models.serving_report import SyncState
+from updates.models.serving_target import TargetState
 from updates.samples.durable import LogUnavailable
 
 
@@ -48,6 +50,24 @@ class Serving(serializers.Serializer):
         help_text="How often it missed deltas and caught up from a checkpoint."
     )
     reported_at = serializers.DateTimeField()
+
+
+class ServerNow(serializers.Serializer):
+    """What one server that is not ours serves, as it says."""
+
+    name = serializers.CharField(source="target.name")
+    state = serializers.ChoiceField(TargetState.choices)
+    version = serializers.IntegerField(
+        source="target.swapped.version.number", default=None, allow_null=True
+    )
+    age_seconds = serializers.FloatField(
+        allow_null=True, help_text="Of that version; null where it has not said what it serves."
+    )
+    behind = serializers.IntegerField(
+        source="target.behind", help_text="Deployments since the one that it swapped to."
+    )
+    behind_since = serializers.DateTimeField(source="target.behind_since", allow_null=True)
+    says = serializers.CharField(help_text="The same in a sentence, with the last error.")
 
 
 class ComponentNow(Freshness):
@@ -122,6 +142,11 @@ class FreshnessNow(Freshness):
     )
     components = ComponentNow(many=True)
     serving = Serving(many=True)
+    targets = ServerNow(
+        many=True,
+        help_text="Where some are on, watermark and age are of the version that the last of them "
+        "has swapped to.",
+    )
 
 
 class FreshnessView(OfRecommender):
@@ -152,6 +177,7 @@ class FreshnessView(OfRecommender):
             "features": features_now(recommender, now),
             "components": [_component(part) for part in parts],
             "serving": with_sync(recommender, now),
+            "targets": servers(recommender, now),
         }
         return Response(FreshnessNow(fresh.to_json() | facts).data)
 

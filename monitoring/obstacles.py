@@ -1,6 +1,6 @@
 """What is in the way of anything fresh, of many recommenders at once.
 
-Two queries and two round trips however many there are; the round trips only where there is
+Three queries and two round trips however many there are; the round trips only where there is
 something to ask.
 """
 
@@ -16,6 +16,7 @@ import redis
 from django.db.models import Exists, OuterRef, Q
 
 from monitoring.freshness import Obstacles
+from monitoring.servers import at_fault
 from recadmin import heartbeats
 from recadmin.heartbeats import ProcessState
 from recadmin.valkey import connection, impatient
@@ -34,9 +35,9 @@ logger = logging.getLogger(__name__)
 class InTheWay:
     """Obstacles of a fleet.
 
-    sync_broken : by pk of recommenders of which a running process serves something else than it
-    should, which process, and why. stranded : components whose runs wait and that no worker takes,
-    by recommender pk.
+    sync_broken : by pk of recommenders of which a running process, or a server that is not ours,
+    serves something else than it should: which, and why. stranded : components whose runs wait and
+    that no worker takes, by recommender pk.
     """
 
     sync_broken: dict[int, str]
@@ -77,10 +78,15 @@ def _sync_broken(pks: Sequence[int], now: datetime) -> dict[int, str]:
     suspects = ServingReport.objects.running(now).filter(
         ~Q(error="") | Q(followed_at__isnull=False), among(pks)
     )
-    return {
+    processes = {
         report.recommender_id: f"Process {report.process}: {_trouble(report)}"
         for report in suspects
         if report.error or report.out_of_sync
+    }
+    servers = at_fault(pks, now)
+    return {
+        pk: " ".join(said[pk] for said in (processes, servers) if pk in said)
+        for pk in processes.keys() | servers.keys()
     }
 
 

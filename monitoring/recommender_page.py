@@ -18,6 +18,7 @@ from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.obstacles import in_the_way
 from monitoring.series import newest_by_policy
 from monitoring.served import online_positions, served_facts, with_sync
+from monitoring.servers import servers
 from updates import joiners
 from updates.models import (
     Deployment,
@@ -48,6 +49,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
     obstacles = in_the_way([recommender], now)
     fresh = fleet_freshness([recommender], now, heads, served, obstacles)[recommender.pk]
     deployment = open_deployment(recommender)
+    others = servers(recommender, now)
     return {
         "recommender": recommender,
         "fresh": fresh,
@@ -55,7 +57,11 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "budget": windows([recommender], SHOWN, now)[recommender.pk],
         "head": heads.get(recommender.pk),
         "deployment": deployment,
-        "alerts": serving_alerts(recommender, deployment, now),
+        "alerts": [
+            *serving_alerts(recommender, deployment, now),
+            *(server.says for server in others if server.at_fault),
+        ],
+        "servers": others,
         "open_alerts": open_alerts(now, recommender),
         "sync": sync(recommender, sent.get(recommender.pk), now),
         "components": components(

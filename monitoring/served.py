@@ -1,4 +1,5 @@
-"""What is served of recommenders that learn online, beyond their live versions."""
+"""What is served where that is not the live version: what was learned online since, or what servers
+that are not ours have swapped to."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from monitoring.freshness import LiveFacts
+from monitoring.servers import acknowledged
 from updates.flows.online.position import sent_to_serving
 from updates.models import Recommender, ServingReport
 from updates.samples.batches import from_ms
@@ -32,10 +34,11 @@ def served_facts(
     sent: Mapping[int, Position] | None = None,
 ) -> dict[int, LiveFacts]:
     """Up to where what is served has learned, by recommender pk, where that is past its live
-    version.
+    version, or other servers than ours serve it.
 
     What was sent to serving is served, unless a process reports that it has not received it: then
-    what that one serves counts. ``sent`` spares asking where the caller has it already.
+    what that one serves counts. Where there are targets, what they have acknowledged counts alone.
+    ``sent`` spares asking where the caller has it already.
     """
     sent = online_positions(recommenders) if sent is None else sent
     facts = {pk: LiveFacts(from_ms(at.watermark_ms), at.offset + 1) for pk, at in sent.items()}
@@ -45,7 +48,8 @@ def served_facts(
                 theirs = LiveFacts(report.watermark, report.offset + 1)
                 known = facts[report.recommender_id]
                 facts[report.recommender_id] = min(known, theirs, key=lambda f: f.next_offset)
-    return {r.pk: facts[r.pk] for r in recommenders if r.pk in facts and _is_past(r, facts[r.pk])}
+    past = {r.pk: facts[r.pk] for r in recommenders if r.pk in facts and _is_past(r, facts[r.pk])}
+    return past | acknowledged([recommender.pk for recommender in recommenders], now)
 
 
 def with_sync(recommender: Recommender, now: datetime) -> list[ServingReport]:

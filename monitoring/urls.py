@@ -41,6 +41,7 @@ urlpatterns = [
     path(f"{ONE}/", recommender.recommender, name="recommender"),
     path(f"{ONE}/headline/", recommender.headline, name="headline"),
     path(f"{ONE}/joining/", recommender.joining, name="joining"),
+    path(f"{ONE}/servers/", recommender.own_servers, name="servers"),
     path(f"{ONE}/devices/", recommender.devices, name="devices"),
     path(f"{ONE}/features/", recommender.features, name="features"),
     path(f"{ONE}/drift/", recommender.drift, name="recommender-drift"),

@@ -39,6 +39,11 @@ app.conf.update(
 redis.Channel.do_restore = False
 app.conf.beat_schedule = {
     "tick": {"task": "updates.tasks.tick", "schedule": 1.0, "options": {"expires": 5}},
+    "tell-servers": {
+        "task": "updates.tasks.tell_servers",
+        "schedule": 2.0,
+        "options": {"expires": 2},
+    },
     "observe": {"task": "monitoring.tasks.observe", "schedule": 10.0, "options": {"expires": 10}},
     "watch": {"task": "monitoring.tasks.watch", "schedule": 10.0, "options": {"expires": 10}},
     "tell": {"task": "monitoring.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},

@@ -4,7 +4,10 @@ import hashlib
 import os
 import secrets
 import tempfile
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+
+Network = IPv4Network | IPv6Network
 
 # A Unix socket's path is limited to 107 bytes by the kernel (sockaddr_un).
 LONGEST_SOCKET_PATH = 107
@@ -13,6 +16,15 @@ LONGEST_SOCKET_PATH = 107
 def flag(name: str, default: bool = False) -> bool:
     """A switch from the environment: 1, true, yes and on mean on."""
     return os.environ.get(name, str(default)).lower() in {"1", "true", "yes", "on"}
+
+
+def networks(name: str) -> list[Network]:
+    """Networks from the environment, separated by commas; ends the process where one is none."""
+    given = [part.strip() for part in os.environ.get(name, "").split(",")]
+    try:
+        return [ip_network(part) for part in given if part]
+    except ValueError as error:
+        raise SystemExit(f"{name}: {error}.") from None
 
 
 def secret_key(data: Path) -> str:

@@ -196,6 +196,9 @@ SPECTACULAR_SETTINGS = {
         "QuarantineState": "updates.models.quarantine.State",
         "ExecutedStrategy": "updates.models.policy.EXECUTED",
         "Trigger": "updates.models.policy.TRIGGER_LABELS",
+        "DeploymentKind": "updates.models.deployment.DeploymentKind",
+        "TargetState": "updates.models.serving_target.TargetState",
+        "Acknowledged": "updates.flows.acknowledge.Acknowledged",
     },
 }
 
@@ -216,6 +219,9 @@ DISK_FLOOR_BYTES = int(os.environ.get("DISK_FLOOR_BYTES", str(2**30)))
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://localhost:8000").rstrip("/")
 # Whether alerts may be sent to private addresses, such as a chat server in one's own network.
 ALERT_PRIVATE_ADDRESSES = environment.flag("ALERT_PRIVATE_ADDRESSES")
+# Networks that are not public and that deployment events may be sent to nevertheless, such as
+# 10.1.0.0/16,fd00::/8: one's own model servers.
+RECADMIN_OUTBOUND_ALLOW = environment.networks("RECADMIN_OUTBOUND_ALLOW")
 
 LOGGING = {
     "version": 1,

@@ -32,6 +32,7 @@ BARE_SAVES = {
     ("updates/api/views/policies.py", "change"),
     ("updates/api/views/recommenders.py", "change"),
     ("updates/api/views/recommenders.py", "serializer"),
+    ("updates/api/views/targets.py", "change"),
     ("updates/management/commands/import_samples.py", "recommender"),
 }
 UNSAFE_FORMATS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}

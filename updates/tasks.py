@@ -15,6 +15,7 @@ from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
 from updates.flows.prove import prove
 from updates.flows.prune import prune, sweep
+from updates.flows.tell_targets import tell_targets
 from updates.flows.what_if import answer
 from updates.models import Recommender, ServingReport
 from updates.samples.log import SampleLog
@@ -60,6 +61,12 @@ def tick() -> None:
     """One tick of the scheduler; impressions whose window has ended become samples."""
     scheduling.tick()
     join_due(Recommender.objects.all())
+
+
+@shared_task
+def tell_servers() -> None:
+    """Send deployment events to the servers that have an address."""
+    tell_targets(timezone.now())
 
 
 @shared_task

@@ -41,8 +41,8 @@ KINDS = {
             "sync-broken",
             "critical",
             timedelta(minutes=1),
-            "a process does not serve what it should",
-            "Its page says which process, and why.",
+            "a process or server does not serve what it should",
+            "Its page says which, and why.",
         ),
         Kind(
             "backlog",

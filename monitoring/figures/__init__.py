@@ -13,6 +13,7 @@ from monitoring.figures import live, versions
 TABLES = {
     "components": live.COMPONENTS,
     "serving": live.SERVING,
+    "servers": live.SERVERS,
     "drift": live.DRIFT,
     "policies": live.POLICIES,
     "versions": versions.VERSIONS,
@@ -24,6 +25,7 @@ FIGURES = {
         live.FLEET,
         live.COMPONENTS,
         live.SERVING,
+        live.SERVERS,
         live.DRIFT,
         live.DEVICES,
         live.JOINING,

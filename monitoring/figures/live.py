@@ -94,6 +94,28 @@ SERVING = (
     ),
 )
 
+SERVERS = (
+    Figure(
+        "server-state",
+        "State",
+        "synced: it serves what is live; swapping: not yet, within the time that a swap may take; "
+        "lagging: not even then; failed: it said that it could not; idle: nothing was ever live.",
+    ),
+    Figure(
+        "server-serves",
+        "Serves",
+        "The version that it has acknowledged to have swapped to, and how many deployments have "
+        "followed since.",
+    ),
+    Figure(
+        "server-age",
+        "Age",
+        "Now − watermark of that version. The oldest of the servers that are on is the "
+        "recommender's: fresh is what is served, not what was published.",
+    ),
+    Figure("server-told", "Told", "The newest event that its address has taken, or why not."),
+)
+
 DRIFT = (
     Figure(
         "drift-verdict",

@@ -163,6 +163,20 @@ SERVING_LAG = _family(
     "had not had everything when it reported.",
     "recommender",
 )
+SERVER_AGE = _family(
+    "gauge",
+    "recadmin_server_age_seconds",
+    "Now − watermark of the version that a server which is not ours has swapped to.",
+    "recommender",
+    "server",
+)
+SERVER_BEHIND = _family(
+    "gauge",
+    "recadmin_server_behind_seconds",
+    "For how long such a server has not served what is live; 0 where it does.",
+    "recommender",
+    "server",
+)
 QUEUE_MESSAGES = _family(
     "gauge", "recadmin_queue_messages", "Messages that wait in the queue.", "queue"
 )

@@ -17,6 +17,7 @@ from monitoring.prometheus import families
 from monitoring.prometheus.finished import FinishedRuns
 from monitoring.prometheus.values import Values
 from monitoring.served import served_facts
+from monitoring.servers import enabled_servers
 from updates.models import Recommender, ServingReport, UpdateRun
 from updates.models.run import ACTIVE, FINISHED
 from updates.models.serving_report import SyncState
@@ -53,6 +54,7 @@ def add_fleet(
     _add_runs(values, slugs, finished, now)
     _add_last_updates(values, slugs)
     _add_serving(values, slugs, now)
+    _add_servers(values, slugs, now)
     if valkey_answers:
         _add_learning_lags(values, slugs, now)
 
@@ -122,6 +124,15 @@ def _add_serving(values: Values, slugs: Mapping[int, str], now: datetime) -> Non
         for state in SYNC_STATES:
             values.add(families.SERVING_PROCESSES, states[pk, state], slug, state)
         values.add(families.SERVING_LAG, max(behind[pk], default=None), slug)
+
+
+def _add_servers(values: Values, slugs: Mapping[int, str], now: datetime) -> None:
+    for server in enabled_servers(slugs.keys(), now):
+        target = server.target
+        if slug := slugs.get(target.recommender_id):
+            since = target.behind_since or now
+            values.add(families.SERVER_AGE, server.age_seconds, slug, target.name)
+            values.add(families.SERVER_BEHIND, (now - since).total_seconds(), slug, target.name)
 
 
 def _add_learning_lags(values: Values, slugs: Mapping[int, str], now: datetime) -> None:

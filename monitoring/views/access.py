@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django_htmx.http import HttpResponseClientRefresh
 
-from recadmin.roles import OPERATOR, RANK, VIEWER, rank
+from recadmin.roles import ADMIN, OPERATOR, RANK, VIEWER, rank
 
 View = Callable[..., HttpResponse]
 REFUSALS = {
@@ -45,6 +45,7 @@ def needs(role: str) -> Callable[[View], View]:
 def page(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """Render for the request's user: operators get the controls, others do not."""
+    """Render for the request's user: operators get the controls, admins also what configures."""
     context["can_operate"] = request.rank >= RANK[OPERATOR]
+    context["can_configure"] = request.rank >= RANK[ADMIN]
     return render(request, template, context, status=status)

@@ -22,6 +22,7 @@ from monitoring.forms import QuarantineForm, RollBackForm, TriggerForm
 from monitoring.freshness_api import features_now
 from monitoring.quarantines import quarantines
 from monitoring.scorecard.report import scorecard
+from monitoring.servers import servers
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import form_errors, told
 from recadmin.roles import OPERATOR, VIEWER
@@ -97,6 +98,15 @@ def devices(request: HttpRequest, slug: str) -> HttpResponse:
     found = _find(slug)
     context = {"recommender": found, "devices": recommender_page.devices(found)}
     return page(request, "monitoring/_devices.html", context)
+
+
+@require_safe
+@needs(VIEWER)
+def own_servers(request: HttpRequest, slug: str) -> HttpResponse:
+    """What servers that are not ours serve, for htmx."""
+    found = _find(slug)
+    context = {"recommender": found, "servers": servers(found, timezone.now())}
+    return page(request, "monitoring/_servers.html", context)
 
 
 @require_safe

@@ -41,6 +41,7 @@ PAGES = {
     "headline": Page("viewer", of=ONE),
     "joining": Page("viewer", of=ONE),
     "devices": Page("viewer", of=ONE),
+    "servers": Page("viewer", of=ONE),
     "features": Page("viewer", of=ONE),
     "recommender-drift": Page("viewer", of=ONE),
     "recommender-sparsity": Page("viewer", of=ONE),

@@ -62,7 +62,7 @@ def test_it_costs_as_many_queries_for_many_as_for_one(
     as_viewer, fleet, django_assert_max_num_queries
 ):
     fleet(30)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         as_viewer.get("/")
 
 

@@ -17,6 +17,7 @@ from updates.admin.history import (
 )
 from updates.admin.policy import UpdatePolicyAdmin
 from updates.admin.recommender import RecommenderAdmin
+from updates.admin.serving_target import ServingTargetAdmin
 
 __all__ = [
     "CadenceChangeAdmin",
@@ -24,6 +25,7 @@ __all__ = [
     "ModelVersionAdmin",
     "RecommenderAdmin",
     "SegmentAdmin",
+    "ServingTargetAdmin",
     "UpdatePolicyAdmin",
     "UpdateRunAdmin",
 ]

@@ -7,6 +7,7 @@ from django.urls import reverse
 from updates.api.problems import Problem, describe
 from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
+from updates.flows.acknowledge import AcknowledgeError
 from updates.flows.delete_recommender import StillUpdating
 from updates.flows.explain import NotExplainable
 from updates.flows.quarantine import QuarantineError
@@ -35,8 +36,14 @@ RETRY_AFTER_SECONDS = 2
 @describe.register(WhatIfError)
 @describe.register(QuarantineError)
 @describe.register(SelectionError)
+@describe.register(AcknowledgeError)
 def _field_at_fault(
-    error: TriggerError | RollBackError | WhatIfError | QuarantineError | SelectionError,
+    error: TriggerError
+    | RollBackError
+    | WhatIfError
+    | QuarantineError
+    | SelectionError
+    | AcknowledgeError,
 ) -> Problem:
     return Problem(400, str(error), errors=[{"field": error.field, "error": str(error)}])
 

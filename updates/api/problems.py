@@ -47,6 +47,7 @@ TITLES = {
     "revision-moved": "Another device was faster",
     "implausible-vector": "Nothing leads to that vector",
     "other-user": "The token is for another user",
+    "other-server": "The token is for another server",
     "too-much": "More than one user may do",
 }
 

@@ -183,6 +183,21 @@ class ClientTokenScheme(OpenApiAuthenticationExtension):
         }
 
 
+class TargetTokenScheme(OpenApiAuthenticationExtension):
+    """Tokens of servers that are not ours."""
+
+    target_class = "updates.api.target_tokens.TargetTokenAuthentication"
+    name = "TargetToken"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Authorization: Target …`, for one server.",
+        }
+
+
 class LearnerOptionsSchema(OpenApiSerializerFieldExtension):
     """Options of each learner, from where the learner declares them."""
 

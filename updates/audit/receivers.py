@@ -17,6 +17,7 @@ from updates.models import (
     Quarantine,
     Recommender,
     RunTransition,
+    ServingTarget,
     UpdatePolicy,
     UpdateRun,
 )
@@ -39,6 +40,9 @@ def connect() -> None:
     post_save.connect(_run, sender=UpdateRun, dispatch_uid="audit")
     post_save.connect(_cancelled, sender=RunTransition, dispatch_uid="audit")
     post_save.connect(_deployment, sender=Deployment, dispatch_uid="audit")
+    pre_save.connect(_target_before, sender=ServingTarget, dispatch_uid="audit")
+    post_save.connect(_target, sender=ServingTarget, dispatch_uid="audit")
+    post_delete.connect(_target_deleted, sender=ServingTarget, dispatch_uid="audit")
     post_save.connect(_token_made, sender=token, dispatch_uid="audit")
     post_delete.connect(_token_ended, sender=token, dispatch_uid="audit")
     pre_save.connect(_user_before, sender=user, dispatch_uid="audit")
@@ -142,6 +146,40 @@ def _deployment(instance: Deployment, created: bool, **about: Any) -> None:
         before={"live_version": instance.previous.number if instance.previous else None},
         after={"live_version": instance.version.number},
     )
+
+
+def _target_before(instance: ServingTarget, **about: Any) -> None:
+    found = ServingTarget.objects.filter(pk=instance.pk).first()
+    instance._audited = _of_target(found) if found else {}
+
+
+def _target(instance: ServingTarget, created: bool, **about: Any) -> None:
+    before, after = instance._audited, _of_target(instance)
+    changed = {name for name in after if before.get(name) != after[name]}
+    if changed:
+        record(
+            Action.CREATED if created else Action.CHANGED,
+            f"server {instance.name}",
+            recommender=instance.recommender.slug,
+            before=None if created else {name: before[name] for name in sorted(changed)},
+            after={name: after[name] for name in sorted(changed)},
+        )
+
+
+def _target_deleted(instance: ServingTarget, **about: Any) -> None:
+    slug = instance.recommender.slug
+    record(Action.DELETED, f"server {instance.name}", recommender=slug, before=_of_target(instance))
+
+
+def _of_target(target: ServingTarget) -> dict[str, Any]:
+    """Without the secret; its fingerprint tells a change."""
+    return {
+        "name": target.name,
+        "url": target.url,
+        "enabled": target.enabled,
+        "swap_within_seconds": target.swap_within_seconds,
+        "secret": f"fingerprint {target.fingerprint}",
+    }
 
 
 def _token_made(instance: Any, created: bool, **about: Any) -> None:

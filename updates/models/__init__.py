@@ -14,6 +14,7 @@ from updates.models.recommender import Recommender
 from updates.models.run import RunTransition, UpdateRun
 from updates.models.segment import ArchivedBatch, Segment
 from updates.models.serving_report import ServingReport
+from updates.models.serving_target import ServingTarget
 from updates.models.version import ModelVersion
 from updates.models.what_if import WhatIf
 
@@ -33,6 +34,7 @@ __all__ = [
     "RunTransition",
     "Segment",
     "ServingReport",
+    "ServingTarget",
     "UpdatePolicy",
     "UpdateRun",
     "WhatIf",

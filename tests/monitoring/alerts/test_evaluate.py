@@ -192,5 +192,5 @@ def test_looking_costs_as_many_queries_for_many_as_for_one(
         append_samples(found, make_batch(20), batch_id="one")
         make_live(found, watermark=STALE_AT)
     assert Recommender.objects.count() == 21
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(18):
         look(STALE_AT + 2 * SECOND)

@@ -5,7 +5,6 @@ import socket
 
 import pytest
 
-from monitoring.alerts import sender
 from monitoring.alerts.deliver import deliver
 from monitoring.alerts.evaluate import evaluate
 from monitoring.alerts.sender import NotDelivered, send, service_of
@@ -30,27 +29,6 @@ def test_a_name_that_resolves_to_a_private_address_is_refused_too(receiver, sett
     mail = f"mailto://ann:word@localhost:{receiver.port}/?mode=insecure&to=bob@example.com"
     with pytest.raises(NotDelivered, match="private"):
         send(f"{mail}&smtp=localhost", "title", "body", "info")
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        (("93.184.216.34", 443), True),
-        (("2606:4700::1111", 443, 0, 0), True),
-        (("10.0.0.1", 443), False),
-        (("169.254.169.254", 80), False),
-        (("100.64.0.1", 80), False),
-        (("0.0.0.0", 80), False),
-        (("::1", 80, 0, 0), False),
-        (("::ffff:127.0.0.1", 80, 0, 0), False),
-        (("fe80::1%eth0", 80, 0, 2), False),
-        (("224.0.0.1", 80), False),
-        (("not-resolved", 80), False),
-        ("valkey.sock", False),
-    ],
-)
-def test_which_addresses_are_public(address, public):
-    assert sender._is_public(address) is public
 
 
 def test_the_process_may_connect_where_it_likes_beside_the_sending(receiver, settings):

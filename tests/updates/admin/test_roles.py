@@ -8,8 +8,9 @@ from tests.updates.admin.conftest import address, policy_data, recommender_data
 from updates.models import Recommender, UpdatePolicy
 
 LISTS = ["recommender", "updatepolicy", "modelversion", "updaterun", "deployment", "segment"]
-LISTS += ["cadencechange"]
-READ_ONLY = [name for name in LISTS if name not in ("recommender", "updatepolicy")]
+LISTS += ["cadencechange", "servingtarget"]
+CONFIGURED = ("recommender", "updatepolicy", "servingtarget")
+READ_ONLY = [name for name in LISTS if name not in CONFIGURED]
 
 
 @pytest.fixture(params=["viewer", "operator", "admin"])

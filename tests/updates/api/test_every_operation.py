@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitoring.models import Alert
 from tests.updates.api.conftest import Caller, description
-from updates.models import Quarantine, UpdateRun, WhatIf
+from updates.models import Deployment, Quarantine, ServingTarget, UpdateRun, WhatIf
 
 ROLES = ["viewer", "operator", "admin"]
 FOREIGN = {
@@ -19,6 +19,9 @@ FOREIGN = {
     "versions/1": "versions/999",
     "alerts/1": "alerts/999",
     "quarantines/1": "quarantines/999",
+    "targets/edge": "targets/absent",
+    "{event}": "999999",
+    "manifest.json": "absent.json",
 }
 TOMORROW = (timezone.now() + timedelta(days=1)).isoformat()
 
@@ -50,6 +53,7 @@ POLICY = {
 SHOWN = {"impression": "s1", "event_time": "2026-01-01T00:00:00Z", "item": "i1"}
 CLICKED = {"impression": "s1", "event_time": "2026-01-01T00:00:01Z"}
 NEWS = "recommenders/news"
+SWAPPED = {"target": "edge", "state": "swapped", "version": 1}
 BAD = {"first_offset": 10, "last_offset": 20}
 CALLS = {
     "auth_token_create": Call(
@@ -112,6 +116,25 @@ CALLS = {
         "post", f"{NEWS}/rollback", "operator", body={"to": 1, "reason": "worse"}
     ),
     "recommenders_deployments_list": Call("get", f"{NEWS}/deployments"),
+    "recommenders_deployments_events_retrieve": Call("get", f"{NEWS}/deployments/events?after=0"),
+    "recommenders_deployments_events_acknowledge_create": Call(
+        "post", f"{NEWS}/deployments/events/{{event}}/acknowledge", "operator", body=SWAPPED
+    ),
+    "recommenders_versions_artifact_retrieve": Call(
+        "get", f"{NEWS}/versions/1/artifact/manifest.json"
+    ),
+    "recommenders_targets_list": Call("get", f"{NEWS}/targets"),
+    "recommenders_targets_create": Call(
+        "post", f"{NEWS}/targets", "admin", 201, {"name": "edge-us"}
+    ),
+    "recommenders_targets_retrieve": Call("get", f"{NEWS}/targets/edge"),
+    "recommenders_targets_partial_update": Call(
+        "patch", f"{NEWS}/targets/edge", "admin", body={"enabled": False}
+    ),
+    "recommenders_targets_destroy": Call("delete", f"{NEWS}/targets/edge", "admin", 204),
+    "recommenders_targets_rotate_secret_create": Call(
+        "post", f"{NEWS}/targets/edge/rotate-secret", "admin"
+    ),
     "recommenders_samples_create": Call("post", f"{NEWS}/samples", "operator", 202, [ROW]),
     "recommenders_impressions_create": Call(
         "post", f"{NEWS}/impressions", "operator", 202, [SHOWN]
@@ -188,6 +211,7 @@ def scene(live, make_recommender, make_policy, make_run, append, update):
     failed = Quarantine.objects.create(
         pk=1, recommender=live.recommender, selection={}, ranges=[[5, 6]], reason="a bug"
     )
+    ServingTarget.objects.create(recommender=live.recommender, name="edge")
     rebuild = make_run(live.recommender, strategy="rebuild", quarantine=failed)
     rebuild.move("cancelled", why="a roll-back")
     setting = {"admit_after": 0, "expire_after": 0}
@@ -205,6 +229,9 @@ def scene(live, make_recommender, make_policy, make_run, append, update):
 def send(caller, name, run=None, path=None):
     call = CALLS[name]
     path = (path or call.path).replace("{run}", str(run.pk if run else 0))
+    if "{event}" in path:
+        deployment = Deployment.objects.filter(version__number=1).first()
+        path = path.replace("{event}", str(deployment.pk if deployment else 0))
     return getattr(caller, call.method)(path, call.body)
 
 

@@ -45,8 +45,9 @@ def _keep_connection():
 
 
 @pytest.fixture
-def scene(deployed, news, make_policy, make_run, valkey):
-    """A recommender with versions, a policy and a queued run."""
+def scene(deployed, news, make_policy, make_run, valkey, monkeypatch):
+    """A recommender with versions, a policy and a queued run; nobody waits for events."""
+    monkeypatch.setattr("updates.flows.deployment_events.LONGEST_WAIT_SECONDS", 0)
     make_policy(news)
     return make_run(news)
 
