@@ -300,6 +300,10 @@ class UpdatePolicy(models.Model):
     def learner(self) -> type[Learner]:
         return self.recommender.learner_class
 
+    @property
+    def _replays(self) -> bool:
+        return self.learner.replays(self.recommender.learner_options)
+
     def clean(self) -> None:
         errors: dict[str, Any] = {}
         self._name_continuous()
@@ -310,7 +314,7 @@ class UpdatePolicy(models.Model):
             errors[error.field] = str(error)
         if self.recommender_id:
             errors |= component_errors(self) or conflicts(self)
-        if self.recommender_id and self.replay_fraction and not self.learner.replayable:
+        if self.recommender_id and self.replay_fraction and not self._replays:
             errors["replay_fraction"] = (
                 f"Must be 0: {self.recommender.learner} would count replayed samples twice."
             )
