@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
 KINDS = {bool: "true or false", str: "a string", dict: "a JSON object", list: "a JSON list"}
 
 

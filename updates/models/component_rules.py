@@ -1,4 +1,4 @@
-"""Which components a policy may update, and which policies go together."""
+"""Which components a policy may update and how, and which policies go together."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ def _only_full(policy: UpdatePolicy) -> str:
     except OptionError as error:
         return f"{error}."
     return f"{recommender.learner} cannot learn on with {what}: use full." if what else ""
+
+
+def replay_errors(policy: UpdatePolicy) -> dict[str, str]:
+    """What is wrong with its replay_fraction: some learners count their samples."""
+    recommender = policy.recommender
+    if not policy.replay_fraction or policy.learner.replays(recommender.learner_options):
+        return {}
+    why = f"Must be 0: {recommender.learner} would count replayed samples twice."
+    return {"replay_fraction": why}
 
 
 def conflicts(policy: UpdatePolicy) -> dict[str, str]:

@@ -11,9 +11,17 @@ from updates.learners.sklearn_estimator.allowed import ESTIMATORS
 
 ESTIMATOR, PARAMETERS, STEPS = "estimator", "parameters", "steps"
 FEATURES, HASHED, RATES = "features", "hashed", "rates"
-# Taken where they are left out: the same samples are to give the same model, and probabilities.
+# Taken where they are left out. The same samples are to give the same model.
 SEED = {"random_state": 0}
-PREFERRED = {"sklearn.linear_model.SGDClassifier": {"loss": "log_loss"}}
+# For probabilities, and for rows that come once: the rate that scikit-learn has by default begins
+# with steps that are meant to be corrected when the same rows come again.
+PREFERRED = {
+    "sklearn.linear_model.SGDClassifier": {
+        "loss": "log_loss",
+        "learning_rate": "constant",
+        "eta0": 0.05,
+    }
+}
 # Predictions by several threads are added up in any order: not the same to the last bit.
 REFUSED = ("n_jobs",)
 
@@ -34,9 +42,7 @@ def estimators(settings: Mapping[str, Any]) -> list[Any]:
     """
     from sklearn.base import is_classifier
 
-    steps = [
-        _made(step[ESTIMATOR], step[PARAMETERS], (STEPS, STEPS)) for step in settings[STEPS]
-    ]
+    steps = [_made(step[ESTIMATOR], step[PARAMETERS], (STEPS, STEPS)) for step in settings[STEPS]]
     for step, said in zip(steps, settings[STEPS], strict=True):
         if not hasattr(step, "transform"):
             raise OptionError(STEPS, "a list of what transforms features", said[ESTIMATOR])

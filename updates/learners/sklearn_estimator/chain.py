@@ -53,10 +53,10 @@ class Chain:
 
     @property
     def takes_nulls(self) -> bool:
-        """Whether the first step takes NaN for what is not known."""
+        """Whether all steps take NaN for what is not known: most leave it to the next."""
         from sklearn.utils import get_tags
 
-        return bool(get_tags(self.steps[0]).input_tags.allow_nan)
+        return all(get_tags(step).input_tags.allow_nan for step in self.steps)
 
     def learn(self, rows: Rows) -> None:
         """Learn rows on top of what is known."""
@@ -66,9 +66,7 @@ class Chain:
                 step.partial_fit(features, **_weights(step.partial_fit, rows))
             features = step.transform(features)
         last = self.steps[-1]
-        last.partial_fit(
-            features, rows.labels, classes=LABELS, **_weights(last.partial_fit, rows)
-        )
+        last.partial_fit(features, rows.labels, classes=LABELS, **_weights(last.partial_fit, rows))
 
     def fit(self, rows: Rows) -> None:
         """Forget, and learn these rows, which have both labels."""

@@ -48,8 +48,8 @@ class SklearnEstimator(Learner):
         Option(
             build.PARAMETERS,
             {},
-            "Its parameters by name. Left out, random_state is 0, and the loss of SGDClassifier "
-            "log_loss.",
+            "Its parameters by name. Left out, random_state is 0, and SGDClassifier learns "
+            "log_loss at the constant rate 0.05.",
         ),
         Option(
             build.STEPS,
@@ -99,7 +99,7 @@ class SklearnEstimator(Learner):
     @classmethod
     def replays(cls, options: Mapping[str, Any]) -> bool:
         """Rates would count a sample twice."""
-        return options.get(FEATURES, HASHED) != RATES
+        return bool(options.get(FEATURES, HASHED) != RATES)
 
     @classmethod
     def only_full(cls, options: Mapping[str, Any]) -> str:

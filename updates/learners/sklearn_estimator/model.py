@@ -38,7 +38,7 @@ class Model:
         self._features = features_of(schema, settings, self._chain)
         most = settings["window_samples"]
         self.kept = None if self._chain.learns_on else Kept(most)
-        self._fitted, self._mean_label = False, 0.5
+        self._negatives, self._positives = 0.0, 0.0  # weights of what was learned, or is kept
 
     def learn(
         self, batches: Iterable[pa.RecordBatch], total: int | None, progress: Progress
@@ -64,27 +64,32 @@ class Model:
     def _learn_rows(self, rows: Rows) -> None:
         if len(rows.labels):
             self._chain.learn(rows)
-            self._fitted = True
+            self._negatives += float((1 - rows.labels) @ rows.weights)
+            self._positives += float(rows.labels @ rows.weights)
 
     def _fit(self, rows: Rows) -> None:
-        """Nothing can be told apart before there are both labels."""
-        positives, weight = rows.labels @ rows.weights, rows.weights.sum()
-        self._mean_label = float((positives + 1.0) / (weight + 2.0))
-        self._fitted = bool(np.ptp(rows.labels))
-        if self._fitted:
+        self._negatives = float((1 - rows.labels) @ rows.weights)
+        self._positives = float(rows.labels @ rows.weights)
+        if self._both_labels:
             self._chain.fit(rows)
 
+    @property
+    def _both_labels(self) -> bool:
+        """Before, no classifier has anything to tell apart, and some give no numbers."""
+        return self._negatives > 0.0 and self._positives > 0.0
+
     def predict(self, batch: pa.RecordBatch) -> np.ndarray:
-        """(n,) probabilities of label 1."""
-        if not self._fitted or not batch.num_rows:
-            return np.full(batch.num_rows, self._mean_label)
+        """(n,) probabilities of label 1; the smoothed mean label before both were learned."""
+        if not self._both_labels or not batch.num_rows:
+            weight = self._negatives + self._positives
+            return np.full(batch.num_rows, (self._positives + 1.0) / (weight + 2.0))
         features = map(self._features.look_up, chunks([batch]))
         return np.concatenate([self._chain.predict(each) for each in features])
 
     def save(self, folder: Path) -> None:
         """Write the state. Raises ``stored.NotStorable``."""
         (folder / MODEL_FILE).write_bytes(stored.dumps(self._chain.steps))
-        said = {"fitted": self._fitted, "mean_label": self._mean_label}
+        said = {"negatives": self._negatives, "positives": self._positives}
         (folder / STATE_FILE).write_text(json.dumps(said))
         save_file(self._features.to_arrays(), folder / RATES_FILE)
         if self.kept is not None:
@@ -105,7 +110,7 @@ class Model:
         if self.kept is not None and not serving:
             self.kept = Kept.from_arrays(self.kept.most, load_file(folder / ROWS_FILE))
         self._chain = Chain(steps)
-        self._fitted, self._mean_label = said["fitted"], said["mean_label"]
+        self._negatives, self._positives = said["negatives"], said["positives"]
 
     def sparsity(self) -> Sparsity:
         """Parameters are the numbers of the estimators' arrays, and the rates of values."""
