@@ -20,7 +20,7 @@ def _own_scorer(monkeypatch):
 
 
 @pytest.fixture
-def made(as_operator, as_admin, append):
+def made(as_admin, append):
     """``made(options)``: a recommender with these, and 1,000 samples."""
 
     def make(options):
@@ -75,33 +75,31 @@ def test_without_partial_fit_a_full_update_learns_what_judged_it_too(
 
 
 def test_without_partial_fit_incremental_is_refused_with_a_sentence(
-    transactional_db, made, as_operator
+    transactional_db, made, as_admin
 ):
     made(FOREST)
     policy = {"name": "hourly", "strategy": "incremental", "trigger": "manual"}
-    refused = as_operator.post("recommenders/news/policies", policy, format="json")
+    refused = as_admin.post("recommenders/news/policies", policy, format="json")
     assert refused.status_code == 400
     [error] = refused.json()["errors"]
     assert error["field"] == "strategy"
     assert "sklearn cannot learn on with RandomForestClassifier without partial_fit" in str(error)
-    started = as_operator.post(
-        "recommenders/news/updates", {"strategy": "incremental"}, format="json"
-    )
+    started = as_admin.post("recommenders/news/updates", {"strategy": "incremental"}, format="json")
     assert started.status_code == 400
 
 
-def test_online_is_refused_whatever_the_estimator(transactional_db, made, as_operator):
+def test_online_is_refused_whatever_the_estimator(transactional_db, made, as_admin):
     made({})
     policy = {"name": "always", "strategy": "online"}
-    refused = as_operator.post("recommenders/news/policies", policy, format="json")
+    refused = as_admin.post("recommenders/news/policies", policy, format="json")
     assert refused.status_code == 400
     assert "sklearn cannot learn online" in str(refused.json())
 
 
-def test_rates_are_not_replayed(transactional_db, made, as_operator):
+def test_rates_are_not_replayed(transactional_db, made, as_admin):
     made({"features": "rates", "estimator": "sklearn.naive_bayes.GaussianNB"})
     policy = {"name": "hourly", "strategy": "incremental", "trigger": "manual"}
-    answer = as_operator.post(
+    answer = as_admin.post(
         "recommenders/news/policies", policy | {"replay_fraction": 1.0}, format="json"
     )
     [error] = answer.json()["errors"]
