@@ -7,6 +7,8 @@ pytest.importorskip("torch", reason="torch is not installed (examples/requiremen
 from updates.learners import registry
 from updates.serving.loader import load
 
+pytestmark = pytest.mark.xdist_group("examples")  # which are installed once
+
 
 def test_who_installs_the_package_has_the_learner(two_tower):
     assert two_tower in registry.names()
