@@ -41,6 +41,7 @@ def test_what_the_guide_shows_of_the_example_are_its_own_lines():
     )
     assert len(shown) > 8
     for file, code in shown:
+        assert code.strip()
         # The formatter moves methods to the margin.
         assert "".join(code.split()) in "".join((DOCS.parent / file).read_text().split()), code
 

@@ -39,6 +39,7 @@ class SklearnEstimator(Learner):
     name = "sklearn"
     components = ("estimator",)
     sequential = False
+    variants = ()  # it has no compiled code of its own
     options = (
         Option(
             build.ESTIMATOR,

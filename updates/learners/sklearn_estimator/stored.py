@@ -21,7 +21,6 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
-import skops.io
 
 from updates.learners.sklearn_estimator.allowed import ESTIMATORS
 
@@ -95,6 +94,8 @@ class NotStorable(ValueError):
 
 def dumps(steps: list[Any]) -> bytes:
     """Estimators as bytes: equal for equal estimators. Raises NotStorable."""
+    import skops.io  # costs seconds: it imports all of scikit-learn
+
     try:
         written = skops.io.dumps(steps)
     except (TypeError, ValueError) as error:
@@ -118,6 +119,8 @@ def loads(content: bytes, named: Collection[str]) -> list[Any]:
     named : classes that options name, by where they are defined: these, ``PARTS`` and what the
         installation allows may be in it.
     """
+    import skops.io
+
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         schema = json.loads(archive.read(SCHEMA))
     steps: list[Any] = skops.io.loads(content, trusted=sorted(_check(schema, named)))
