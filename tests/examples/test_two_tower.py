@@ -16,20 +16,20 @@ def test_who_installs_the_package_has_the_learner(two_tower):
 
 
 def test_it_is_trained_judged_updated_and_served_as_any_other(
-    transactional_db, two_tower, make_recommender, append, update, as_viewer, make_batch
+    two_tower, rated_films, update, as_viewer, make_batch
 ):
-    options = {"item_fields": ["genres"], "buckets": 512, "dim": 4}
-    recommender = make_recommender("news", two_tower, learner_options=options)
-    append(recommender, 1000)
+    options = {"item_fields": ["genres", "release_year"], "buckets": 4096, "dim": 4}
+    recommender, more = rated_films(two_tower, options)
     full = update(recommender)
     assert full.state == "promoted", full.error
-    append(recommender, 500)
+    more()
     run = update(recommender, "incremental")
     assert run.state == "promoted", run.error
     assert run.metrics["reference_version"] == 1
-    rows = [{"user": "u1", "item": f"i{i}"} for i in range(20)]
-    answer = as_viewer.post("recommenders/news/score", {"rows": rows}, format="json").json()
+    rows = [{"user": "1", "item": str(film)} for film in range(1, 21)]
+    answer = as_viewer.post("recommenders/films/score", {"rows": rows}, format="json").json()
     assert answer["version"] == 2
-    expected = load(run.result_version, serving=False).predict(make_batch(rows))
+    batch = make_batch(rows, recommender.sample_schema)
+    expected = load(run.result_version, serving=False).predict(batch)
     assert answer["scores"] == pytest.approx(expected.tolist())
-    assert max(answer["scores"]) > min(answer["scores"]) + 0.1
+    assert max(answer["scores"]) > min(answer["scores"]) + 0.01

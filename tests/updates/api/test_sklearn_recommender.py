@@ -6,6 +6,7 @@ from updates.models import Recommender
 from updates.serving.loader import load
 from updates.serving.scorer import Scorer
 
+SCALED = {"steps": ["sklearn.preprocessing.MaxAbsScaler"], "n_features": 4096}
 FOREST = {
     "estimator": "sklearn.ensemble.RandomForestClassifier",
     "parameters": {"n_estimators": 10, "min_samples_leaf": 5},
@@ -37,40 +38,43 @@ def made(as_admin, append):
     return make
 
 
-def scores_of(caller, rows):
-    answer = caller.post("recommenders/news/score", {"rows": rows}, format="json").json()
+ROWS = [{"user": "1", "item": str(film), "film_age": 3.0} for film in range(1, 21)]
+
+
+def scores_of(caller):
+    answer = caller.post("recommenders/films/score", {"rows": ROWS}, format="json").json()
     return answer["version"], answer["scores"]
 
 
 def test_partial_fit_is_updated_fully_and_incrementally_judged_and_served(
-    transactional_db, made, append, update, as_viewer
+    rated_films, update, as_viewer
 ):
-    recommender = made({"n_features": 1024})
+    recommender, more = rated_films("sklearn", SCALED)
     full = update(recommender)
     assert full.state == "promoted", full.error
-    assert full.metrics["candidate"]["ne"] < 0.95
-    append(recommender, 500)
+    assert full.metrics["candidate"]["samples"] == 600
+    more()
     run = update(recommender, "incremental")
     assert run.state == "promoted", run.error
     assert run.metrics["reference_version"] == 1
-    assert run.result_version.next_offset == 1501
-    rows = [{"item": f"i{i}"} for i in range(20)]
-    version, scores = scores_of(as_viewer, rows)
+    assert run.metrics["candidate"]["samples"] == run.metrics["reference"]["samples"] == 300
+    assert run.result_version.next_offset == 4501
+    version, scores = scores_of(as_viewer)
     assert version == 2
-    assert max(scores) > min(scores) + 0.1
+    assert max(scores) > min(scores) + 0.05
 
 
 def test_without_partial_fit_a_full_update_learns_what_judged_it_too(
-    transactional_db, made, update, as_viewer, make_batch
+    rated_films, update, as_viewer, make_batch
 ):
-    recommender = made(FOREST)
+    recommender, _ = rated_films("sklearn", FOREST)
     run = update(recommender)
     assert run.state == "promoted", run.error
-    assert run.result_version.next_offset == 1001
+    assert run.result_version.next_offset == 3001
     assert [step["op"] for step in run.ranges] == ["fit", "learn"]
-    rows = [{"item": f"i{i}", "device": "phone"} for i in range(5)]
-    _, scores = scores_of(as_viewer, rows)
-    expected = load(run.result_version, serving=False).predict(make_batch(rows))
+    _, scores = scores_of(as_viewer)
+    rows = make_batch(ROWS, recommender.sample_schema)
+    expected = load(run.result_version, serving=False).predict(rows)
     assert scores == pytest.approx(expected.tolist())
 
 
