@@ -210,6 +210,10 @@ SEGMENT_SECONDS = int(os.environ.get("SEGMENT_SECONDS", "3600"))
 # Impressions that a recommender's joiner may remember at once (docs/joiner.md: memory).
 JOINER_MOST_IMPRESSIONS = int(os.environ.get("JOINER_MOST_IMPRESSIONS", "1000000"))
 
+# Import paths of the estimators that learner sklearn may be, or beginnings of such that end with a
+# dot (docs/sklearn.md); empty: the classifiers and transformers of scikit-learn that are tested.
+RECADMIN_ESTIMATORS = [p for p in os.environ.get("RECADMIN_ESTIMATORS", "").split(",") if p]
+
 # A scraper of /metrics without an account sends this as its bearer token; empty: there is none.
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 # With less than this free for the data folder, /readyz and the page of the workers warn.

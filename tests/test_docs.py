@@ -33,6 +33,19 @@ def test_the_guide_s_learner_keeps_every_promise(documented_learner, make_batch)
     check_learner(documented_learner, SCHEMA, batches)
 
 
+def test_what_the_guide_shows_of_the_example_are_its_own_lines():
+    shown = re.findall(
+        r"<!-- from (\S+) -->\n\n```\w+\n(.*?)```",
+        (DOCS / "adding-a-learner.md").read_text(),
+        re.S,
+    )
+    assert len(shown) > 8
+    for file, code in shown:
+        assert code.strip()
+        # The formatter moves methods to the margin.
+        assert "".join(code.split()) in "".join((DOCS.parent / file).read_text().split()), code
+
+
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
     for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):

@@ -10,11 +10,14 @@ class UpdatesConfig(AppConfig):
         from updates import joiners
         from updates.audit import receivers
         from updates.flows.online import position
+        from updates.learners.sklearn_estimator.allowed import ESTIMATORS
         from updates.learners.wide_deep.store import FILES
         from updates.models import Recommender
         from updates.samples import log
 
         receivers.connect()
+        if settings.RECADMIN_ESTIMATORS:
+            ESTIMATORS.allow(settings.RECADMIN_ESTIMATORS)
         FILES.folder = settings.RECADMIN_DATA / "vectors"
         for module in (log, joiners, position):
             post_delete.connect(

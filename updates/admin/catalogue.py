@@ -1,5 +1,6 @@
 """The learners that are installed, with their options, as help beside the form."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,5 @@ def _entry(name: str) -> Entry:
         return Entry(name, None, str(error))
 
 
-def _as_json(value: bool | int | float | str) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else f"{value:g}"
+def _as_json(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value)

@@ -218,7 +218,14 @@ def _options_schema(learner: Any) -> dict[str, Any]:
 
 
 def _option_schema(option: Option) -> dict[str, Any]:
-    kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    kinds = {
+        bool: "boolean",
+        int: "integer",
+        float: "number",
+        str: "string",
+        dict: "object",
+        list: "array",
+    }
     schema: dict[str, Any] = {"type": kinds[type(option.default)], "default": option.default}
     schema["description"] = option.help
     if option.choices:

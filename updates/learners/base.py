@@ -168,6 +168,17 @@ class Learner(ABC):
         return resolve(cls.options, given)
 
     @classmethod
+    def only_full(cls, options: Mapping[str, Any]) -> str:
+        """Which of these options lets samples be learned by a full update only, in some words; ""
+        where an incremental one may learn them on top. Raises OptionError."""
+        return ""
+
+    @classmethod
+    def replays(cls, options: Mapping[str, Any]) -> bool:
+        """Whether with these options a sample may be learned more than once."""
+        return cls.replayable
+
+    @classmethod
     def written(cls, components: Collection[str]) -> tuple[str, ...]:
         """What an update of these components changes: of those that are only trained anew, also
         what lives in them."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+KINDS = {bool: "true or false", str: "a string", dict: "a JSON object", list: "a JSON list"}
+
 
 class OptionError(ValueError):
     """A learner option that is not allowed; names the option, the range and what came."""
@@ -20,10 +22,11 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True)
 class Option:
-    """One option: its type is that of its default; numbers are bounded, strings may be a choice."""
+    """One option: its type is that of its default; numbers are bounded, strings may be a choice,
+    objects and lists are JSON."""
 
     name: str
-    default: bool | int | float | str
+    default: bool | int | float | str | Mapping[str, Any] | list[Any]
     help: str
     minimum: float = -math.inf
     maximum: float = math.inf
@@ -34,10 +37,8 @@ class Option:
         """The allowed values in words."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        if isinstance(self.default, bool):
-            return "true or false"
-        if isinstance(self.default, str):
-            return "a string"
+        if type(self.default) in KINDS:
+            return KINDS[type(self.default)]
         kind = "a whole number" if isinstance(self.default, int) else "a number"
         return f"{kind} from {self.minimum:g} to {self.maximum:g}"
 

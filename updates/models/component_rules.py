@@ -1,8 +1,10 @@
-"""Which components a policy may update, and which policies go together."""
+"""Which components a policy may update and how, and which policies go together."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from updates.learners.options import OptionError
 
 if TYPE_CHECKING:
     from updates.models.policy import UpdatePolicy
@@ -21,6 +23,8 @@ def component_errors(policy: UpdatePolicy) -> dict[str, str]:
     if policy.strategy == LOCAL and len(known) == 1:
         only = f"{policy.recommender.learner} has one component only"
         return {"strategy": f"{only}: use incremental, online or full."}
+    if policy.strategy == INCREMENTAL and (why := _only_full(policy)):
+        return {"strategy": why}
     wrong = ""
     if policy.strategy == CLIENT and named - {policy.learner.device_component}:
         wrong = f"Devices refresh {policy.learner.device_component} only."
@@ -31,6 +35,24 @@ def component_errors(policy: UpdatePolicy) -> dict[str, str]:
     elif policy.strategy in (FULL, INCREMENTAL) and named and named < set(known):
         wrong = f"Strategy {policy.strategy} is for all of them: use local for some."
     return {"components": wrong} if wrong else {}
+
+
+def _only_full(policy: UpdatePolicy) -> str:
+    recommender = policy.recommender
+    try:
+        what = policy.learner.only_full(recommender.learner_options)
+    except OptionError as error:
+        return f"{error}."
+    return f"{recommender.learner} cannot learn on with {what}: use full." if what else ""
+
+
+def replay_errors(policy: UpdatePolicy) -> dict[str, str]:
+    """What is wrong with its replay_fraction: some learners count their samples."""
+    recommender = policy.recommender
+    if not policy.replay_fraction or policy.learner.replays(recommender.learner_options):
+        return {}
+    why = f"Must be 0: {recommender.learner} would count replayed samples twice."
+    return {"replay_fraction": why}
 
 
 def conflicts(policy: UpdatePolicy) -> dict[str, str]:

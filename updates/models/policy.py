@@ -12,7 +12,7 @@ from simple_history.models import HistoricalRecords
 
 from updates.cadence import Cadence, CadenceError, Trigger
 from updates.learners.base import Learner
-from updates.models.component_rules import component_errors, conflicts
+from updates.models.component_rules import component_errors, conflicts, replay_errors
 from updates.models.policy_bounds import BOUNDS
 from updates.models.recommender import DAY_SECONDS, Recommender
 from updates.strategies.local import begins_anew
@@ -310,10 +310,7 @@ class UpdatePolicy(models.Model):
             errors[error.field] = str(error)
         if self.recommender_id:
             errors |= component_errors(self) or conflicts(self)
-        if self.recommender_id and self.replay_fraction and not self.learner.replayable:
-            errors["replay_fraction"] = (
-                f"Must be 0: {self.recommender.learner} would count replayed samples twice."
-            )
+            errors |= replay_errors(self)
         if self.min_calibration >= self.max_calibration:
             errors["max_calibration"] = f"Must be above min_calibration ({self.min_calibration})."
         if errors:

@@ -9,9 +9,11 @@ from django.db import connection
 
 from updates.flows.append_samples import append_samples
 from updates.flows.execute import execute
+from updates.flows.import_samples import import_samples
 from updates.flows.trigger import trigger
 from updates.models import UpdateRun
 from updates.samples.log import SampleLog
+from updates.samples.sources.ml_100k import ML_100K, MovieLens100K
 
 FIRST_EVENT_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -113,3 +115,19 @@ def in_thread():
     stop.set()
     for thread in threads:
         thread.join(20)
+
+
+@pytest.fixture
+def rated_films(transactional_db, valkey, make_recommender):
+    """``rated_films(learner, options)``: a recommender with 3,000 ratings of ML-100k, and
+    what brings the next 1,500."""
+    source = MovieLens100K(batch_rows=1_500)
+
+    def make(learner, options):
+        recommender = make_recommender("films", learner, ML_100K, learner_options=options)
+        list(import_samples(recommender, source, stop=3_000))
+        return recommender, lambda: list(
+            import_samples(recommender, source, start=3_000, stop=4_500)
+        )
+
+    return make

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from updates.learners.experiments import simulated
+from updates.learners.experiments import simulated, sklearn_estimators
 from updates.learners.experiments.gbdt_lr import (
     VARIANTS,
     Variant,
@@ -16,6 +16,7 @@ from updates.learners.experiments.gbdt_lr import (
     simulated_stream,
 )
 from updates.samples.schema import EVENT_TIME, LABEL
+from updates.samples.sources.ml_100k import MovieLens100K
 from updates.samples.sources.open_bandit import OpenBandit
 
 
@@ -50,3 +51,14 @@ def test_recorded_samples_are_a_history_and_the_days_after_it():
     bounds = [pc.min_max(day.column(EVENT_TIME)).as_py() for day in days]
     assert all(before["max"].date() < after["min"].date() for before, after in pairwise(bounds))
     assert all(bound["min"].date() == bound["max"].date() for bound in bounds)
+
+
+@pytest.mark.parametrize(
+    "label", ["SGDClassifier after MaxAbsScaler", "RandomForestClassifier, rates"]
+)
+def test_estimators_are_replayed_over_recorded_days(label):
+    [(_, name, options)] = [row for row in sklearn_estimators.VARIANTS if row[0] == label]
+    table = pa.Table.from_batches(list(MovieLens100K())).slice(0, 600).combine_chunks()
+    outcome = sklearn_estimators.replay(name, options, table)
+    assert outcome.still is not None
+    assert (outcome.daily is None) == ("Forest" in label)

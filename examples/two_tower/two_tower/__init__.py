@@ -1,0 +1,1 @@
+"""A learner of recadmin in a package of its own."""
