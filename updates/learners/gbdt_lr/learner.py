@@ -56,8 +56,8 @@ TREES, LR = "trees", "lr"
 NOT_WHOLE = "only the serving form is loaded: use load() to learn or save"
 ROWS = 1 << 14  # between two calls of progress: some 0.1 s
 SHAP = (
-    "By SHAP values of both versions' trees, a leaf's value being what the LR adds for it, and by the "
-    "LR's weights of the features, exact for each field; of several values that a sample has of a "
+    "By SHAP values of both versions' trees, a leaf's value being what the LR adds for it, and by "
+    "its weights of the features, exact for each field; of several values that a sample has of a "
     "field, what the trees add in equal parts."
 )
 
@@ -224,14 +224,16 @@ class GBDTLR(Learner):
         """(nnz,) what the LR adds for the features as they are."""
         if self._encoder is None:
             return np.zeros(len(encoded.keys))
-        return (self._serving or self.model).weights_of(encoded.keys) * encoded.values
+        weights = (self._serving or self.model).weights_of(encoded.keys)
+        added: np.ndarray = weights * encoded.values
+        return added
 
     def _contributions(self, batch: pa.RecordBatch) -> np.ndarray:
         """(n, features + 1) parts of what leaves and intercept add to log-odds; the last one is of
         no feature.
 
-        TreeSHAP (Lundberg et al. 2020) of the same trees, each leaf at what the LR adds for it: what
-        a tree is expected to say without a feature is then of the LR's weights, too.
+        TreeSHAP (Lundberg et al. 2020) of the same trees, each leaf at what the LR adds for it:
+        what a tree is expected to say without a feature is then of the LR's weights, too.
         """
         from updates.learners.trees import Trees  # see fit_trees
 
