@@ -189,7 +189,10 @@ class ExplanationContent(serializers.Serializer):
     slices = SliceVerdict(many=True)
     top_k = RankingChange(allow_null=True)
     neighbours = FieldNeighbours(
-        many=True, help_text="Of learners with vectors of values: factors and wide_deep."
+        many=True,
+        required=False,
+        help_text="Of learners with vectors of values; left out where an earlier release worked it "
+        "out.",
     )
     worth = UpdateWorth()
     samples = SampleSpans()
