@@ -33,8 +33,8 @@ LEAST_AMONG = 50
 MOST, NAMED = 10, 3
 
 MEASURED = (
-    "By chance: version {lesser} and the same after the {samples:,} samples of news, with labels "
-    "drawn from what it predicts."
+    "If nothing had changed: version {lesser} beside itself after the {samples:,} samples of news, "
+    "their labels drawn from what it predicts."
 )
 NOT_MEASURED = "How many change by chance is not measured here: {why}."
 TRAINED_ANEW = "one of the versions was trained anew, which changes neighbours in any case"

@@ -121,7 +121,7 @@ def _near(one: Neighbours) -> str:
         moved = f"{mover.value.words} is now near {gained}, no longer near {lost}; "
     chance = f" ({one.how[0].lower()}{one.how[1:-1]})"
     if one.by_chance is not None:
-        chance = f", {percent(one.by_chance)} by chance alone"
+        chance = f"; {percent(one.by_chance)} would be if nothing had changed"
     return (
         f"{moved}{percent(one.kept)} of the {one.places} nearest neighbours of the {one.of:,} most "
         f"frequent values of {one.feature} are the same{chance}."

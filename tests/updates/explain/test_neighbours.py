@@ -109,8 +109,8 @@ def test_where_nothing_changed_about_as_many_are_kept_as_by_chance():
     [found] = told(*versions(**LEARNED_WELL))
     assert found.kept == pytest.approx(found.by_chance, abs=0.05)
     assert found.how == (
-        "By chance: version 1 and the same after the 5,000 samples of news, with labels drawn from "
-        "what it predicts."
+        "If nothing had changed: version 1 beside itself after the 5,000 samples of news, their "
+        "labels drawn from what it predicts."
     )
 
 
@@ -157,7 +157,7 @@ def test_the_sentence_names_who_is_near_whom_and_what_chance_would_do():
     kept, chance = (round(100 * share) for share in (found.kept, found.by_chance))
     assert said.endswith(
         f"{kept} % of the 10 nearest neighbours of the 80 most frequent values of item are the "
-        f"same, {chance} % by chance alone."
+        f"same; {chance} % would be if nothing had changed."
     )
 
 
