@@ -8,6 +8,7 @@ from monitoring.alerts.models import Alert, AlertTransition, Silence
 from monitoring.quality.models import FirstMet, LiveScoring, LossCell, SliceWindow
 from monitoring.saved_views import SavedView
 from monitoring.scorecard.models import DriftEpisode
+from monitoring.sketched_ranges import FeatureSketch, SketchedRange
 from monitoring.sparsity.models import DeadFeatures, FeatureTurnover
 from updates.models import Recommender, UpdatePolicy
 
@@ -150,49 +151,6 @@ class Point(models.Model):
 
     def __str__(self) -> str:
         return f"{self.series_id} at {self.t}: {self.value:g}"
-
-
-class SketchedRange(models.Model):
-    """Consecutive offsets whose features have been sketched, and when those samples arrived.
-
-    It is written together with its sketches: an offset that it covers is in them, once.
-    """
-
-    recommender = models.ForeignKey(
-        Recommender, on_delete=models.CASCADE, related_name="sketched_ranges"
-    )
-    first_offset = models.PositiveBigIntegerField()
-    last_offset = models.PositiveBigIntegerField()
-    starts_at = models.DateTimeField(help_text="When its first sample arrived.")
-    ends_at = models.DateTimeField(help_text="When its last sample arrived.")
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["recommender", "first_offset"], name="a_sketched_range_begins_once"
-            ),
-        ]
-        indexes = [models.Index(fields=["recommender", "ends_at"], name="sketched_by_arrival")]
-
-    def __str__(self) -> str:
-        return f"{self.recommender_id} {self.first_offset}–{self.last_offset}"
-
-
-class FeatureSketch(models.Model):
-    """The sketch of one feature over a range; its bytes are those of its kind of sketch."""
-
-    range = models.ForeignKey(SketchedRange, on_delete=models.CASCADE, related_name="sketches")
-    feature = models.CharField(max_length=200)
-    kind = models.CharField(max_length=10)
-    body = models.BinaryField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["range", "feature"], name="one_sketch_a_feature"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.feature} of {self.range_id}"
 
 
 class DriftAlarm(models.Model):

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, OuterRef, QuerySet, Subquery, When
+from django.db.models.fields.json import KT
 
 from monitoring import metrics
 from monitoring.age_bar import AgeBar
@@ -22,6 +23,7 @@ from monitoring.servers import servers
 from updates import joiners
 from updates.models import (
     Deployment,
+    Explanation,
     ModelVersion,
     Recommender,
     ServingReport,
@@ -89,10 +91,15 @@ def devices(recommender: Recommender) -> dict[str, Any] | None:
 
 
 def open_deployment(recommender: Recommender) -> Deployment | None:
-    """The deployment in force."""
+    """The deployment in force; ``brought`` : the first sentence of what its version learned beyond
+    its parent, None where that is not worked out."""
+    learned = Explanation.objects.filter(
+        version=OuterRef("version"), against=OuterRef("version__parent")
+    )
     return (
         recommender.deployments.filter(ended_at=None)
         .select_related("version", "moved_by", "run__policy")
+        .annotate(brought=Subquery(learned.values(said=KT("content__sentences__0"))))
         .first()
     )
 

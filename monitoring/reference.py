@@ -15,8 +15,9 @@ from updates.samples.offsets import overlap, union
 # A year of 10 features takes a second to merge, and 0.3 MB to keep.
 MOST_KEPT = 128
 
-# The offsets that ranges of one recommender cover: (first, last) of each stretch without a gap.
-Key = tuple[int, tuple[tuple[int, int], ...]]
+# The offsets that ranges of one recommender cover, and those left out of them: first and last of
+# each stretch without a gap.
+Key = tuple[int, tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
 
 
 class References:
@@ -31,7 +32,8 @@ class References:
 
     def merged(self, of: Recommender, ranges: Sequence[SketchedRange]) -> dict[str, Sketch]:
         """The sketches of ranges in order of offsets."""
-        key = (of.pk, _covered(ranges))
+        left_out = union(pair for each in ranges for pair in each.left_out)
+        key = of.pk, _covered(ranges), tuple((first, last) for first, last in left_out)
         found = self._kept.pop(key, None)
         if found is None:
             found = merged(ranges)

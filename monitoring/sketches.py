@@ -23,10 +23,10 @@ from monitoring.drift.numbers import NumberSketch
 from monitoring.models import FeatureSketch, SketchedRange
 from updates.artifacts import CorruptArtifact
 from updates.learners.registry import UnknownLearner
-from updates.models import Recommender
+from updates.models import ModelVersion, Recommender
 from updates.samples.batches import OFFSET, from_ms
 from updates.samples.log import SampleLog
-from updates.samples.offsets import rest
+from updates.samples.offsets import Range, clip, rest, union
 from updates.samples.schema import ARRIVED_AT
 from updates.serving import scorer
 
@@ -76,16 +76,16 @@ def follow(recommender: Recommender, last_offset: int) -> int:
     left = rest(log.left_out, start + 1, last_offset + 1)
     stop = min(last_offset + 1, left[0][0] + MOST_ROWS) if left else start + 1
     for batch in log.read(start + 1, stop):
-        for piece in _pieces(batch):
-            if not _add(recommender, piece, after=done):
+        for piece in pieces(batch, CELL_MS):
+            if not _add(recommender, piece, log.left_out, after=done):
                 return done - start
             done = piece.column(OFFSET)[-1].as_py()
     return done - start
 
 
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def pieces(batch: pa.RecordBatch, cell_ms: int) -> Iterator[pa.RecordBatch]:
     """Parts that may be of one range: of one cell of time, between multiples of ROWS_A_RANGE."""
-    cells = np.asarray(batch.column(ARRIVED_AT).view(pa.int64())) // CELL_MS
+    cells = np.asarray(batch.column(ARRIVED_AT).view(pa.int64())) // cell_ms
     blocks = (np.asarray(batch.column(OFFSET)) - 1) // ROWS_A_RANGE
     changes = np.flatnonzero(np.diff(cells) | np.diff(blocks)) + 1
     ends = [*changes.tolist(), batch.num_rows]
@@ -93,12 +93,16 @@ def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         yield batch.slice(start, end - start)
 
 
-def _add(recommender: Recommender, piece: pa.RecordBatch, after: int) -> bool:
-    """Write the sketches of a piece; False where another process has come first."""
-    sketches = sketch_batch(piece, recommender.sample_schema) | _predictions(recommender, piece)
+def _add(
+    recommender: Recommender, piece: pa.RecordBatch, left_out: Sequence[Range], after: int
+) -> bool:
+    """Write the sketches of a piece, which with what is left out before it follows on an offset;
+    False where another process has come first."""
+    sketches = sketched(recommender, piece, recommender.live_version)
     times = np.asarray(piece.column(ARRIVED_AT).view(pa.int64()))
     first, last = (piece.column(OFFSET)[at].as_py() for at in (0, -1))
-    ends_at = from_ms(int(times.max()))
+    starts_at, ends_at = from_ms(int(times[0])), from_ms(int(times.max()))
+    without = clip(left_out, after + 1, last + 1)
     with transaction.atomic():
         Recommender.objects.select_for_update().get(pk=recommender.pk)
         newest = recommender.sketched_ranges.order_by("-first_offset").first()
@@ -107,24 +111,30 @@ def _add(recommender: Recommender, piece: pa.RecordBatch, after: int) -> bool:
         if newest and _same_range(newest, first, int(times[0])):
             merge_into(known := merged([newest]), sketches)
             newest.last_offset, newest.ends_at = last, max(ends_at, newest.ends_at)
-            newest.save(update_fields=["last_offset", "ends_at"])
-            _write(newest, known)
+            newest.left_out = union([*newest.left_out, *without])
+            newest.save(update_fields=["last_offset", "ends_at", "left_out"])
+            write(newest, known)
         else:
-            starts_at = from_ms(int(times[0]))
-            _write(_new_range(recommender, first, last, starts_at, ends_at), sketches)
+            new = SketchedRange(first_offset=after + 1, last_offset=last, left_out=without)
+            new.recommender, new.starts_at, new.ends_at = recommender, starts_at, ends_at
+            new.save(force_insert=True)
+            write(new, sketches)
     return True
 
 
-def _predictions(recommender: Recommender, piece: pa.RecordBatch) -> dict[str, Sketch]:
-    """What the live version predicts; nothing where none is live or it cannot be loaded."""
-    version = recommender.live_version
+def sketched(
+    recommender: Recommender, piece: pa.RecordBatch, version: ModelVersion | None
+) -> dict[str, Sketch]:
+    """The sketches of a piece, and of what a version predicts of it; not of that where there is
+    none, or it cannot be loaded."""
+    sketches = sketch_batch(piece, recommender.sample_schema)
     if version is None:
-        return {}
+        return sketches
     try:
-        return {PREDICTION: NumberSketch.of(scorer.predict(version, piece))}
+        return sketches | {PREDICTION: NumberSketch.of(scorer.predict(version, piece))}
     except (CorruptArtifact, UnknownLearner) as error:
         logger.warning("%s: predictions are not sketched: %s", recommender.slug, error)
-        return {}
+        return sketches
 
 
 def _same_range(newest: SketchedRange, first_offset: int, arrived_ms: int) -> bool:
@@ -153,10 +163,15 @@ def _join(recommender: Recommender, ranges: Sequence[SketchedRange]) -> None:
             return  # another process is at it
         sketches = merged(ranges)
         SketchedRange.objects.filter(pk__in=[r.pk for r in ranges]).delete()
-        first, last = ranges[0], ranges[-1]
-        ends_at = max(r.ends_at for r in ranges)
-        offsets = first.first_offset, last.last_offset
-        _write(_new_range(recommender, *offsets, first.starts_at, ends_at), sketches)
+        joined = SketchedRange.objects.create(
+            recommender=recommender,
+            first_offset=ranges[0].first_offset,
+            last_offset=ranges[-1].last_offset,
+            starts_at=ranges[0].starts_at,
+            ends_at=max(r.ends_at for r in ranges),
+            left_out=union(each for r in ranges for each in r.left_out),
+        )
+        write(joined, sketches)
 
 
 def arrived(recommender: Recommender, start: datetime, end: datetime) -> Period:
@@ -176,7 +191,7 @@ def newest(recommender: Recommender, since: datetime, next_offset: int, least: i
 
 
 def _samples(ranges: Iterable[SketchedRange]) -> int:
-    return sum(r.last_offset - r.first_offset + 1 for r in ranges)
+    return sum(r.samples for r in ranges)
 
 
 def _period(found: Iterable[SketchedRange]) -> Period:
@@ -206,19 +221,8 @@ def merged(ranges: Iterable[SketchedRange]) -> dict[str, Sketch]:
     return found
 
 
-def _new_range(
-    recommender: Recommender, first: int, last: int, starts_at: datetime, ends_at: datetime
-) -> SketchedRange:
-    return SketchedRange.objects.create(
-        recommender=recommender,
-        first_offset=first,
-        last_offset=last,
-        starts_at=starts_at,
-        ends_at=ends_at,
-    )
-
-
-def _write(of: SketchedRange, sketches: dict[str, Sketch]) -> None:
+def write(of: SketchedRange, sketches: dict[str, Sketch]) -> None:
+    """Have a range these sketches."""
     FeatureSketch.objects.bulk_create(
         [
             FeatureSketch(range=of, feature=name, kind=sketch.kind, body=sketch.to_bytes())

@@ -8,7 +8,15 @@ from celery import shared_task
 from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
-from monitoring import devices, drift_alarms, feature_ages, learning_lag, metrics, sketches
+from monitoring import (
+    devices,
+    drift_alarms,
+    feature_ages,
+    learning_lag,
+    metrics,
+    sketched_again,
+    sketches,
+)
 from monitoring.alerts.deliver import deliver
 from monitoring.alerts.evaluate import evaluate
 from monitoring.components import components
@@ -163,12 +171,17 @@ def observe_drift() -> None:
     now = timezone.now()
     recommenders = list(Recommender.objects.select_related("live_version"))
     heads, rule = log_heads(recommenders), drift_alarms.rule_of(recommenders)
+    quarantined = sketched_again.ever_quarantined()
     for recommender in recommenders:
         head = heads.get(recommender.pk)
         try:
+            changed = 0
             if head:
                 values_met.follow(recommender, head.last_offset)
-            if head and sketches.follow(recommender, head.last_offset):
+                changed = sketches.follow(recommender, head.last_offset)
+            if recommender.pk in quarantined:
+                changed += sketched_again.sketch_again(recommender, now)
+            if changed:
                 drift_alarms.look(recommender, rule, now)
             sketches.coarsen(recommender, now)
         except Exception:

@@ -43,7 +43,7 @@ def ratio(value: float | None) -> str:
 @register.filter
 def share(value: float | None) -> str:
     """A share of one in percent; a dash for None."""
-    return NOTHING if value in MISSING else f"{value:.1%}".replace("%", " %")
+    return NOTHING if value in MISSING else f"{value:.1%}".replace("%", " %").replace("-", "−")
 
 
 @register.filter

@@ -2,8 +2,11 @@
 
 import pytest
 
+from tests.conftest import make_rows
 from tests.monitoring.conftest import text
 from updates.flows import explain as explaining
+from updates.flows.append_samples import append_samples
+from updates.flows.roll_back import roll_back
 from updates.models import Explanation
 
 ADDRESS = "/recommenders/news/versions/2/explanation/"
@@ -44,3 +47,51 @@ def test_why_it_could_not_be_worked_out_is_said(as_viewer, updated):
 
 def test_an_address_of_no_version_is_not_found(as_viewer, updated):
     assert as_viewer.get(f"{ADDRESS}?against=99").status_code == 404
+
+
+def test_the_recommenders_page_says_what_the_last_update_brought(as_viewer, updated):
+    page = "/recommenders/news/"
+    assert "What the last update brought" not in text(as_viewer.get(page))
+    as_viewer.get(ADDRESS)
+    explaining.explain(Explanation.objects.get().pk)
+    first = Explanation.objects.get().content["sentences"][0]
+    told = as_viewer.get(page)
+    assert f"What the last update brought: {first}" in text(told)
+    assert 'href="/recommenders/news/versions/2/#explanation-title"' in told.content.decode()
+
+
+def test_after_a_rollback_it_says_whose_news_they_are(as_viewer, updated, operator):
+    as_viewer.get("/recommenders/news/versions/1/explanation/?against=2")
+    roll_back(updated.recommender, to=updated.parent, reason="worse", by=operator)
+    explaining.explain(Explanation.objects.get().pk)
+    # Version 1 was built on nothing: what differs from version 2 is no news of its own.
+    assert "brought:" not in text(as_viewer.get("/recommenders/news/"))
+
+
+def test_the_list_of_versions_leads_to_what_each_brought(as_viewer, updated):
+    page = as_viewer.get("/recommenders/news/").content.decode()
+    assert 'versions/2/#explanation-title">What <span class="visually-hidden">version 2' in page
+    assert "versions/1/#explanation-title" not in page
+
+
+@pytest.fixture
+def factors(transactional_db, make_recommender, make_batch, valkey, update):
+    """The version of ``factors`` that learned 500 samples more of 60 films than the one before."""
+    films = make_recommender("films", learner="factors", learner_options={"dim": 4})
+    rows = [row | {"item": f"film {i % 60}"} for i, row in enumerate(make_rows(1500))]
+    append_samples(films, make_batch(rows[:1000]), batch_id="first")
+    update(films, "full")
+    append_samples(films, make_batch(rows[1000:]), batch_id="second")
+    return update(films, "incremental").result_version
+
+
+def test_whose_neighbours_changed_is_shown_for_a_learner_with_vectors(as_viewer, factors):
+    found = explaining.explanation_of(factors)
+    explaining.explain(found.pk)
+    found.refresh_from_db()
+    [items] = found.content["neighbours"]
+    assert items["by_chance"] is not None
+    words = text(as_viewer.get("/recommenders/films/versions/2/explanation/"))
+    assert "Neighbours of item" in words
+    assert f"{items['movers'][0]['value']} " in words
+    assert items["how"] in words

@@ -69,7 +69,7 @@ def test_a_crash_in_the_middle_leaves_nothing_half_sketched(news, arrive, make_b
     arrive(30, NOON)
     append_samples(news, make_batch(20, first=30), batch_id="next", arrived_at=NOON)
     with monkeypatch.context() as patched:
-        patched.setattr(sketches, "_write", lambda *args: 1 / 0)
+        patched.setattr(sketches, "write", lambda *args: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             follow(news, 50)
     assert sketched_through(news) == 30

@@ -61,6 +61,12 @@ class Frame:
         shape = len(self.offsets), len(firsts)
         return sparse.csr_matrix((amounts, codes, self.encoded.indptr), shape=shape)
 
+    @property
+    def keys(self) -> np.ndarray:
+        """(v,) uint64 the encoder's key of each column."""
+        found: np.ndarray = self.encoded.keys[self._distinct[0]]
+        return found
+
     @cached_property
     def features(self) -> list[str]:
         """(v,) the feature that each column belongs to."""

@@ -165,7 +165,7 @@ def outcome(learner: Callable[[], Learner], sizes: Sizes, seed: int, *, planted:
         against=against.predict(batch),
         version=version.predict(batch),
     )
-    return Outcome(facts, explain(frame, Numbers(2, 1, 1), against, version))
+    return Outcome(facts, explain(frame, Numbers(2, 1, 1), against, version, learned_on=True))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from updates.explain.frame import Frame
 from updates.explain.learned import Learned, learned
 from updates.explain.movers import Movement, movement
+from updates.explain.neighbours import Neighbours, neighbours
 from updates.explain.ranking import RankingChange, ranking_change
 from updates.explain.sentences import Numbers, sentences
 from updates.explain.turnover import Turnover, born
@@ -31,6 +32,7 @@ class Explanation:
     turnover: tuple[Turnover, Turnover] | None
     slices: list[Slice]
     ranking: RankingChange | None
+    neighbours: list[Neighbours]
     worth: Worth
 
     def to_json(self) -> dict[str, Any]:
@@ -44,6 +46,7 @@ class Explanation:
                 movement=moved,
                 turnover=self.turnover,
                 ranking=self.ranking,
+                neighbours=self.neighbours,
                 worth=self.worth,
             ),
             "learned": [_flat(one, "column") for one in self.learned],
@@ -55,16 +58,23 @@ class Explanation:
             "died": self.turnover and _turnover(self.turnover[1]),
             "slices": [_flat(one) for one in self.slices],
             "top_k": self.ranking and asdict(self.ranking),
+            "neighbours": [
+                {**asdict(one), "movers": [_flat(moved) for moved in one.movers]}
+                for one in self.neighbours
+            ],
             "worth": asdict(self.worth),
             "samples": {name: _range(self.frame, name) for name in ("before", "news", "since")},
         }
 
 
-def explain(frame: Frame, numbers: Numbers, against: Learner, version: Learner) -> Explanation:
+def explain(
+    frame: Frame, numbers: Numbers, against: Learner, version: Learner, *, learned_on: bool
+) -> Explanation:
     """All that can be said of the samples of the frame.
 
     Movement and rankings are those of live traffic around the update: the newest samples that one
-    of the versions has learned.
+    of the versions has learned. learned_on : whether neither version was trained anew since the
+    other.
     """
     found = learned(frame)
     end = int(np.count_nonzero(~frame.since))
@@ -82,6 +92,9 @@ def explain(frame: Frame, numbers: Numbers, against: Learner, version: Learner) 
         turnover=turnover,
         slices=slices(frame, traffic, [one.column for one in found if one.column is not None]),
         ranking=ranking_change(live, against, version),
+        neighbours=neighbours(
+            frame, live, against, version, lesser=numbers.lesser, learned_on=learned_on
+        ),
         worth=worth(frame),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from updates.explain.evidence import LEAST_SAMPLES
 from updates.explain.learned import Learned
 from updates.explain.movers import Movement
+from updates.explain.neighbours import Neighbours
 from updates.explain.ranking import RankingChange
 from updates.explain.turnover import Turnover
 from updates.explain.worth import Worth
@@ -34,10 +35,11 @@ def sentences(
     movement: Movement,
     turnover: tuple[Turnover, Turnover] | None,
     ranking: RankingChange | None,
+    neighbours: Sequence[Neighbours],
     worth: Worth,
 ) -> list[str]:
-    """What is beyond chance, and what was counted; of a shift and of rankings only where something
-    was learned that is beyond chance."""
+    """What is beyond chance, and what was counted; of a shift, rankings and neighbours only where
+    something was learned that is beyond chance."""
     said = [_learned(one, numbers, news) for one in learned] or [_nothing(news)]
     if turnover:
         said += _turnover(*turnover)
@@ -46,6 +48,7 @@ def sentences(
         if ranking:
             share = percent(ranking.changed)
             said.append(f"{share} of the first {ranking.places} places go to other items.")
+        said += [_near(one) for one in neighbours]
     return [*said, *_worth(worth, numbers)]
 
 
@@ -108,6 +111,21 @@ def _explained(movement: Movement) -> list[str]:
     share = sum(part for _, part in names_by_share)
     names = listed(feature or "what all samples have" for feature, _ in names_by_share)
     return [f"The fields {names} explain {percent(share)} of the shift of predictions."]
+
+
+def _near(one: Neighbours) -> str:
+    mover = next((each for each in one.movers if each.gained and each.lost), None)
+    moved = ""
+    if mover:
+        gained, lost = mover.gained[0], mover.lost[0]
+        moved = f"{mover.value.words} is now near {gained}, no longer near {lost}; "
+    chance = f" ({one.how[0].lower()}{one.how[1:-1]})"
+    if one.by_chance is not None:
+        chance = f"; {percent(one.by_chance)} would be if nothing had changed"
+    return (
+        f"{moved}{percent(one.kept)} of the {one.places} nearest neighbours of the {one.of:,} most "
+        f"frequent values of {one.feature} are the same{chance}."
+    )
 
 
 def _verb(count: int) -> str:

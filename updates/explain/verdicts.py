@@ -3,7 +3,8 @@
 Of the samples with a value that neither has learned, the version predicts a mean rate p, and the
 one it is held against q. Where the rate of their labels lies nearer to p, the version is right: the
 squared error of the slice's mean is smaller then. The rate is known within Wilson's interval (1927,
-JASA 22), so that a slice is judged once all of the interval is on one side of (p + q) / 2.
+JASA 22), so that a slice is judged once all of the interval is on one side of (p + q) / 2. Where p
+and q are next to the same there is nothing to judge, however far both are from the rate.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from enum import StrEnum
 
 import numpy as np
 
-from updates.explain.frame import Frame
+from updates.explain.frame import Frame, log_odds
 from updates.explain.values import Value
 
 ERRORS = 1.96
 MOST = 20
 LEAST_SAMPLES = 20
+# In log-odds: odds that differ by less than 2 %.
+LEAST_MOVE = 0.02
 
 
 class Verdict(StrEnum):
@@ -27,6 +30,7 @@ class Verdict(StrEnum):
     RIGHT = "right"
     WRONG = "wrong"
     UNKNOWN = "not yet known"
+    UNMOVED = "hardly moved"
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ def wilson(clicks: float, samples: float) -> tuple[float, float]:
 
 def verdict(against: float, version: float, low: float, high: float) -> Verdict:
     """By the interval of the rate that was observed."""
+    then, now = log_odds(np.array([against, version]))
+    if abs(now - then) < LEAST_MOVE:
+        return Verdict.UNMOVED
     middle, up = (against + version) / 2, version > against
     if low > middle:
         return Verdict.RIGHT if up else Verdict.WRONG

@@ -160,7 +160,8 @@ def _explained(version: ModelVersion, against: ModelVersion) -> tuple[dict[str, 
     lesser = version if frame.reverse else against
     numbers = Numbers(version.number, against.number, lesser.number)
     through = int(frame.offsets[-1]) if len(frame.offsets) else 0
-    return explained(frame, numbers, *learners).to_json(), through
+    learned_on = version.begun_with(against)
+    return explained(frame, numbers, *learners, learned_on=learned_on).to_json(), through
 
 
 def _frame(

@@ -110,6 +110,13 @@ class FeaturesUnsupported(NotImplementedError):
         super().__init__(f"{learner} has no weight for each feature value")
 
 
+class VectorsUnsupported(NotImplementedError):
+    """This learner has no vectors of feature values."""
+
+    def __init__(self, learner: str) -> None:
+        super().__init__(f"{learner} has no vectors of feature values")
+
+
 class Recommended(NamedTuple):
     """items : (m,) names, the best first. scores : (m,) log-odds, falling."""
 
@@ -301,6 +308,16 @@ class Learner(ABC):
         """How predictions of the batch differ from another version's, attributed to the values that
         ``encoded`` has of it; None where this learner cannot attribute them."""
         return None
+
+    @property
+    def embedded_fields(self) -> tuple[str, ...]:
+        """Fields whose values have vectors that can be compared with each other."""
+        return ()
+
+    def vectors_of(self, keys: np.ndarray) -> np.ndarray:
+        """(n, dim) float32 vectors of values of ``embedded_fields``, by the encoder's keys; NaN of
+        those that have none of their own. Raises VectorsUnsupported."""
+        raise VectorsUnsupported(self.name)
 
     @abstractmethod
     def sparsity(self) -> Sparsity:

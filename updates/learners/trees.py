@@ -102,6 +102,15 @@ class Trees:
         found = self._booster.predict(features, pred_contrib=True, num_threads=threads)
         return np.asarray(found, np.float64)
 
+    def with_leaf_values(self, values: np.ndarray) -> Trees:
+        """The same trees, their leaves having these (leaves,) values, tree by tree."""
+        booster = lightgbm.Booster(model_str=self.text)
+        counts = re.findall(r"^num_leaves=(\d+)$", self.text, re.MULTILINE)
+        places = ((tree, leaf) for tree, leaves in enumerate(counts) for leaf in range(int(leaves)))
+        for (tree, leaf), value in zip(places, values, strict=True):
+            booster.set_leaf_output(tree, leaf, float(value))
+        return Trees(_text(booster))
+
     @property
     def count(self) -> int:
         """Number of trees."""

@@ -108,6 +108,12 @@ class ModelVersion(models.Model):
         known = self.components.get(name, {})
         return {**whole, "run": None, "begun_by": None, "space_id": None, **known}
 
+    def begun_with(self, other: "ModelVersion") -> bool:
+        """Whether no component was begun anew since both were one, as far as is written down."""
+        names = {*self.components, *other.components}
+        begun = ((each.component(name)["begun_by"] for each in (self, other)) for name in names)
+        return bool(names) and all(one == another is not None for one, another in begun)
+
     def parts(self, names: Iterable[str]) -> dict[str, Part]:
         """How far each component has learned."""
         return {name: Part.from_json(self.component(name)) for name in names}

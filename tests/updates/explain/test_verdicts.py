@@ -26,3 +26,9 @@ def test_wilsons_interval_is_that_of_the_textbook():
     # Newcombe 1998, Statistics in Medicine 17, table I: 15 of 148.
     assert wilson(15, 148) == pytest.approx((0.0624, 0.1605), abs=1e-4)
     assert wilson(0, 20) == pytest.approx((0, 0.1611), abs=1e-4)
+
+
+def test_predictions_that_are_next_to_the_same_are_not_judged():
+    assert verdict(0.565, 0.566, 0.50, 0.55) == Verdict.UNMOVED
+    assert verdict(0.010, 0.0101, 0.02, 0.03) == Verdict.UNMOVED
+    assert verdict(0.010, 0.011, 0.02, 0.03) == Verdict.RIGHT

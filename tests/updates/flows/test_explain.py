@@ -135,3 +135,10 @@ def test_what_kills_workers_is_given_up(updated, told, valkey):
         "failed",
         "Workers stopped answering over it; ask for it again.",
     )
+
+
+def test_it_knows_whether_a_version_was_trained_anew_since_the_other(updated, update):
+    anew = update(updated.recommender, "full").result_version
+    assert updated.begun_with(updated.parent)
+    assert updated.parent.begun_with(updated)
+    assert not anew.begun_with(updated)

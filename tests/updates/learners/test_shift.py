@@ -9,7 +9,7 @@ from updates.learners import registry
 from updates.samples.encoder import Encoder
 
 
-@pytest.mark.parametrize("name", ["sparse_linear", "gbdt"])
+@pytest.mark.parametrize("name", ["sparse_linear", "gbdt", "gbdt_lr"])
 def test_the_parts_add_up_to_the_shift_of_log_odds(name, make_batch):
     first, second = make_batch(300), make_batch(300, first=300)
     older, newer = (registry.get(name)(SCHEMA, {}) for _ in range(2))

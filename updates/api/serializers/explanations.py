@@ -111,6 +111,39 @@ class RankingChange(serializers.Serializer):
     how = serializers.CharField()
 
 
+class MovedValue(ValueSerializer):
+    """A value whose vector moved."""
+
+    frequency = serializers.FloatField(help_text="Share of the samples that have it.")
+    moved = serializers.FloatField(
+        help_text="Root mean square of the changes of its cosines to the others."
+    )
+    kept = serializers.FloatField(help_text="Share of its nearest neighbours that are the same.")
+    gained = serializers.ListField(
+        child=serializers.CharField(), help_text="Near in ``version`` only, the nearest first."
+    )
+    lost = serializers.ListField(
+        child=serializers.CharField(), help_text="Near in ``against`` only, the nearest first."
+    )
+
+
+class FieldNeighbours(serializers.Serializer):
+    """Nearest neighbours, by cosine, among the vectors of a field's values."""
+
+    feature = serializers.CharField()
+    places = serializers.IntegerField(help_text="So many nearest neighbours of a value.")
+    of = serializers.IntegerField(help_text="Values looked at: those that come most often.")
+    among = serializers.IntegerField(help_text="Values among which neighbours are looked for.")
+    kept = serializers.FloatField(help_text="Share of the neighbours that are the same.")
+    by_chance = serializers.FloatField(
+        allow_null=True,
+        help_text="What share would be the same where nothing has changed; null where that is not "
+        "measured.",
+    )
+    how = serializers.CharField(help_text="How ``by_chance`` was measured, or why it was not.")
+    movers = MovedValue(many=True, help_text="Those that moved most, by how often they come.")
+
+
 class UpdateWorth(serializers.Serializer):
     """NE of both versions on the samples since, which neither learned; null where too few."""
 
@@ -155,6 +188,12 @@ class ExplanationContent(serializers.Serializer):
     died = ValueTurnover(allow_null=True)
     slices = SliceVerdict(many=True)
     top_k = RankingChange(allow_null=True)
+    neighbours = FieldNeighbours(
+        many=True,
+        required=False,
+        help_text="Of learners with vectors of values; left out where an earlier release worked it "
+        "out.",
+    )
     worth = UpdateWorth()
     samples = SampleSpans()
 

@@ -233,6 +233,15 @@ class Factors(Learner):
         return arrays
 
     @property
+    def embedded_fields(self) -> tuple[str, ...]:
+        """Items: users are not compared."""
+        return (self._item_field,)
+
+    def vectors_of(self, keys: np.ndarray) -> np.ndarray:
+        """Of items, without their biases."""
+        return self._items.side.vectors.of(keys)[:, :-1]
+
+    @property
     def item_names(self) -> pa.LargeStringArray:
         """(n,) names of the items that are known, in the order in which they came."""
         return self._items.names

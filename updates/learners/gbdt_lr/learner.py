@@ -26,6 +26,7 @@ from updates.learners.base import (
     Sparsity,
     no_progress,
 )
+from updates.learners.explanation import Shift, spread
 from updates.learners.gbdt import (
     BYTES_PER_KEY,
     FOREST_OPTIONS,
@@ -36,8 +37,9 @@ from updates.learners.gbdt import (
     counted,
     log_odds,
 )
-from updates.learners.gbdt_lr.rows import LeafRows
+from updates.learners.gbdt_lr.rows import LeafRows, leaf_value
 from updates.learners.gbdt_lr.space import LeafSpace
+from updates.learners.key_columns import feature_names
 from updates.learners.options import Option
 from updates.learners.rates import Rates
 from updates.learners.sparse.ftrl import FTRL
@@ -46,13 +48,18 @@ from updates.learners.sparse.logistic import probabilities
 from updates.learners.sparse.model import SparseModel
 from updates.learners.sparse.names import Names
 from updates.learners.sparse.serving import ServingWeights, save_weights, touched_weights
-from updates.samples.encoder import Encoder
+from updates.samples.encoder import Encoded, Encoder
 from updates.samples.schema import LABEL, WEIGHT, SampleSchema
 
 LR_FILE, SPACE_FILE = "lr.safetensors", "space.json"
 TREES, LR = "trees", "lr"
 NOT_WHOLE = "only the serving form is loaded: use load() to learn or save"
 ROWS = 1 << 14  # between two calls of progress: some 0.1 s
+SHAP = (
+    "By SHAP values of both versions' trees, a leaf's value being what the LR adds for it, and by "
+    "its weights of the features, exact for each field; of several values that a sample has of a "
+    "field, what the trees add in equal parts."
+)
 
 
 class GBDTLR(Learner):
@@ -74,6 +81,7 @@ class GBDTLR(Learner):
     lives_in: ClassVar = {LR: TREES}
     only_anew = frozenset({TREES})
     sequential = True
+    explained_rows = 4_000
     replayable = False
     supports_delta = True
     options = (
@@ -202,6 +210,41 @@ class GBDTLR(Learner):
         lr = self._serving or self.model
         rows = self._leaf_rows(chunk, self._rates.look_up(chunk)).rows
         return probabilities(rows.indptr, rows.values, lr.weights_of(rows.keys), lr.intercept)
+
+    def shift_from(self, older: Self, batch: pa.RecordBatch, encoded: Encoded) -> Shift:
+        """By SHAP values of both versions' trees, each on its own rates, and by the LR's weights of
+        the features."""
+        moved = self._contributions(batch) - older._contributions(batch)
+        features = [*feature_names(self.schema), *self.schema.numeric]
+        by_value, rest = spread(moved[:, :-1], features, encoded)
+        by_value += self._direct(encoded) - older._direct(encoded)
+        return Shift(by_value, rest + moved[:, -1], SHAP)
+
+    def _direct(self, encoded: Encoded) -> np.ndarray:
+        """(nnz,) what the LR adds for the features as they are."""
+        if self._encoder is None:
+            return np.zeros(len(encoded.keys))
+        weights = (self._serving or self.model).weights_of(encoded.keys)
+        added: np.ndarray = weights * encoded.values
+        return added
+
+    def _contributions(self, batch: pa.RecordBatch) -> np.ndarray:
+        """(n, features + 1) parts of what leaves and intercept add to log-odds; the last one is of
+        no feature.
+
+        TreeSHAP (Lundberg et al. 2020) of the same trees, each leaf at what the LR adds for it:
+        what a tree is expected to say without a feature is then of the LR's weights, too.
+        """
+        from updates.learners.trees import Trees  # see fit_trees
+
+        lr, features = self._serving or self.model, self._rates.look_up(batch)
+        parts = np.zeros((batch.num_rows, features.shape[1] + 1))
+        if self.trees and batch.num_rows:
+            values = lr.weights_of(self.space.keys) * leaf_value(self.trees)
+            weighted = Trees(self.space.text).with_leaf_values(values)
+            parts = weighted.contributions(features, self.settings["num_threads"])
+        parts[:, -1] += lr.intercept
+        return parts
 
     def save(self, folder: Path) -> None:
         """Write ``trees.txt`` (LightGBM text, empty without trees), ``rates.safetensors``,

@@ -19,6 +19,11 @@ from updates.samples.jit import kernel
 from updates.samples.schema import LABEL, WEIGHT
 
 
+def leaf_value(trees: int) -> float:
+    """The value of each of a row's leaves, of so many trees."""
+    return 1.0 / math.sqrt(max(1, trees))
+
+
 @dataclass(frozen=True)
 class LeafRows:
     """Rows to learn or to score.
@@ -36,7 +41,7 @@ class LeafRows:
         """leaves : (n, trees) keys of the leaves that the batch's rows fall into."""
         trees = leaves.shape[1]
         indptr = trees * np.arange(batch.num_rows + 1)
-        value = 1.0 / math.sqrt(max(1, trees))
+        value = leaf_value(trees)
         keys, values = leaves.reshape(-1), np.full(leaves.size, value)
         if encoded is not None:
             indptr += encoded.indptr

@@ -379,6 +379,15 @@ class WideDeep(Learner):
         """(field, value) of keys of the wide part."""
         return self.wide.names.pairs(self.wide.model.table.places(keys))
 
+    @property
+    def embedded_fields(self) -> tuple[str, ...]:
+        """All but numbers and crosses."""
+        return self._field_names
+
+    def vectors_of(self, keys: np.ndarray) -> np.ndarray:
+        """Of the embeddings."""
+        return self.vectors.of(keys)
+
     def is_finite(self) -> bool:
         """Whether every parameter of every component is a finite number."""
         parts = (self.wide.model, self.embeddings, self._upper)

@@ -54,6 +54,12 @@ class Vectors:
         found: np.ndarray = _rows(self.table.view.states, self.table.find(keys))
         return found
 
+    def of(self, keys: np.ndarray) -> np.ndarray:
+        """(n, dim) float32 vectors of the keys; NaN of a key that has none."""
+        rows = self.find(keys)
+        found: np.ndarray = np.where((rows == ABSENT)[:, None], np.nan, self.values[rows])
+        return found.astype(np.float32)
+
     def add(self, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Give (n,) distinct keys that have none the vectors (n, dim); returns their (n,) rows."""
         rows = self._take(len(keys))
