@@ -19,7 +19,14 @@ from recadmin.valkey import connection
 from updates.flows.online.checkpoints import drop
 from updates.flows.quarantine import quarantine
 from updates.flows.select_samples import Selection
-from updates.models import Checkpoint, ModelVersion, Quarantine, Recommender, Segment
+from updates.models import (
+    Checkpoint,
+    Explanation,
+    ModelVersion,
+    Quarantine,
+    Recommender,
+    Segment,
+)
 from updates.models.quarantine import State
 from updates.models.version import VersionState
 from updates.samples.archive import erase_rows
@@ -87,6 +94,8 @@ def _forget_models(quarantine: Quarantine) -> None:
     if checkpoint is not None and _knows(checkpoint, quarantine):
         checkpoint.delete()
         drop(checkpoint.digest)
+    # They name values of samples; those of what is left are worked out again.
+    Explanation.objects.filter(version__recommender=recommender).delete()
 
 
 def _knows(checkpoint: Checkpoint, quarantine: Quarantine) -> bool:

@@ -6,9 +6,10 @@ from django.utils import timezone
 from tests.updates.flows.online import hurry
 from tests.updates.flows.worlds import World
 from updates.flows.erase import erase_due, erase_user
+from updates.flows.explain import explain, explanation_of
 from updates.flows.quarantine import lift
 from updates.flows.select_samples import SelectionError
-from updates.models import Segment
+from updates.models import Explanation, Segment
 from updates.models.quarantine import WrongState
 from updates.samples.log import SampleLog
 from updates.samples.schema import SampleSchema
@@ -64,6 +65,15 @@ def test_no_files_are_left_of_models_that_knew_of_the_user(one):
     kept = [v.number for v in former if list(artifacts().folder(v.digest).glob("*.safetensors"))]
     assert kept == []
     assert artifacts().open(live.digest)
+
+
+def test_explanations_that_may_name_the_user_are_gone(one):
+    found = explanation_of(one.recommender.versions.get(number=2))
+    explain(found.pk)
+    erase_user(one.recommender, "u7", reason="they asked for it")
+    one.rebuilt()
+    erase_due()
+    assert not Explanation.objects.exists()
 
 
 def test_it_waits_until_no_model_knows_of_the_user(one):
