@@ -18,7 +18,7 @@ from updates.admin.related import related_tables
 from updates.admin.roles import Operable
 from updates.admin.roll_back import RollBackView
 from updates.admin.shown import link, linked
-from updates.flows.delete_recommender import StillUpdating, delete_recommender
+from updates.flows.delete_recommender import StillChallenged, StillUpdating, delete_recommender
 from updates.flows.pause import pause_all, resume_all
 from updates.flows.trigger import trigger
 from updates.models import Recommender
@@ -154,9 +154,9 @@ class RecommenderAdmin(Operable, AuditedAdmin):
             return super().delete_view(request, object_id, *args)
         except StillUpdating as busy:
             messages.error(request, format_html("{} {}", busy, link(busy.run)))
-            return HttpResponseRedirect(
-                reverse("admin:updates_recommender_change", args=[object_id])
-            )
+        except StillChallenged as challenged:
+            messages.error(request, str(challenged))
+        return HttpResponseRedirect(reverse("admin:updates_recommender_change", args=[object_id]))
 
     def delete_model(self, request: HttpRequest, obj: Recommender) -> None:
         delete_recommender(obj)
