@@ -9,8 +9,8 @@ class SharesLog(RuntimeError):
     def __init__(self, challenger: Recommender) -> None:
         self.champion = challenger.challenges
         super().__init__(
-            f"{challenger.slug} challenges {self.champion.slug} and learns from that one's samples: "
-            f"send this to {self.champion.slug}."
+            f"{challenger.slug} challenges {self.champion.slug} and learns from its samples: send "
+            f"this to {self.champion.slug}."
         )
 
 
