@@ -71,6 +71,11 @@ PROBLEM = {
             "format": "uri-reference",
             "description": "With writer-busy: the run that is in the way.",
         },
+        "champion": {
+            "type": "string",
+            "format": "uri-reference",
+            "description": "With shares-log: the recommender to send it to.",
+        },
         "present": {
             "type": "object",
             "description": "With space-moved and revision-moved: as the answer of 200, without "
