@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from monitoring.challengers.report import Challenge, Cost, Span, challenges
-from monitoring.challengers.verdict import Verdict
+from monitoring.challengers.verdict import VERDICTS
 from updates.api.views.base import OfRecommender
 
 
@@ -45,7 +45,7 @@ class SpanSerializer(serializers.Serializer):
         allow_null=True, help_text="Lower end of the interval with 95 % confidence."
     )
     ne_difference_to = serializers.FloatField(allow_null=True)
-    verdict = serializers.ChoiceField(choices=[str(verdict) for verdict in Verdict])
+    verdict = serializers.ChoiceField(choices=VERDICTS)
     sentence = serializers.CharField(help_text="The verdict with its numbers.")
     champion = SideSerializer()
     challenger = SideSerializer()
@@ -62,7 +62,7 @@ class ChallengeSerializer(serializers.Serializer):
     cadence = serializers.CharField(help_text="Of its policies, in words.")
     began_at = serializers.DateTimeField()
     live_version = serializers.IntegerField(allow_null=True)
-    verdict = serializers.ChoiceField(choices=[str(verdict) for verdict in Verdict])
+    verdict = serializers.ChoiceField(choices=VERDICTS)
     sentence = serializers.CharField(help_text="On all samples since it began.")
     obstacle = serializers.CharField(
         allow_blank=True, help_text='Why nothing is compared at present; "": it is.'

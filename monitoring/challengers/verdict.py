@@ -17,6 +17,9 @@ class Verdict(StrEnum):
     TOO_FEW = "too few samples"
 
 
+VERDICTS = [str(verdict) for verdict in Verdict]
+
+
 def verdict(sums: Sums) -> Verdict:
     """With 99 % confidence, as guardrails judge: it is looked at again and again, and of intervals
     of 95 % one look in twenty would be wrong."""

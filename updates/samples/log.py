@@ -1,7 +1,5 @@
 """The sample log of a recommender: its stream in Valkey and its archive as one sequence.
 
-A challenger's is its champion's: ``log_owner_id`` and ``log_key`` decide, and nothing else here.
-
 Offsets begin at 1 and are dense. What is archived is known from the database: a range counts as
 archived from the moment that its segment's row is committed, and leaves the stream after that.
 """
@@ -63,8 +61,8 @@ _archived_through: dict[int, int] = {}
 
 
 class SampleLog:
-    """The sample log of one recommender, as who learns from it may read it: quarantined samples
-    keep their offsets, but are left out. What is quarantined is looked up once."""
+    """The sample log of one recommender, a challenger's being its champion's, as learners read it:
+    quarantined samples keep their offsets, but are left out. They are looked up once."""
 
     def __init__(self, recommender: Recommender) -> None:
         self.recommender, self.owner_id = recommender, recommender.log_owner_id
@@ -148,27 +146,22 @@ class SampleLog:
     @classmethod
     def heads(cls, recommenders: Iterable[Recommender]) -> dict[int, Head]:
         """Heads by the recommenders' primary keys, in one round trip. Raises LogUnavailable."""
-        client = connection()
-        recommenders = list(recommenders)
+        client, recommenders = connection(), list(recommenders)
         owners = {r.pk: r.log_owner_id for r in recommenders}
         streams = {r.log_owner_id: _stream(client, r.log_key) for r in recommenders}
         found = SampleStream.heads(client, streams.values()) if streams else []
-        by_owner = dict(zip(streams, found, strict=True))
+        heads = dict(zip(streams, found, strict=True))
         # New, or Valkey has lost its data; the archive has not.
-        archived = Segment.newest([pk for pk, head in by_owner.items() if not head.last_offset])
-        heads = {
-            pk: Head(*archived[pk]) if pk in archived else head_of(head)
-            for pk, head in by_owner.items()
+        archived = Segment.newest([pk for pk, head in heads.items() if not head.last_offset])
+        return {
+            pk: Head(*archived[owner]) if owner in archived else head_of(heads[owner])
+            for pk, owner in owners.items()
         }
-        return {pk: heads[owner] for pk, owner in owners.items()}
 
     def with_schema(self, schema: dict[str, Any]) -> SampleLog:
         """The same log, read with the columns of that schema, whatever the recommender's is now."""
         about = self.recommender
-        then = Recommender(
-            pk=about.pk, slug=about.slug, schema=schema, challenges_id=about.challenges_id
-        )
-        log = SampleLog(then)
+        log = SampleLog(Recommender(pk=self.owner_id, slug=about.slug, schema=schema))
         return log.leaving_out(self.left_out)
 
     @cached_property
