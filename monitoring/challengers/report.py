@@ -150,9 +150,8 @@ def _ages(
     """The median since each start, of the hours' means."""
 
     def read(start: datetime) -> list[tuple[int, float]]:
-        return series.read(
-            recommender, metrics.AGE_SECONDS, start, now, finest_seconds=HOUR.seconds
-        )
+        hour = start.replace(minute=0, second=0, microsecond=0)
+        return series.read(recommender, metrics.AGE_SECONDS, hour, now, finest_seconds=HOUR.seconds)
 
     began = min(starts)
     week = read(max(began, now - WEEK))

@@ -49,11 +49,16 @@ def sentence(sums: Sums) -> str:
 
 
 def _signed(difference: LossDifference) -> str:
-    return f"{difference.ne_increase:+.4f} ({_interval(difference)})"
+    return f"{_number(difference.ne_increase)} ({_interval(difference)})"
 
 
 def _interval(difference: LossDifference) -> str:
     interval = difference.ne_increase_interval
     if interval is None:
         return "its noise is unknown"
-    return f"difference {interval[0]:+.4f} to {interval[1]:+.4f} with 95 % confidence"
+    low, high = map(_number, interval)
+    return f"difference {low} to {high} with 95 % confidence"
+
+
+def _number(difference: float) -> str:
+    return f"{difference:+.4f}".replace("-", "−")

@@ -78,6 +78,12 @@ def test_the_age_is_the_median_of_the_hours(champion, challenger, clock):
     assert whole.champion.median_age_seconds == 700
 
 
+def test_the_hour_in_which_it_began_has_an_age_too(challenger, clock):
+    clock(1800)
+    series.record(challenger, {metrics.AGE_SECONDS: 60}, clock(30))
+    assert challenge(challenger, clock(30)).whole.challenger.median_age_seconds == 60
+
+
 def test_what_keeps_it_from_being_compared_is_said(champion, challenger, clock, monkeypatch):
     fresh = begin_challenge(champion, "fresh")
     assert challenge(challenger, clock(0)).obstacle == ""
