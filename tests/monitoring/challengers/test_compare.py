@@ -13,7 +13,8 @@ from tests.updates.flows.online import hurry, make_policy, see_through
 from updates.flows.deploy import deploy
 from updates.flows.online.session import never
 from updates.metrics import loss_difference, quality
-from updates.models import Quarantine
+from updates.models import Quarantine, Recommender
+from updates.progressive import Progressive
 from updates.samples.log import SampleLog
 from updates.serving import scorer
 
@@ -126,6 +127,17 @@ def test_what_a_version_has_learned_it_does_not_predict_whatever_clocks_say(
     clock(200)
     compare_challengers()
     assert compared(challenger).samples == 0
+
+
+def test_a_late_positive_takes_back_the_negative_that_was_counted(champion, challenger, arrive):
+    Recommender.objects.update(delayed_feedback="fake_negative_weighted")
+    arrive(400)
+    labels, ours, _ = predictions(challenger.live_version, 1001, 1401)
+    expected = Progressive(fake_negatives=True)
+    expected.add(labels, ours, np.ones(400))
+    sums = compared(challenger)
+    assert sums.samples == expected.quality().samples == 400 - labels.sum()
+    assert sums.challenger_ne == pytest.approx(expected.quality().ne)
 
 
 def test_quarantined_samples_are_left_out(champion, challenger, arrive):
