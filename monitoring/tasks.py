@@ -192,7 +192,7 @@ def observe_drift() -> None:
             if head:
                 values_met.follow(recommender, head.last_offset)
                 changed = sketches.follow(recommender, head.last_offset)
-            if recommender.pk in quarantined:
+            if recommender.log_owner_id in quarantined:
                 changed += sketched_again.sketch_again(recommender, now)
             if changed:
                 drift_alarms.look(recommender, rule, now)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0011_sparsity'),
+        ('monitoring', '0012_left_out'),
         ('updates', '0028_challenger'),
     ]
 
