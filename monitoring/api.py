@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from monitoring import metrics, series
 from monitoring.asked import points, span
+from monitoring.challengers.api import ChallengersView
 from monitoring.csv_answer import CsvRenderer, file_name
 from monitoring.devices_api import DevicesView
 from monitoring.drift_api import DriftView
@@ -187,5 +188,6 @@ PATTERNS: list[URLPattern] = [
     path(f"{ONE}/metrics", MetricsView.as_view(), name="metrics"),
     path(f"{ONE}/sparsity", SparsityView.as_view(), name="sparsity"),
     path(f"{ONE}/devices", DevicesView.as_view(), name="devices"),
+    path(f"{ONE}/challengers", ChallengersView.as_view(), name="challengers"),
     path(f"{ONE}/drift", DriftView.as_view(), name="drift"),
 ]

@@ -12,11 +12,16 @@ from monitoring.freshness import Freshness
 
 # What a recommender has of each filter.
 VALUES: dict[str, Callable[[Member, Freshness], Collection[str]]] = {
-    "state": lambda member, fresh: (fresh.state,),
-    "cause": lambda member, fresh: (fresh.cause,),
+    "state": lambda member, fresh: _deployed(member, fresh.state),
+    "cause": lambda member, fresh: _deployed(member, fresh.cause),
     "learner": lambda member, fresh: (member.learner,),
     "tag": lambda member, fresh: member.tags,
 }
+
+
+def _deployed(member: Member, value: str) -> Collection[str]:
+    """A challenger serves nobody: it is not counted among what is stale, nor fresh."""
+    return () if member.challenges_id else (value,)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from monitoring.freshness import LiveFacts
 from updates.models import Recommender
-from updates.models.recommender import stream_key
+from updates.models.log_owner import stream_key
 
 COLUMNS = (
     "pk",
@@ -16,6 +16,8 @@ COLUMNS = (
     "tags",
     "freshness_objective_seconds",
     "grace_seconds",
+    "challenges",
+    "challenges__slug",
     "live_version",
     "live_version__watermark",
     "live_version__next_offset",
@@ -32,12 +34,24 @@ class Member(NamedTuple):
     tags: list[str]
     freshness_objective_seconds: int
     grace_seconds: int
+    challenges_id: int | None
+    champion: str | None
     live_version: LiveFacts | None
 
     @property
     def stream_key(self) -> str:
         """Prefix of its Valkey keys."""
         return stream_key(self.pk)
+
+    @property
+    def log_owner_id(self) -> int:
+        """Whose samples it learns."""
+        return self.challenges_id or self.pk
+
+    @property
+    def log_key(self) -> str:
+        """Prefix of the Valkey keys of these samples."""
+        return stream_key(self.log_owner_id)
 
 
 def members() -> list[Member]:

@@ -116,7 +116,10 @@ def _severity(fresh: Freshness) -> tuple[int, bool, float]:
 
 KEYS: dict[str, Keys] = {
     "name": lambda members, fleet, now: {m.pk: m.name.casefold() for m in members},
-    "state": _of_freshness(_severity),
+    # Challengers serve nobody: they come after all that do.
+    "state": lambda members, fleet, now: {
+        m.pk: (m.challenges_id is None, *_severity(fleet[m.pk])) for m in members
+    },
     "age": _of_freshness(_overage),
     "lag": _of_freshness(lambda fresh: fresh.lag_seconds),
     "backlog": _of_freshness(lambda fresh: fresh.backlog_samples),

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from monitoring.alerts.channels import AlertChannel, Notification
 from monitoring.alerts.models import Alert, AlertTransition, Silence
+from monitoring.challengers.models import ComparedHour, Comparison, Foretold
 from monitoring.quality.models import FirstMet, LiveScoring, LossCell, SliceWindow
 from monitoring.saved_views import SavedView
 from monitoring.scorecard.models import DriftEpisode
@@ -178,12 +179,15 @@ __all__ = [
     "Alert",
     "AlertChannel",
     "AlertTransition",
+    "ComparedHour",
+    "Comparison",
     "DeadFeatures",
     "DriftAlarm",
     "DriftEpisode",
     "FeatureSketch",
     "FeatureTurnover",
     "FirstMet",
+    "Foretold",
     "HourPoint",
     "LiveScoring",
     "LossCell",

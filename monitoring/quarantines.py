@@ -20,9 +20,9 @@ WORDS = {
 
 
 def quarantines(recommender: Recommender) -> dict[str, Any]:
-    """The newest, each with how far it is; whether one is under way."""
-    found = recommender.quarantines.select_related("created_by", "lifted_by")[:SHOWN]
-    rows = [_row(each) for each in found]
+    """The newest of the log that it learns, each with how far it is; whether one is under way."""
+    theirs = Quarantine.objects.filter(recommender=recommender.log_owner_id)
+    rows = [_row(each) for each in theirs.select_related("created_by", "lifted_by")[:SHOWN]]
     return {"rows": rows, "at_work": any(row["at_work"] for row in rows)}
 
 

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from monitoring import feature_ages, learning_lag, metrics, series
+from monitoring.challengers.foretold import remember
 from monitoring.quality.take import take_unseen
 from monitoring.quality.windows import quality_values
 from updates import signals
@@ -82,10 +83,11 @@ def on_evaluated(run: UpdateRun, evaluation: Any, **kwargs: Any) -> None:
 @harmless
 def on_learned(run: UpdateRun, quality: Quality, newest: Any, **kwargs: Any) -> None:
     """How well an online session predicted what it then learned: all of it, and by slice and for
-    the alarm on log loss the newest."""
+    the alarm on log loss the newest, which are kept to compare challengers too."""
     now = timezone.now()
     series.record(run.recommender, quality_values(quality), now)
     if newest is not None:
+        remember(run.recommender, newest.samples, newest.predictions, now)
         take_unseen(run.recommender, newest.first_offset, newest.samples, newest.predictions)
 
 

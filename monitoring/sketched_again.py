@@ -37,7 +37,7 @@ class _Part:
 
 
 def ever_quarantined() -> set[int]:
-    """Ids of the recommenders of which samples are or were quarantined."""
+    """Ids of the owners of logs of which samples are or were quarantined."""
     return set(Quarantine.objects.values_list("recommender_id", flat=True).distinct())
 
 
@@ -56,7 +56,8 @@ def sketch_again(recommender: Recommender, now: datetime) -> int:
 
 def _outdated(recommender: Recommender, left_out: Sequence[Range]) -> list[SketchedRange]:
     """Those near all that is or was quarantined which have left out something else."""
-    every = union(pair for each in recommender.quarantines.all() for pair in each.ranges)
+    of_its_log = Quarantine.objects.filter(recommender=recommender.log_owner_id)
+    every = union(pair for each in of_its_log for pair in each.ranges)
     if not every:
         return []
     near = recommender.sketched_ranges.filter(

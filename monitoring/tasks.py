@@ -19,6 +19,8 @@ from monitoring import (
 )
 from monitoring.alerts.deliver import deliver
 from monitoring.alerts.evaluate import evaluate
+from monitoring.challengers import foretold, hours
+from monitoring.challengers.compare import compare_all
 from monitoring.components import components
 from monitoring.fleet import fleet_freshness, log_heads
 from monitoring.freshness import Freshness, FreshnessState, LiveFacts
@@ -56,11 +58,22 @@ def observe() -> None:
 
 
 @shared_task
+def compare_challengers() -> None:
+    """Compare challengers with their champions on what has arrived."""
+    compared = Recommender.objects.exclude(challenges=None, challengers=None).distinct()
+    recommenders = list(compared)
+    heads, online = log_heads(recommenders), online_positions(recommenders)
+    compare_all(recommenders, heads, online, timezone.now())
+
+
+@shared_task
 def keep_series() -> None:
     """Roll up what was recorded; delete what is no longer kept."""
     now = timezone.now()
     roll_up(now)
     prune(now)
+    foretold.prune(now)
+    hours.coarsen(now)
 
 
 @shared_task
@@ -179,7 +192,7 @@ def observe_drift() -> None:
             if head:
                 values_met.follow(recommender, head.last_offset)
                 changed = sketches.follow(recommender, head.last_offset)
-            if recommender.pk in quarantined:
+            if recommender.log_owner_id in quarantined:
                 changed += sketched_again.sketch_again(recommender, now)
             if changed:
                 drift_alarms.look(recommender, rule, now)

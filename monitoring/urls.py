@@ -6,6 +6,7 @@ from django.urls import path
 from monitoring.views import (
     alerts,
     audit,
+    challengers,
     compare_versions,
     demo,
     feed,
@@ -51,6 +52,8 @@ urlpatterns = [
     path(f"{ONE}/what-if/<int:pk>/cancel/", sparsity.cancel, name="what-if-cancel"),
     path(f"{ONE}/updates/", recommender.start_update, name="start-update"),
     path(f"{ONE}/rollback/", recommender.rollback, name="rollback"),
+    path(f"{ONE}/challengers/", challengers.section, name="challengers"),
+    path(f"{ONE}/adopt/", challengers.adopt_challenger, name="adopt"),
     path(f"{ONE}/quarantines/", quarantines.section, name="quarantines"),
     path(f"{ONE}/quarantines/outlook/", quarantines.outlook, name="quarantine-outlook"),
     path(f"{ONE}/quarantines/mark/", quarantines.mark, name="quarantine"),

@@ -45,6 +45,11 @@ app.conf.beat_schedule = {
         "options": {"expires": 2},
     },
     "observe": {"task": "monitoring.tasks.observe", "schedule": 10.0, "options": {"expires": 10}},
+    "compare-challengers": {
+        "task": "monitoring.tasks.compare_challengers",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "watch": {"task": "monitoring.tasks.watch", "schedule": 10.0, "options": {"expires": 10}},
     "tell": {"task": "monitoring.tasks.tell", "schedule": 5.0, "options": {"expires": 5}},
     "keep-series": {

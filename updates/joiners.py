@@ -28,10 +28,10 @@ MOST_ROWS = 20_000
 
 
 def joiner_of(recommender: Recommender) -> Joiner:
-    """The joiner of a recommender."""
+    """The joiner of a recommender, a challenger's being its champion's."""
     return Joiner(
         connection(),
-        recommender.stream_key,
+        recommender.log_key,
         always_synced=settings.EMBEDDED_VALKEY,
         most_impressions=settings.JOINER_MOST_IMPRESSIONS,
     )
@@ -105,6 +105,8 @@ def _mature_through(recommender: Recommender, status: Status, now: datetime) -> 
 
 def delete_with_recommender(instance: Recommender, **kwargs: Any) -> None:
     """Receiver of post_delete: once a recommender is gone, so is what waits to be joined."""
+    if instance.challenges_id is not None:
+        return
     joiner = joiner_of(instance)
 
     def delete() -> None:

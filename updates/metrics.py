@@ -183,6 +183,24 @@ def loss_difference(
     )
 
 
+def difference_of_groups(
+    differences: np.ndarray, weights: np.ndarray, mean_label: float
+) -> LossDifference:
+    """As ``loss_difference``, of samples that are added up by groups, each of users of its own.
+
+    differences, weights : (g,) sums of weighted loss differences and of weights, 0 of a group that
+    has no samples. mean_label : weighted, of all samples.
+    """
+    total = float(weights.sum())
+    if total <= 0:
+        return LossDifference(0.0, None, 0, 0.0)
+    mean = float(differences.sum()) / total
+    there = (weights != 0) | (differences != 0)
+    error, degrees = _error_of_sum((differences - mean * weights)[there], None)
+    noise = None if error is None else error / total
+    return LossDifference(mean, noise, degrees, entropy(mean_label))
+
+
 def calibration_bounds(
     labels: np.ndarray,
     predictions: np.ndarray,

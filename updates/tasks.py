@@ -60,7 +60,7 @@ def answer_what_if(what_if_id: int) -> None:
 def tick() -> None:
     """One tick of the scheduler; impressions whose window has ended become samples."""
     scheduling.tick()
-    join_due(Recommender.objects.all())
+    join_due(Recommender.objects.filter(challenges=None))
 
 
 @shared_task
@@ -72,7 +72,7 @@ def tell_servers() -> None:
 @shared_task
 def archive_logs() -> None:
     """Close ranges of the sample logs and move them to Parquet; erase in it what is to be."""
-    for recommender in Recommender.objects.all():
+    for recommender in Recommender.objects.filter(challenges=None):
         while SampleLog(recommender).archive(timezone.now()):
             pass
     erase_due()

@@ -34,7 +34,11 @@ KIND_OF_RUNS = {
 def conditions(
     recommenders: Sequence[Recommender], heads: Mapping[int, Head], now: datetime
 ) -> Conditions:
-    """By key. ``heads`` : of their logs, by pk."""
+    """By key. ``heads`` : of their logs, by pk.
+
+    Of challengers, which serve nobody, only that their updates do not succeed.
+    """
+    recommenders = [each for each in recommenders if each.challenges_id is None]
     served = served_facts(recommenders, now)
     obstacles = in_the_way(recommenders, now)
     fleet = fleet_freshness(recommenders, now, heads, served, obstacles)
@@ -161,7 +165,8 @@ def _budgets(recommenders: Sequence[Recommender], now: datetime) -> Iterator[Con
 def _drift() -> Iterator[Condition]:
     """Recommenders of which an alarm of drift fires, which has its own duration and hysteresis: one
     query."""
-    firing = DriftAlarm.objects.filter(firing_since__isnull=False).order_by("firing_since", "pk")
+    alarms_of_champions = DriftAlarm.objects.filter(recommender__challenges=None)
+    firing = alarms_of_champions.filter(firing_since__isnull=False).order_by("firing_since", "pk")
     by_recommender: dict[int, list[DriftAlarm]] = defaultdict(list)
     for alarm in firing:
         by_recommender[alarm.recommender_id].append(alarm)

@@ -76,7 +76,9 @@ def again(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _find(slug: str) -> Recommender:
-    return get_object_or_404(Recommender.objects.select_related("live_version"), slug=slug)
+    return get_object_or_404(
+        Recommender.objects.select_related("live_version", "challenges"), slug=slug
+    )
 
 
 def _one(request: HttpRequest, slug: str) -> Quarantine:

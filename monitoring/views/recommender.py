@@ -152,7 +152,9 @@ def rollback(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _find(slug: str) -> Recommender:
-    return get_object_or_404(Recommender.objects.select_related("live_version"), slug=slug)
+    return get_object_or_404(
+        Recommender.objects.select_related("live_version", "challenges"), slug=slug
+    )
 
 
 def _has_devices(policies: list[dict[str, Any]]) -> bool:

@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from updates.artifacts import CorruptArtifact
+from updates.flows.adopt import AdoptError, NotAdoptable
+from updates.flows.own_log import SharesLog
 from updates.flows.quarantine import QuarantineError
 from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
@@ -24,6 +26,9 @@ from updates.samples.durable import LogUnavailable
 from updates.words import sentence
 
 REFUSALS = (
+    AdoptError,
+    NotAdoptable,
+    SharesLog,
     TriggerError,
     RollBackError,
     QuarantineError,

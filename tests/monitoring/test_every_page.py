@@ -50,6 +50,8 @@ PAGES = {
     "what-if-cancel": Page("operator", "post", ONE | {"pk": 1}),
     "start-update": Page("operator", "post", ONE),
     "rollback": Page("operator", "post", ONE),
+    "challengers": Page("viewer", of=ONE),
+    "adopt": Page("operator", "post", ONE),
     "quarantines": Page("viewer", of=ONE),
     "quarantine-outlook": Page("operator", "post", ONE),
     "quarantine": Page("operator", "post", ONE),

@@ -10,6 +10,7 @@ from monitoring.models import FeatureSketch
 from monitoring.reference import learned
 from monitoring.sketched_again import ever_quarantined, sketch_again
 from monitoring.sketches import PREDICTION, Period, arrived, coarsen, follow, sketched_through
+from tests.updates.flows.challengers import challenge
 from updates.flows.append_samples import append_samples
 from updates.models import Quarantine
 
@@ -224,3 +225,14 @@ def test_the_minutes_look_finds_the_drift_gone_with_the_bad_samples(
 def drifted(news, now):
     found = report(news, now, (NOON + timedelta(hours=1), now + timedelta(hours=1)))
     return {one.feature for one in found.features if one.verdict == "drifted"}
+
+
+def test_a_challengers_sketches_leave_out_what_is_quarantined_of_its_champions_log(make):
+    champion = make("champion")
+    challenger = challenge(champion)
+    follow(challenger, 90)
+    quarantine(champion, (1, 30))
+    assert challenger.log_owner_id in ever_quarantined()
+    sketch_again(champion, SOON)
+    assert sketch_again(challenger, SOON)
+    assert kept(challenger) == kept(champion)

@@ -58,7 +58,7 @@ def recommender_fieldsets(recommender: Recommender | None) -> list[tuple[str | N
     objectives += ["when_stale", "fallback", "feature_objective_seconds"]
     return [
         (None, {"fields": ["name", "slug", "tags"]}),
-        ("Samples", {"fields": ["schema"]}),
+        ("Samples", {"fields": ["schema", "challenges"]}),
         ("Model", {"fields": ["learner", "learner_options"]}),
         ("Freshness", {"fields": objectives}),
         ("Slices", {"fields": ["slices"]}),

@@ -12,13 +12,14 @@ from django.utils.html import format_html
 from updates import words
 from updates.admin.audited import AuditedAdmin
 from updates.admin.fieldsets import recommender_fieldsets
-from updates.admin.recommender_form import RecommenderForm
+from updates.admin.recommender_form import RecommenderForm, as_challenger
 from updates.admin.refusals import told
 from updates.admin.related import related_tables
 from updates.admin.roles import Operable
 from updates.admin.roll_back import RollBackView
 from updates.admin.shown import link, linked
-from updates.flows.delete_recommender import StillUpdating, delete_recommender
+from updates.flows.adopt import copy_policies
+from updates.flows.delete_recommender import StillChallenged, StillUpdating, delete_recommender
 from updates.flows.pause import pause_all, resume_all
 from updates.flows.trigger import trigger
 from updates.models import Recommender
@@ -36,7 +37,7 @@ class RecommenderAdmin(Operable, AuditedAdmin):
     list_select_related = ["live_version__recommender"]
     prepopulated_fields = {"slug": ["name"]}
     save_on_top = True
-    actions = ["run_full", "run_incremental", "pause", "resume", "roll_back"]
+    actions = ["run_full", "run_incremental", "pause", "resume", "roll_back", "add_challenger"]
     live = staticmethod(linked("live_version"))
 
     class Media:
@@ -79,11 +80,26 @@ class RecommenderAdmin(Operable, AuditedAdmin):
             extra["related_tables"] = related_tables(recommender)
         return super().change_view(request, object_id, form_url, extra | (extra_context or {}))
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """A challenger begins as a copy of its champion."""
+        initial = super().get_changeform_initial_data(request)
+        pk = initial.get("challenges", "")
+        champion = Recommender.objects.filter(pk=pk).first() if pk.isdecimal() else None
+        return (as_challenger(champion) if champion else {}) | initial
+
     def save_model(self, request: HttpRequest, obj: Recommender, form: Any, change: bool) -> None:
         """Writes what was changed and nothing else: a promotion meanwhile is not undone."""
         obj._history_user = request.user
         if not change:
             obj.save()
+            if obj.challenges:
+                copied = copy_policies(obj.challenges, obj, by=request.user)
+                names = ", ".join(policy.name for policy in copied) or "it has none"
+                self.message_user(
+                    request,
+                    f"It has the policies of {obj.challenges.slug}: {names}. Change those "
+                    "that are to differ, then run a full update.",
+                )
         elif form.changed_data:
             obj.save(update_fields=form.changed_data)
             if "learner_options" in form.changed_data:
@@ -129,6 +145,15 @@ class RecommenderAdmin(Operable, AuditedAdmin):
             reverse("admin:updates_recommender_roll_back", args=[queryset.get().pk])
         )
 
+    @admin.action(description="Add a challenger …", permissions=["add"])
+    def add_challenger(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        champion = queryset.first()
+        if queryset.count() != 1 or champion.challenges_id is not None:
+            messages.error(request, "Select one recommender that is no challenger itself.")
+            return None
+        address = reverse("admin:updates_recommender_add")
+        return HttpResponseRedirect(f"{address}?challenges={champion.pk}")
+
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)
         # Deleted one at a time: models, samples and files go with it.
@@ -154,9 +179,9 @@ class RecommenderAdmin(Operable, AuditedAdmin):
             return super().delete_view(request, object_id, *args)
         except StillUpdating as busy:
             messages.error(request, format_html("{} {}", busy, link(busy.run)))
-            return HttpResponseRedirect(
-                reverse("admin:updates_recommender_change", args=[object_id])
-            )
+        except StillChallenged as challenged:
+            messages.error(request, str(challenged))
+        return HttpResponseRedirect(reverse("admin:updates_recommender_change", args=[object_id]))
 
     def delete_model(self, request: HttpRequest, obj: Recommender) -> None:
         delete_recommender(obj)

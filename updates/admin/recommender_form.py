@@ -12,6 +12,7 @@ from updates.admin.objectives_field import ObjectivesField
 from updates.admin.tags_field import TagsField
 from updates.learners import registry
 from updates.models import Recommender
+from updates.models.log_owner import OF_THE_LOG
 
 FIXED = "Fixed: samples and versions depend on it. For another one, create another recommender."
 SCHEMA_HELP = (
@@ -32,6 +33,19 @@ OBJECTIVES_HELP = (
     "In seconds, of a component that is to be fresher than the whole, or may be older; left empty, "
     "the objective above counts for it. The grace is the same for all."
 )
+
+
+# A challenger is judged like its champion, unless somebody says otherwise.
+AS_THE_CHAMPION = (*OF_THE_LOG, "learner", "learner_options", "freshness_objective_seconds")
+
+
+def as_challenger(champion: Recommender) -> dict[str, Any]:
+    """What the form of a new challenger begins with."""
+    return {
+        "name": f"{champion.name}, challenger",
+        "slug": f"{champion.slug}-challenger"[:60],
+        **{name: getattr(champion, name) for name in AS_THE_CHAMPION},
+    }
 
 
 class RecommenderForm(HelpfulForm):
@@ -66,10 +80,13 @@ class RecommenderForm(HelpfulForm):
                 label="Objectives of components",
                 help_text=OBJECTIVES_HELP,
             )
+        if "challenges" in self.fields:
+            champions = Recommender.objects.filter(challenges=None)
+            self.fields["challenges"].queryset = champions
         if "learner_options" in self.fields:
             self.fields["learner_options"].help_text = options_help()
         if self.instance.pk:
-            for name in {"slug", "learner", "schema"} & set(self.fields):
+            for name in {"slug", "learner", "schema", "challenges"} & set(self.fields):
                 self.fix(name, FIXED)
 
     def clean_learner_options(self) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from updates.api.problems import Problem, describe
 from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
 from updates.flows.acknowledge import AcknowledgeError
-from updates.flows.delete_recommender import StillUpdating
+from updates.flows.adopt import AdoptError, NotAdoptable
+from updates.flows.delete_recommender import StillChallenged, StillUpdating
 from updates.flows.explain import NotExplainable
+from updates.flows.own_log import SharesLog
 from updates.flows.quarantine import QuarantineError
 from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
 from updates.flows.relearn import NotProvable
@@ -31,6 +33,7 @@ from updates.serving.scorer import NoLiveVersion
 RETRY_AFTER_SECONDS = 2
 
 
+@describe.register(AdoptError)
 @describe.register(TriggerError)
 @describe.register(RollBackError)
 @describe.register(WhatIfError)
@@ -38,12 +41,13 @@ RETRY_AFTER_SECONDS = 2
 @describe.register(SelectionError)
 @describe.register(AcknowledgeError)
 def _field_at_fault(
-    error: TriggerError
+    error: AcknowledgeError
+    | AdoptError
+    | TriggerError
     | RollBackError
     | WhatIfError
     | QuarantineError
-    | SelectionError
-    | AcknowledgeError,
+    | SelectionError,
 ) -> Problem:
     return Problem(400, str(error), errors=[{"field": error.field, "error": str(error)}])
 
@@ -66,10 +70,18 @@ def _still_updating(error: StillUpdating) -> Problem:
     return Problem(409, str(error), "in-use", more={"run": run})
 
 
+@describe.register
+def _still_challenged(error: StillChallenged) -> Problem:
+    return Problem(409, str(error), "in-use")
+
+
 @describe.register(IllegalRunMove)
 @describe.register(IllegalVersionMove)
 @describe.register(WrongState)
-def _wrong_state(error: IllegalRunMove | IllegalVersionMove | WrongState) -> Problem:
+@describe.register(NotAdoptable)
+def _wrong_state(
+    error: IllegalRunMove | IllegalVersionMove | WrongState | NotAdoptable,
+) -> Problem:
     return Problem(409, str(error), "wrong-state")
 
 
@@ -157,6 +169,12 @@ def _batch_conflict(error: BatchConflict | RequestConflict) -> Problem:
 def _log_unavailable(error: LogUnavailable) -> Problem:
     retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return Problem(503, "Nothing was stored; send it again.", "log-unavailable", headers=retry)
+
+
+@describe.register
+def _shares_log(error: SharesLog) -> Problem:
+    champion = reverse("api:recommender", args=[error.champion.slug])
+    return Problem(409, str(error), "shares-log", more={"champion": champion})
 
 
 @describe.register

@@ -39,6 +39,7 @@ TITLES = {
     "recommends-nothing": "This learner recommends nothing",
     "batch-conflict": "The Batch-Id names another batch",
     "log-unavailable": "The sample log does not answer",
+    "shares-log": "It learns another recommender's samples",
     "joiner-full": "Too many impressions are remembered",
     "locked-out": "Too many failed attempts",
     "no-client-policy": "Devices are to send nothing",

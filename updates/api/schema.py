@@ -36,6 +36,7 @@ MEANINGS = {
     503: "Retry after the seconds in Retry-After.",
 }
 PROBLEM_TYPES = ["about:blank", *(TYPES + kind for kind in TITLES)]
+ADDRESS = {"type": "string", "format": "uri-reference"}
 PROBLEM = {
     "type": "object",
     "description": "Problem details, RFC 9457.",
@@ -66,11 +67,8 @@ PROBLEM = {
                 "additionalProperties": False,
             },
         },
-        "run": {
-            "type": "string",
-            "format": "uri-reference",
-            "description": "With writer-busy: the run that is in the way.",
-        },
+        "run": ADDRESS | {"description": "With writer-busy: the run that is in the way."},
+        "champion": ADDRESS | {"description": "With shares-log: whose samples it learns."},
         "present": {
             "type": "object",
             "description": "With space-moved and revision-moved: as the answer of 200, without "

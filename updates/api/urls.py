@@ -84,6 +84,7 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
             what_ifs.CancelWhatIf.as_view(),
             name="cancel-what-if",
         ),
+        path(f"{ONE}/adopt", versions.Adopt.as_view(), name="adopt"),
         path(f"{ONE}/rollback", versions.RollBack.as_view(), name="rollback"),
         path(f"{ONE}/deployments", versions.DeploymentList.as_view(), name="deployments"),
         path(

@@ -5,6 +5,7 @@ from datetime import datetime
 import pyarrow as pa
 from django.utils import timezone
 
+from updates.flows.own_log import ensure_owns_log
 from updates.models import Recommender
 from updates.samples.log import Appended, SampleLog
 from updates.samples.stream import Beside
@@ -20,7 +21,8 @@ def append_samples(
     beside: Beside | None = None,
 ) -> Appended:
     """Append a batch, durably, then tell who watches. Arguments and errors as of
-    ``SampleLog.append``."""
+    ``SampleLog.append``; raises SharesLog for a challenger."""
+    ensure_owns_log(recommender)
     log = SampleLog(recommender)
     appended = log.append(batch, batch_id, arrived_at or timezone.now(), beside)
     # The samples are stored: a watcher that fails must not make the client send them again.

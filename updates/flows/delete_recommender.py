@@ -17,15 +17,24 @@ class StillUpdating(RuntimeError):
         self.run = run
 
 
+class StillChallenged(RuntimeError):
+    """Challengers learn from its samples; they are deleted first."""
+
+    def __init__(self, slugs: Iterable[str]) -> None:
+        super().__init__(f"{', '.join(slugs)} learn from its samples; delete them first.")
+
+
 def delete_recommender(recommender: Recommender) -> None:
     """Everything of it goes, the rows in one transaction and then the bytes.
 
     Its samples go with it wherever it is deleted (``updates.apps``).
 
-    Raises StillUpdating while a run is queued or at work.
+    Raises StillUpdating while a run is queued or at work, and StillChallenged.
     """
     with transaction.atomic():
         recommender = Recommender.objects.select_for_update().get(pk=recommender.pk)
+        if slugs := recommender.challenger_slugs:
+            raise StillChallenged(slugs)
         if run := recommender.runs.filter(state__in=ACTIVE).first():
             raise StillUpdating(run)
         digests = {

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from recadmin.valkey import connection
 from updates.flows.online.checkpoints import drop
+from updates.flows.own_log import ensure_owns_log
 from updates.flows.quarantine import quarantine
 from updates.flows.select_samples import Selection
 from updates.models import (
@@ -39,8 +40,9 @@ from updates.store import artifacts
 def erase_user(recommender: Recommender, user: str, *, reason: str, by: Any = None) -> Quarantine:
     """Have no model know of the user's samples, and then erase them: what has arrived by now.
 
-    Raises QuarantineError, and as ``select`` does.
+    Raises QuarantineError, SharesLog, and as ``select`` does.
     """
+    ensure_owns_log(recommender)
     selection = Selection.of_user(SampleLog(recommender), user)
     return quarantine(recommender, selection, reason=reason, by=by, erases=True)
 
@@ -84,7 +86,11 @@ def _erase_in(segment: Segment, quarantine: Quarantine) -> None:
 
 def _forget_models(quarantine: Quarantine) -> None:
     """Files of what had learned them: the manifests stay, and name no user."""
-    recommender = quarantine.recommender
+    for recommender in quarantine.recommender.readers:
+        _forget_models_of(recommender, quarantine)
+
+
+def _forget_models_of(recommender: Recommender, quarantine: Quarantine) -> None:
     for version in recommender.versions.filter(state=VersionState.QUARANTINED, pruned_at=None):
         if version.has_learned(quarantine.ranges):
             version.pruned_at = timezone.now()

@@ -20,6 +20,7 @@ from updates.artifacts import CorruptArtifact
 from updates.flows.beside import learned_online
 from updates.flows.cancel import cancel
 from updates.flows.deploy import deploy
+from updates.flows.own_log import ensure_owns_log
 from updates.flows.rebuild import plan, settle
 from updates.flows.rebuild_cost import cpu_seconds
 from updates.flows.relearn import NotProvable, can_be_read
@@ -78,7 +79,11 @@ class Outlook:
 
 
 def preview(recommender: Recommender, selection: Selection) -> Outlook:
-    """What quarantining these samples would bring; changes nothing. Raises as ``select`` does."""
+    """What quarantining these samples would bring; changes nothing.
+
+    Raises SharesLog, and as ``select`` does.
+    """
+    ensure_owns_log(recommender)
     ranges = select(SampleLog(recommender), selection)
     standing = Quarantine.standing_ranges(recommender)
     return _outlook(recommender, ranges, union([*standing, *ranges]))
@@ -132,16 +137,17 @@ def quarantine(
     """Leave the samples out of all learning from now on, and have no model know of them.
 
     Updates under way are cancelled; what is live and has learned them gives way to the newest
-    version that has not, until it is made again. Raises QuarantineError, and as ``select`` does.
+    version that has not, until it is made again. Challengers learn from the same log: the same is
+    done with theirs. Raises QuarantineError, SharesLog, and as ``select`` does.
     """
+    ensure_owns_log(recommender)
     if not reason.strip():
         raise QuarantineError("reason", "Say why: the next one to look will want to know.")
     ranges = select(SampleLog(recommender), selection)
     if not ranges:
         raise QuarantineError("selection", "There are no such samples.")
     with transaction.atomic():
-        # No run begins meanwhile that would not know.
-        Recommender.objects.select_for_update().get(pk=recommender.pk)
+        _hold_still(recommender)
         made = Quarantine(
             recommender=recommender,
             # Who is to be forgotten is not written down once more.
@@ -162,7 +168,7 @@ def lift(quarantine: Quarantine, *, reason: str, by: Any = None) -> None:
     if not reason.strip():
         raise QuarantineError("reason", "Say why: the next one to look will want to know.")
     with transaction.atomic():
-        Recommender.objects.select_for_update().get(pk=quarantine.recommender_id)
+        _hold_still(quarantine.recommender)
         quarantine.lift(by, reason)
         _take_effect(quarantine, by, f"quarantine {quarantine.pk} lifted: {reason}")
 
@@ -172,12 +178,21 @@ def rebuild_again(quarantine: Quarantine, *, by: Any = None) -> None:
     if quarantine.state != State.FAILED:
         raise WrongState(f"It is {quarantine.state}: there is nothing to do again.")
     with transaction.atomic():
-        Recommender.objects.select_for_update().get(pk=quarantine.recommender_id)
+        _hold_still(quarantine.recommender)
         _take_effect(quarantine, by, f"{quarantine} once more")
 
 
+def _hold_still(recommender: Recommender) -> None:
+    """No run begins before the transaction ends: it would not know."""
+    list(recommender.readers.select_for_update())
+
+
 def _take_effect(changed: Quarantine, by: Any, why: str) -> None:
-    recommender = Recommender.objects.get(pk=changed.recommender_id)
+    for recommender in changed.recommender.readers:
+        _take_effect_on(recommender, changed, by, why)
+
+
+def _take_effect_on(recommender: Recommender, changed: Quarantine, by: Any, why: str) -> None:
     beyond = _learns_online_beyond(recommender, changed.ranges)
     for run in recommender.runs.active():
         # It may have learned them already, or left them out.
@@ -187,7 +202,7 @@ def _take_effect(changed: Quarantine, by: Any, why: str) -> None:
     _rewind(recommender, left_out, why, by, beyond and changed.stands)
     settle(recommender)
     if beyond or _is_outdated(recommender, left_out):
-        _start_rebuild(changed, by, why)
+        _start_rebuild(recommender, changed, by, why)
 
 
 def _learns_online_beyond(recommender: Recommender, ranges: Sequence[Range]) -> bool:
@@ -233,8 +248,7 @@ def _rewind(
     transaction.on_commit(lambda: signals.rolled_back.send(Deployment, deployment=deployment))
 
 
-def _start_rebuild(changed: Quarantine, by: Any, why: str) -> None:
-    recommender = changed.recommender
+def _start_rebuild(recommender: Recommender, changed: Quarantine, by: Any, why: str) -> None:
     run = UpdateRun.objects.create(
         recommender=recommender,
         quarantine=changed,

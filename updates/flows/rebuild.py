@@ -29,6 +29,7 @@ from updates.flows.relearn import (
     ensure_samples,
     lineage,
     making_of,
+    named,
 )
 from updates.models import ComponentLease, Deployment, ModelVersion, Recommender, UpdateRun
 from updates.models.deployment import DeploymentKind
@@ -157,7 +158,14 @@ class _Rebuild:
         self._promote(version)
 
     def _version_of(self, making: Making) -> ModelVersion:
-        return self.recommender.versions.filter(digest=making.digest).latest("number")
+        """Its own; one that the live version came of when it was adopted becomes its own."""
+        own = self.recommender.versions.filter(digest=making.digest).order_by("-number").first()
+        if own is not None:
+            return own
+        of_all = ModelVersion.objects.filter(recommender__in=self.recommender.readers)
+        theirs = of_all.filter(digest=making.digest).latest("number")
+        why = f"rebuild: begins with {theirs}"
+        return theirs.copied_to(self.recommender, parent=None, why=why)
 
     def _made_already(self, making: Making, base: ModelVersion | None) -> ModelVersion | None:
         """A kept version that is the making as it would come out now."""
@@ -184,8 +192,8 @@ class _Rebuild:
         log = self.log.with_schema(making.manifest["schema"])
         for step in making.steps:
             candidate.redo(Counted(log, self), step, progress=self.progress)
-        original = self._version_of(making)
-        return self._publish(candidate, base, f"version {original.number} made again")
+        name = named(making.digest, self.recommender)
+        return self._publish(candidate, base, f"{name[0].lower()}{name[1:]} made again")
 
     def _catch_up(self, version: ModelVersion | None) -> ModelVersion | None:
         """Having learned what has arrived since too: components that stand farthest do; those that

@@ -118,7 +118,7 @@ def _manifest_of_base(digest: str, version: ModelVersion) -> dict[str, Any]:
 
 def _not_known(digest: str, recommender: Recommender, error: CorruptArtifact) -> NotProvable:
     return NotProvable(
-        f"{_named(digest, recommender)}, which it builds on, is gone, and how that was made is not "
+        f"{named(digest, recommender)}, which it builds on, is gone, and how that was made is not "
         f"known: {error}."
     )
 
@@ -133,7 +133,8 @@ def ensure_samples(making: Making, recommender: Recommender) -> None:
             raise NotProvable(f"Samples that it learned are gone: {gap}.") from None
 
 
-def _named(digest: str, recommender: Recommender) -> str:
+def named(digest: str, recommender: Recommender) -> str:
+    """The version of that artifact, to begin a sentence with."""
     version = recommender.versions.filter(digest=digest).first()
     return f"Version {version.number}" if version else f"Artifact {digest[:12]}"
 
@@ -159,7 +160,7 @@ def relearned(makings: list[Making], recommender: Recommender, watch: Watch) -> 
             )
             if making is not makings[-1] and draft.digest != making.digest:
                 raise NotProvable(
-                    f"{_named(making.digest, recommender)}, which it builds on, is gone, and "
+                    f"{named(making.digest, recommender)}, which it builds on, is gone, and "
                     "learned again it is not the same."
                 )
             known, folder = making, draft.folder

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from updates.flows.own_log import ensure_owns_log
 from updates.joiners import joiner_of, request_of
 from updates.models import Recommender
 from updates.samples.joiner_rows import label_letters
@@ -21,7 +22,8 @@ def take_feedback(
     batch : columns of ``checks.FEEDBACK_COLUMNS``, at least one row.
 
     True where this very request was taken before. Raises ParseError for too many rows,
-    LogUnavailable and RequestConflict.
+    LogUnavailable, RequestConflict and SharesLog.
     """
+    ensure_owns_log(recommender)
     request = request_of(recommender, batch, batch_id, arrived_at)
     return joiner_of(recommender).take_feedback(request, labels=label_letters(batch))

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from updates.flows.own_log import ensure_owns_log
 from updates.joiners import joiner_of, request_of
 from updates.models import Recommender
 from updates.samples.ipc import to_ipc
@@ -23,8 +24,10 @@ def take_impressions(
 
     batch : columns of ``Checker.impressions``, at least one row.
 
-    Raises ParseError for too many rows, LogUnavailable, RequestConflict and JoinerFull.
+    Raises ParseError for too many rows, LogUnavailable, RequestConflict, JoinerFull and
+    SharesLog.
     """
+    ensure_owns_log(recommender)
     request = request_of(recommender, batch, batch_id, arrived_at)
     rows, skewed = not_after(batch.drop_columns([IMPRESSION]), request.arrived_at_ms)
     return joiner_of(recommender).take_impressions(

@@ -26,6 +26,8 @@ class State(models.TextChoices):
     FAILED = "failed"
 
 
+# A whole is as far as the part that is least far.
+LEAST_FAR_FIRST = (State.FAILED, State.MARKED, State.REPLAYING, State.DONE)
 # By the state of the rebuild; what is not here has failed.
 STATES = {
     "queued": State.MARKED,
@@ -33,6 +35,10 @@ STATES = {
     "evaluating": State.REPLAYING,
     "promoted": State.DONE,
 }
+
+
+def _state(run: Any) -> State:
+    return STATES.get(run.state, State.FAILED)
 
 
 class Quarantine(models.Model):
@@ -81,26 +87,37 @@ class Quarantine(models.Model):
         return self.lifted_at is None
 
     @property
-    def rebuild(self) -> Any:
-        """The run that has models be as it says, the newest; None where there was nothing to do.
+    def rebuilds(self) -> list[Any]:
+        """The runs that have models be as it says, the newest of each recommender that learns from
+        the log; none of one where there was nothing to do.
 
         A rebuild heeds all that is quarantined: one that followed another does its work too.
         """
-        run = self.runs.first()
-        if run is None or run.state == "promoted":
-            return run
-        return self.recommender.runs.filter(strategy=run.strategy, pk__gte=run.pk).first()
+        newest: dict[int, Any] = {}
+        for run in self.runs.select_related("recommender"):
+            newest.setdefault(run.recommender_id, run)
+        return [
+            run
+            if run.state == "promoted"
+            else run.recommender.runs.filter(strategy=run.strategy, pk__gte=run.pk).first()
+            for run in newest.values()
+        ]
+
+    @property
+    def rebuild(self) -> Any:
+        """Of its rebuilds the one that is least far; None where there was nothing to do."""
+        return min(self.rebuilds, key=lambda run: LEAST_FAR_FIRST.index(_state(run)), default=None)
 
     @property
     def state(self) -> str:
-        """How far models are with it."""
+        """How far models are with it, those of challengers too."""
         run = self.rebuild
-        return STATES.get(run.state, State.FAILED) if run else State.DONE
+        return _state(run) if run else State.DONE
 
     @classmethod
     def standing_ranges(cls, recommender: Recommender) -> list[list[int]]:
         """All that is quarantined of the recommender's log now."""
-        standing = cls.objects.filter(recommender_id=recommender.pk, lifted_at=None)
+        standing = cls.objects.filter(recommender_id=recommender.log_owner_id, lifted_at=None)
         return union(
             pair for ranges in standing.values_list("ranges", flat=True) for pair in ranges
         )

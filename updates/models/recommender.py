@@ -15,6 +15,7 @@ from updates.learners.base import Learner
 from updates.learners.delayed_feedback import DELAYED_FEEDBACK
 from updates.learners.negative_sampling import NEGATIVE_SAMPLING
 from updates.learners.options import OptionError
+from updates.models.log_owner import LogOwner
 from updates.models.tags import check_tags
 from updates.samples.schema import SampleSchema, SchemaError
 from updates.samples.slices import Slice, SliceError, slices_from_json
@@ -47,18 +48,13 @@ class WhenStale(models.TextChoices):
     FALL_BACK = "fall-back", "fall back: answer with another recommender's model"
 
 
-def stream_key(pk: int) -> str:
-    """Prefix of a recommender's Valkey keys; the braces keep them in one hash slot."""
-    return f"recadmin:{{r{pk}}}"
-
-
 def among(pks: Collection[int]) -> Q:
     """Rows of these recommenders, where they are few; of any, where to name them all would cost
     more than to pick theirs out of what is found."""
     return Q(recommender__in=pks) if len(pks) <= MOST_NAMED else Q()
 
 
-class Recommender(models.Model):
+class Recommender(LogOwner):
     slug = models.SlugField(
         unique=True, max_length=60, help_text="Names it in addresses and in the API; fixed."
     )
@@ -258,17 +254,12 @@ class Recommender(models.Model):
         return seconds
 
     @property
-    def stream_key(self) -> str:
-        """Prefix of its Valkey keys."""
-        return stream_key(self.pk)
-
-    @property
     def fake_negatives(self) -> bool:
         """Whether impressions become negatives at once, and positives follow."""
         return self.delayed_feedback != DelayedFeedback.WAIT
 
     def clean(self) -> None:
-        errors: dict[str, Any] = {}
+        errors: dict[str, Any] = self.log_errors()
         if self.feedback_horizon_seconds < self.join_window_seconds:
             errors["feedback_horizon_seconds"] = (
                 f"Must be at least join_window_seconds ({self.join_window_seconds})."
@@ -306,6 +297,8 @@ class Recommender(models.Model):
             return {} if named else {"fallback": "Name the recommender that shall answer."}
         if other.pk == self.pk and self.pk is not None:
             return {"fallback": "It cannot stand in for itself."}
+        if other.challenges_id is not None:
+            return {"fallback": f"{other.slug} is a challenger: it answers for no other."}
         theirs = {(field.name, field.type) for field in other.sample_schema.arrow}
         missing = sorted(f.name for f in schema.arrow if (f.name, f.type) not in theirs)
         if missing:

@@ -27,6 +27,19 @@ MOVES = {
     # Only once it has learned nothing that is quarantined any more.
     VersionState.QUARANTINED: {VersionState.RETIRED, VersionState.REJECTED},
 }
+# What a version is, whosever it is.
+COPIED = (
+    "learner",
+    "learner_options",
+    "digest",
+    "artifact_bytes",
+    "watermark",
+    "learned_ranges",
+    "next_offset",
+    "components",
+    "metrics",
+    "sparsity",
+)
 # What may change after a version is written: where it stands, and that its bytes were pruned.
 MUTABLE = {"state", "state_reason", "pruned_at"}
 
@@ -100,6 +113,13 @@ class ModelVersion(models.Model):
             Recommender.objects.select_for_update().get(pk=recommender.pk)
             last = cls.objects.filter(recommender=recommender).aggregate(n=Max("number"))["n"]
             return cls.objects.create(recommender=recommender, number=(last or 0) + 1, **fields)
+
+    def copied_to(
+        self, recommender: Recommender, *, parent: "ModelVersion | None", why: str
+    ) -> "ModelVersion":
+        """The same artifact as a new candidate of another recommender that reads the same log."""
+        same = {name: getattr(self, name) for name in COPIED}
+        return ModelVersion.publish(recommender, parent=parent, state_reason=why, **same)
 
     def component(self, name: str) -> dict[str, Any]:
         """Where a component stands; of versions that did not write it down, as the whole."""

@@ -61,13 +61,13 @@ _archived_through: dict[int, int] = {}
 
 
 class SampleLog:
-    """The sample log of one recommender, as who learns from it may read it: quarantined samples
-    keep their offsets, but are left out. What is quarantined is looked up once."""
+    """The sample log of one recommender, a challenger's being its champion's, as learners read it:
+    quarantined samples keep their offsets, but are left out. They are looked up once."""
 
     def __init__(self, recommender: Recommender) -> None:
-        self.recommender = recommender
-        self.stream = _stream(connection(), recommender.stream_key)
-        self.folder = settings.RECADMIN_DATA / "samples" / f"r{recommender.pk}"
+        self.recommender, self.owner_id = recommender, recommender.log_owner_id
+        self.stream = _stream(connection(), recommender.log_key)
+        self.folder = settings.RECADMIN_DATA / "samples" / f"r{self.owner_id}"
 
     def append(
         self,
@@ -119,13 +119,13 @@ class SampleLog:
         raise LogUnavailable(f"{self.recommender.slug}: the archive advances too fast; try again")
 
     def _remembered(self, *, fresh: bool) -> int:
-        key = self.recommender.pk
+        key = self.owner_id
         if fresh or key not in _archived_through:
             _archived_through[key] = self.archived_through()
         return _archived_through[key]
 
     def _archived(self, batch_id: str, payload: bytes) -> Appended | None:
-        row = ArchivedBatch.objects.filter(recommender=self.recommender, batch_id=batch_id).first()
+        row = ArchivedBatch.objects.filter(recommender=self.owner_id, batch_id=batch_id).first()
         if row is None:
             return None
         if row.sha256 != digest(payload):
@@ -137,7 +137,7 @@ class SampleLog:
         return self._segments().aggregate(last=Max("last_offset"))["last"] or 0
 
     def _segments(self) -> Any:
-        return Segment.objects.filter(recommender=self.recommender)
+        return Segment.objects.filter(recommender=self.owner_id)
 
     def head(self) -> Head:
         """How far the log has come. Raises LogUnavailable."""
@@ -146,21 +146,22 @@ class SampleLog:
     @classmethod
     def heads(cls, recommenders: Iterable[Recommender]) -> dict[int, Head]:
         """Heads by the recommenders' primary keys, in one round trip. Raises LogUnavailable."""
-        client = connection()
-        streams = {r.pk: _stream(client, r.stream_key) for r in recommenders}
+        client, recommenders = connection(), list(recommenders)
+        owners = {r.pk: r.log_owner_id for r in recommenders}
+        streams = {r.log_owner_id: _stream(client, r.log_key) for r in recommenders}
         found = SampleStream.heads(client, streams.values()) if streams else []
         heads = dict(zip(streams, found, strict=True))
         # New, or Valkey has lost its data; the archive has not.
         archived = Segment.newest([pk for pk, head in heads.items() if not head.last_offset])
         return {
-            pk: Head(*archived[pk]) if pk in archived else head_of(head)
-            for pk, head in heads.items()
+            pk: Head(*archived[owner]) if owner in archived else head_of(heads[owner])
+            for pk, owner in owners.items()
         }
 
     def with_schema(self, schema: dict[str, Any]) -> SampleLog:
         """The same log, read with the columns of that schema, whatever the recommender's is now."""
         about = self.recommender
-        log = SampleLog(Recommender(pk=about.pk, slug=about.slug, schema=schema))
+        log = SampleLog(Recommender(pk=self.owner_id, slug=about.slug, schema=schema))
         return log.leaving_out(self.left_out)
 
     @cached_property
@@ -337,7 +338,7 @@ class SampleLog:
             # Durable: the stream is trimmed next, so this must not hang on an outer transaction.
             with transaction.atomic(durable=True):
                 segment = Segment.objects.create(
-                    recommender=self.recommender,
+                    recommender_id=self.owner_id,
                     first_offset=file.first_offset,
                     last_offset=file.last_offset,
                     min_event_time=file.min_event_time,
@@ -355,7 +356,7 @@ class SampleLog:
 
     def _archived_batch(self, entry: Entry) -> ArchivedBatch:
         return ArchivedBatch(
-            recommender=self.recommender,
+            recommender_id=self.owner_id,
             batch_id=entry.batch_id,
             first_offset=entry.first_offset,
             last_offset=entry.last_offset,
@@ -365,7 +366,7 @@ class SampleLog:
     def _trim(self, after: int, through: int) -> None:
         """Have the stream forget offsets up to ``through``; it has those up to ``after``."""
         batches = ArchivedBatch.objects.filter(
-            recommender=self.recommender, last_offset__gt=after, last_offset__lte=through
+            recommender=self.owner_id, last_offset__gt=after, last_offset__lte=through
         )
         self.stream.trim(through, batches.values_list("batch_id", flat=True))
 
@@ -386,6 +387,8 @@ def _stream(client: redis.Redis, key_prefix: str) -> SampleStream:
 
 def delete_with_recommender(instance: Recommender, **kwargs: Any) -> None:
     """Receiver of post_delete: once a recommender is gone, so are its samples."""
+    if instance.challenges_id is not None:
+        return
     log = SampleLog(instance)
 
     def delete() -> None:

@@ -110,6 +110,11 @@ CALLS = {
     "recommenders_versions_explanation_retrieve": Call(
         "get", f"{NEWS}/versions/1/explanation?against=2"
     ),
+    "recommenders_challengers_retrieve": Call("get", f"{NEWS}/challengers"),
+    # It challenges nobody; what a challenger's adoption answers is in test_challengers.
+    "recommenders_adopt_create": Call(
+        "post", f"{NEWS}/adopt", "operator", 409, {"reason": "better"}
+    ),
     "audit_list": Call("get", "audit", "operator"),
     "recommenders_rollback_retrieve": Call("get", f"{NEWS}/rollback?to=1"),
     "recommenders_rollback_create": Call(

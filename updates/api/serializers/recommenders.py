@@ -1,5 +1,6 @@
 """Recommenders."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -7,6 +8,7 @@ from rest_framework.exceptions import ValidationError
 
 from updates.api.serializers.base import Address, Clean, Strict
 from updates.models import Recommender
+from updates.models.log_owner import OF_THE_LOG
 from updates.models.tags import MOST_TAGS, TAG, check_tags
 from updates.samples.schema import SampleSchema, SchemaError
 
@@ -107,7 +109,15 @@ class RecommenderSerializer(Clean):
     url = Address("recommender", "slug")
     learner = serializers.CharField(help_text="The kind of model.")
     learner_options = LearnerOptions(required=False)
-    schema = Schema()
+    schema = Schema(required=False, help_text="Of a challenger its champion's; it may be left out.")
+    challenges = serializers.SlugRelatedField(
+        slug_field="slug",
+        queryset=Recommender.objects.all(),
+        required=False,
+        allow_null=True,
+        help_text="The champion that it challenges, whose samples it learns; fixed. What decides "
+        "how samples look and are made is the champion's, and may be left out.",
+    )
     fallback = serializers.SlugRelatedField(
         slug_field="slug", queryset=Recommender.objects.all(), required=False, allow_null=True
     )
@@ -143,6 +153,7 @@ class RecommenderSerializer(Clean):
             "learner",
             "learner_options",
             "schema",
+            "challenges",
             "freshness_objective_seconds",
             "grace_seconds",
             "freshness_slo",
@@ -164,6 +175,18 @@ class RecommenderSerializer(Clean):
         ]
         # A taken slug is the database's to refuse: asking first would only open a race.
         extra_kwargs = {"slug": {"validators": []}}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if self.instance is None and isinstance(data, Mapping):
+            named = data.get("challenges")
+            if isinstance(named, str) and (found := Recommender.objects.filter(slug=named).first()):
+                data = {name: getattr(found, name) for name in OF_THE_LOG} | {**data}
+        return super().to_internal_value(data)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if self.instance is None and "schema" not in attrs:
+            raise ValidationError({"schema": "This field is required."})
+        return super().validate(attrs)
 
     def validate_slug(self, slug: str) -> str:
         if self.instance and slug != self.instance.slug:

@@ -16,6 +16,7 @@ from updates.api.schema import refuses
 from updates.api.serializers.joiner import JoinerAnswer, Received, Taken
 from updates.api.views.base import OfRecommender
 from updates.api.views.samples import BATCH_ID, CONTENT, GIVEN_BATCH_ID, batch_id_of, rows_of
+from updates.flows.own_log import ensure_owns_log
 from updates.flows.take_feedback import take_feedback
 from updates.flows.take_impressions import take_impressions
 from updates.samples.errors import RowError
@@ -36,6 +37,7 @@ class Impressions(OfRecommender):
     @refuses(409, 503)
     def post(self, request: Request, slug: str) -> Response:
         """Say what was shown, with its features as they were; on disk when answered."""
+        ensure_owns_log(self.recommender)
         batch_id = batch_id_of(request)
         parsed = rows_of(request).read(self.recommender.sample_schema, IMPRESSIONS)
         tell(self.recommender, from_header(request), parsed.batch.num_rows, NAME)
@@ -62,6 +64,7 @@ class Feedback(OfRecommender):
 
         It may come before its impression, more than once, and in any order.
         """
+        ensure_owns_log(self.recommender)
         batch_id = batch_id_of(request)
         parsed = rows_of(request).read(self.recommender.sample_schema, FEEDBACK)
         duplicate = False

@@ -42,7 +42,7 @@ class QuarantineList(Quarantines, ListAPIView):
     page_order = "-id"
 
     @extend_schema(request=QuarantineRequest, responses={202: QuarantineSerializer})
-    @refuses(503)
+    @refuses(409, 503)
     @idempotent
     def post(self, request: Request, slug: str) -> Response:
         """Leave samples out of all learning, and have the live model made again without them."""
@@ -56,7 +56,7 @@ class QuarantineDetail(Quarantines, RetrieveAPIView):
 
 class PreviewQuarantine(Quarantines):
     @extend_schema(request=PreviewRequest, responses=OutlookSerializer)
-    @refuses(503)
+    @refuses(409, 503)
     def post(self, request: Request, slug: str) -> Response:
         """What a quarantine would bring and cost; changes nothing."""
         outlook = preview(self.recommender, **body(self, PreviewRequest))
@@ -89,7 +89,7 @@ class EraseUser(Quarantines):
     write_role = ADMIN
 
     @extend_schema(request=WhySerializer, responses={202: QuarantineSerializer})
-    @refuses(503)
+    @refuses(409, 503)
     @idempotent
     def post(self, request: Request, slug: str, user: str) -> Response:
         """Have no model know of a user's samples, and erase these from the log."""

@@ -26,7 +26,9 @@ class Recommenders(GenericAPIView):
     """``freshness_of`` computes the freshness of many at once; the address brings it."""
 
     freshness_of: FreshnessOf | None = None
-    queryset = Recommender.objects.select_related("live_version").order_by("slug")
+    queryset = Recommender.objects.order_by("slug").select_related(
+        "live_version", "challenges", "fallback"
+    )
     serializer_class = RecommenderSerializer
     pagination_class = Pages
     page_order = "slug"

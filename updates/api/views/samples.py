@@ -29,6 +29,7 @@ from updates.api.serializers.shapes import (
 from updates.api.views.base import OfRecommender, body, query
 from updates.api.views.devices import ForDevices
 from updates.flows.append_samples import append_samples
+from updates.flows.own_log import ensure_owns_log
 from updates.serving import scorer
 from updates.serving.fall_back import answer, stale_headers
 
@@ -59,6 +60,7 @@ class Samples(OfRecommender):
     @refuses(409, 503)
     def post(self, request: Request, slug: str) -> Response:
         """Append labelled samples; on disk when answered. Bad rows are refused one by one."""
+        ensure_owns_log(self.recommender)
         batch_id = batch_id_of(request)
         parsed = rows_of(request).read(self.recommender.sample_schema)
         tell(self.recommender, from_header(request), parsed.batch.num_rows, NAME)

@@ -20,6 +20,7 @@ from updates.api.serializers.versions import (
     VersionSerializer,
 )
 from updates.api.views.base import OfRecommender, body, query
+from updates.flows.adopt import adopt
 from updates.flows.promote import promote
 from updates.flows.roll_back import roll_back
 from updates.flows.roll_back_cost import roll_back_cost
@@ -73,6 +74,17 @@ class RollBack(OfRecommender):
         """Make a version live again that was live before."""
         wanted = body(self, RollBackSerializer)
         deployment = roll_back(self.recommender, by=request.user, **wanted)
+        return Response(DeploymentSerializer(deployment).data)
+
+
+class Adopt(OfRecommender):
+    @extend_schema(request=ReasonSerializer, responses=DeploymentSerializer)
+    @refuses(409, 503)
+    @idempotent
+    def post(self, request: Request, slug: str) -> Response:
+        """Have the champion of this challenger become what it is: learner, options, policies and
+        live version; answers the champion's new deployment."""
+        deployment = adopt(self.recommender, by=request.user, **body(self, ReasonSerializer))
         return Response(DeploymentSerializer(deployment).data)
 
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from updates.flows.import_samples import Imported, import_samples, newest_event_time
+from updates.flows.own_log import SharesLog, ensure_owns_log
 from updates.management.source_options import add_source_arguments, source_options
 from updates.models import Recommender
 from updates.samples.errors import ParseError
@@ -66,10 +67,11 @@ class Command(BaseCommand):
             raise CommandError("--speed goes with --shift-to-now")
         try:
             recommender = _recommender(slug, source, options)
+            ensure_owns_log(recommender)
             chosen = source_options(options)
             samples = open_source(source, recommender.sample_schema, **chosen)
             imported = self._import(recommender, samples, options)
-        except (SourceMissing, ParseError, ValidationError) as error:
+        except (SourceMissing, ParseError, ValidationError, SharesLog) as error:
             raise CommandError("; ".join(getattr(error, "messages", [str(error)]))) from error
         except LogUnavailable as error:
             raise CommandError(

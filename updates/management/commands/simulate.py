@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from updates.flows.own_log import SharesLog, ensure_owns_log
 from updates.flows.replay import Replay, play
 from updates.management.source_options import add_source_arguments, source_options
 from updates.models import Recommender
@@ -57,10 +58,11 @@ def start_replay(slug: str, source: str, speed: float, **chosen: Any) -> Replay:
     """The replay of a source into a recommender; raises CommandError where one is missing."""
     try:
         recommender = Recommender.objects.get(slug=slug)
+        ensure_owns_log(recommender)
         samples = open_source(source, recommender.sample_schema, **chosen)
         table = pa.Table.from_batches(list(samples), schema=samples.schema.arrow)
     except Recommender.DoesNotExist:
         raise CommandError(f"There is no recommender {slug!r}; create it in the admin.") from None
-    except (SourceMissing, ParseError) as error:
+    except (SourceMissing, ParseError, SharesLog) as error:
         raise CommandError(str(error)) from error
     return Replay(recommender, samples.name, table, speed)
