@@ -104,7 +104,7 @@ class Client:
             slug,
             Path(spool),
             what=what,
-            sender=sender or socket.gethostname(),
+            sender=socket.gethostname() if sender is None else sender,
             batch_rows=batch_rows,
             interval_seconds=interval_seconds,
             max_bytes=max_bytes,

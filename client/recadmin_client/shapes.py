@@ -48,7 +48,6 @@ class RecommenderSummary:
 
     slug: str
     name: str
-    tags: list[str]
     learner: str
     live_version: int | None
     freshness: FreshnessSummary
