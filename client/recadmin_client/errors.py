@@ -118,17 +118,21 @@ KINDS: dict[int, type[Problem]] = {
     422: Invalid,
     429: TooMany,
 }
+ATTEMPT_OVER = "attempt-over"
 # Members of a problem that have attributes of their own, or say nothing new.
 KNOWN = {"type", "title", "status", "detail", "instance", "errors"}
 
 
 def problem(status: int, body: Any, retry_after_seconds: float | None) -> Problem:
     """The exception for an answer of 4xx or 5xx; ``body`` is its JSON, None where it has none."""
-    shape = (
-        ServerFailed if status >= HTTPStatus.INTERNAL_SERVER_ERROR else KINDS.get(status, Problem)
-    )
+    shape = KINDS.get(status, Problem)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        shape = ServerFailed
     if not isinstance(body, Mapping):
         return shape(status, _phrase(status), retry_after_seconds=retry_after_seconds)
+    kind = str(body.get("type", "")).partition("#")[2]
+    if kind == ATTEMPT_OVER:
+        shape = AttemptOver
     errors = tuple(
         FieldError(str(error.get("field", "")), str(error.get("error", "")), error.get("row"))
         for error in body.get("errors", ())
@@ -136,7 +140,7 @@ def problem(status: int, body: Any, retry_after_seconds: float | None) -> Proble
     return shape(
         status,
         str(body.get("detail") or body.get("title") or _phrase(status)),
-        kind=str(body.get("type", "")).partition("#")[2],
+        kind=kind,
         errors=errors,
         more={name: value for name, value in body.items() if name not in KNOWN},
         retry_after_seconds=retry_after_seconds,

@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -148,14 +147,13 @@ class TrainingRun:
         file = Path(path)
         with file.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
-        with _fenced():
-            self._transport.call(
-                "PUT",
-                f"{self._path}/artifact",
-                content=file,
-                params={"attempt": self.task.attempt, "name": file.name},
-                headers={"Content-SHA256": digest, "Content-Type": "application/octet-stream"},
-            )
+        self._transport.call(
+            "PUT",
+            f"{self._path}/artifact",
+            content=file,
+            params={"attempt": self.task.attempt, "name": file.name},
+            headers={"Content-SHA256": digest, "Content-Type": "application/octet-stream"},
+        )
         return {"sha256": digest}
 
     def _predictions(self, scores: Sequence[float] | None) -> dict[str, Any] | None:
@@ -174,16 +172,8 @@ class TrainingRun:
         first: int | None = span.first_offset
         while first is not None and first < span.next_offset:
             self._raise_if_over()
-            with _fenced():
-                answer = self._transport.call(
-                    "GET",
-                    f"{self._path}/samples",
-                    params={
-                        "first_offset": first,
-                        "next_offset": span.next_offset,
-                        "limit": rows,
-                    },
-                )
+            asked = {"first_offset": first, "next_offset": span.next_offset, "limit": rows}
+            answer = self._transport.call("GET", f"{self._path}/samples", params=asked)
             following = answer.headers.get("Next-Offset")
             first = None if following is None else int(following)
             with pa.ipc.open_stream(answer.content) as stream:
@@ -200,16 +190,15 @@ class TrainingRun:
 
     def _tell(self, what: str, report: Mapping[str, Any]) -> Any:
         """Report under the attempt's number; raises AttemptOver."""
-        with _fenced():
-            fenced = {"attempt": self.task.attempt, **report}
-            return self._transport.post(f"{self._path}/{what}", fenced, once=False)
+        fenced = {"attempt": self.task.attempt, **report}
+        return self._transport.post(f"{self._path}/{what}", fenced, once=False)
 
     def _report(self, report: Mapping[str, Any]) -> None:
         try:
             told = self._tell("progress", report)
         except AttemptOver as over:
             self._over = over
-        except (Unreachable, ServerFailed) as error:
+        except (Unreachable, ServerFailed, Conflict) as error:
             logger.warning("run %d: progress was not taken: %s", self.task.id, error)
         else:
             self._lease_seconds = float(told["lease_seconds"])
@@ -256,14 +245,3 @@ class TrainingRun:
 
 def _words(kind: type[BaseException], error: BaseException | None) -> str:
     return f"{kind.__name__}: {error}" if str(error) else kind.__name__
-
-
-@contextmanager
-def _fenced() -> Iterator[None]:
-    """A conflict in what a run reports or reads means that its attempt is over."""
-    try:
-        yield
-    except Conflict as error:
-        raise AttemptOver(
-            error.status, error.detail, kind=error.kind, errors=error.errors, more=error.more
-        ) from error

@@ -9,14 +9,14 @@ import sys
 import httpx
 import pytest
 
-from recadmin_client import Client
+from recadmin_client import Client, courier
 from tests import CLIENT
 from tests.client.conftest import AT_ONCE, URL
 
 # Nothing listens at port 9; each line says that so many rows have been logged.
 LOGS = """
 import sys
-from recadmin_client import Client
+from recadmin_client import Client, courier
 client = Client("http://127.0.0.1:9", "secret")
 logger = client.logger("news", sys.argv[1], sender="killed", batch_rows=1000)
 for n in range(10**9):

@@ -144,7 +144,7 @@ def test_a_thread_renews_the_lease_and_learns_of_a_cancel(client, trained):
 
 
 def test_the_thread_goes_on_when_the_server_does_not_answer(client, trained, server):
-    server.answers = [problem(500), problem(401)]
+    server.answers = [problem(500), problem(409), problem(401)]
     with client.take_run(task(lease_seconds=0.01)) as run:
         wait_until(lambda: trained.told("progress"))
         run.publish(uri="s3://models/1", sha256="ab", watermark=WATERMARK)
