@@ -55,6 +55,7 @@ bench-steady: install-dev
 
 # The wheel of the Python client, in client/dist/.
 client: install
+	@rm -rf client/build client/dist
 	$(PY) -m pip wheel --quiet --no-deps --wheel-dir client/dist ./client
 
 screenshot: install-dev

@@ -19,6 +19,7 @@ from recadmin_client.table import NOTHING, count, duration, table, version
 
 # What a caller in CI tells apart; argparse ends with FAILED too.
 GOOD, BAD, FAILED = 0, 1, 2
+LONGEST_CELL = 60
 STATES = ("queued", "running", "evaluating", *sorted(ENDS))
 
 
@@ -116,8 +117,12 @@ def _run(run: UpdateRun) -> list[str]:
         run.state,
         f"{run.queued_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z",
         duration(lasted.total_seconds() if lasted else None),
-        version(run.result_version) if run.result_version else run.error or NOTHING,
+        version(run.result_version) if run.result_version else _first_words(run.error),
     ]
+
+
+def _first_words(text: str) -> str:
+    return text.partition("\n")[0][:LONGEST_CELL] or NOTHING
 
 
 def _words(error: RecadminError) -> str:

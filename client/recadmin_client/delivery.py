@@ -57,7 +57,8 @@ def deliver(transport: Transport, path: str, batch: Batch, root: Path) -> Delive
         refused = [RefusedRow(row, "", error.detail) for row in range(content.count(b"\n"))]
     if refused:
         _keep_aside(root / REJECTED, batch.batch_id, content.splitlines(), refused)
-    batch.path.unlink()
+    # Gone already where this process let go of it, and another has sent it as well.
+    batch.path.unlink(missing_ok=True)
     return Delivered(accepted, len(refused))
 
 

@@ -161,8 +161,9 @@ class Logger:
             if self._closed:
                 return self._courier.idle
             self._closed = True
+        until = time.monotonic() + timeout_seconds
         sent = self.flush(timeout_seconds)
-        self._courier.stop(timeout_seconds)
+        self._courier.stop(max(0.0, until - time.monotonic()))
         with self._changed:
             self._writer.close()
         self._transport.close()

@@ -214,6 +214,14 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """What a report of progress is answered: how long the next may take, and whether to stop."""
+
+    lease_seconds: float
+    cancelled: bool
+
+
+@dataclass(frozen=True)
 class Span:
     """Offsets from the first on, before the next."""
 

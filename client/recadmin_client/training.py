@@ -22,7 +22,7 @@ from recadmin_client.errors import (
     Unreachable,
 )
 from recadmin_client.rows import plain
-from recadmin_client.shapes import RunTask, Span, UpdateRun
+from recadmin_client.shapes import Heard, RunTask, Span, UpdateRun
 from recadmin_client.transport import Transport
 
 if TYPE_CHECKING:
@@ -65,13 +65,11 @@ class TrainingRun:
 
         rows : asked for at once, at most 100,000.
         """
-        first = self.task.first_offset
-        self._next_offset = first
-        for batch, following in self._read(Span(first, self.task.next_offset), rows):
-            if len(batch):
-                self._note_newest(batch)
-            yield batch
+        self._next_offset = self.task.first_offset
+        for batch, following in self._read(Span(self._next_offset, self.task.next_offset), rows):
+            self._note_newest(batch)
             self._next_offset = following
+            yield batch
 
     def holdout(self, rows: int = 50_000) -> Iterator[pa.RecordBatch]:
         """Samples to predict with the new model; nothing where there are none."""
@@ -201,8 +199,9 @@ class TrainingRun:
         except (Unreachable, ServerFailed, Conflict) as error:
             logger.warning("run %d: progress was not taken: %s", self.task.id, error)
         else:
-            self._lease_seconds = float(told["lease_seconds"])
-            if told["cancelled"]:
+            heard = decode(Heard, told)
+            self._lease_seconds = heard.lease_seconds
+            if heard.cancelled:
                 self._over = Cancelled(f"run {self.task.id} was cancelled")
 
     def _raise_if_over(self) -> None:
@@ -213,9 +212,10 @@ class TrainingRun:
         while not self._ended.wait(self._lease_seconds / BEATS_A_LEASE):
             try:
                 self._report({})
-            except RecadminError as error:
-                # The thread must live: a token that is refused now may be mended within the lease.
-                logger.warning("run %d: no heartbeat: %s", self.task.id, error)
+            except Exception as error:
+                # The thread must live: what is refused now may be mended within the lease.
+                if not self._ended.is_set():
+                    logger.warning("run %d: no heartbeat: %s", self.task.id, error)
             if self._over is not None:
                 return
 

@@ -213,7 +213,9 @@ def test_a_crash_between_the_answer_and_the_deletion_keeps_refused_rows_aside_on
 ):
     log.bad = (1,)
     with monkeypatch.context() as broken:
-        broken.setattr("pathlib.Path.unlink", lambda self: (_ for _ in ()).throw(OSError("gone")))
+        broken.setattr(
+            "pathlib.Path.unlink", lambda self, **how: (_ for _ in ()).throw(OSError("gone"))
+        )
         first = logger_of()
         first.log({"n": 1})
         first.flush(0)

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,14 +83,13 @@ def test_samples_come_in_pages_and_what_was_read_is_what_was_learned(client, tra
     with client.run("news") as run:
         pages = run.samples(rows=100)
         assert [len(next(pages)), len(next(pages))] == [100, 100]
-        next(pages)
         run.publish(uri="s3://models/1", sha256="ab", watermark=WATERMARK)
     asked = [
         dict(request.url.params)
         for request in server.requests
         if b"samples" in request.url.raw_path
     ]
-    assert [page["first_offset"] for page in asked] == ["1", "101", "201"]
+    assert [page["first_offset"] for page in asked] == ["1", "101"]
     [report] = trained.told("publish")
     assert report["next_offset"] == 201
     assert report["artifact"] == {"sha256": "ab", "uri": "s3://models/1"}
@@ -225,3 +226,18 @@ def test_a_command_finds_its_run_in_the_environment(client, trained, tmp_path, m
     assert trained.claims == []
     assert len(trained.told("publish")) == 1
     assert URL not in file.read_text()
+
+
+def test_the_guide_s_trainer_publishes_its_model(client, trained, model, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "python-client.md").read_text()
+    [code] = re.findall(r"```python\n(with client\.run.*?)```", page, re.S)
+
+    class Model:
+        def predict(self, batch):
+            return [0.5] * len(batch)
+
+    monkeypatch.chdir(model.parent)
+    names = {"client": client, "learn": lambda model, batch: Model()}
+    exec(code, names)
+    assert names["done"].state == "promoted"
+    assert len(trained.told("publish")[0]["predictions"]["scores"]) == END - NEXT
