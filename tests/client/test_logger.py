@@ -1,9 +1,6 @@
-"""A logger: batches, a spool that outlives a server's absence, refused rows, limits, threads."""
+"""A logger: batches, what fails, refused rows, limits, what a row may hold."""
 
-import errno
 import json
-import os
-import threading
 import uuid
 from datetime import UTC, datetime
 
@@ -11,85 +8,11 @@ import httpx
 import numpy as np
 import pytest
 
-from recadmin_client import SpoolFull, courier, writer
-from tests.client.scripted import Scripted, problem
+from recadmin_client import SpoolFull
+from tests.client.scripted import problem
+from tests.client.spooled import *  # noqa: F403 - a logger and its server
+from tests.client.spooled import AWAY, files
 from tests.conftest import wait_until
-
-AWAY = httpx.ConnectError("away")
-
-
-class Log:
-    """What the server has: each batch once, whoever sends it, and as often as it is sent."""
-
-    def __init__(self):
-        self.batches = {}
-        self.bad = ()
-
-    def __call__(self, request):
-        rows = [json.loads(line) for line in request.content.splitlines()]
-        name = request.headers["Batch-Id"]
-        rejected = [
-            {"row": number, "field": "n", "error": "is bad"}
-            for number, row in enumerate(rows)
-            if row["n"] in self.bad
-        ]
-        duplicate = name in self.batches
-        if duplicate:
-            assert self.batches[name] == rows
-        self.batches[name] = rows
-        accepted = len(rows) - len(rejected)
-        answer = {"accepted": accepted, "rejected": rejected, "duplicate": duplicate}
-        return httpx.Response(202, json=answer)
-
-    @property
-    def numbers(self):
-        return [row["n"] for rows in self.batches.values() for row in rows]
-
-
-@pytest.fixture
-def log():
-    return Log()
-
-
-@pytest.fixture
-def server(log):
-    return Scripted(otherwise=log)
-
-
-@pytest.fixture
-def spool(tmp_path):
-    return tmp_path / "spool"
-
-
-@pytest.fixture
-def logger_of(scripted_client, spool, monkeypatch):
-    """``logger_of(**options)``: of news, that comes again at once after a failure."""
-    monkeypatch.setattr(courier, "PATIENCE", courier.Retries(attempts=1, first_seconds=0))
-    made = []
-
-    def make(slug="news", **options):
-        made.append(scripted_client.logger(slug, spool, sender="test", **options))
-        return made[-1]
-
-    yield make
-    for logger in made:
-        logger.close(0)
-
-
-@pytest.fixture
-def away(server):
-    """``away()``: the server answers no more; ``away(False)``: it does again."""
-    log = server.otherwise
-
-    def go(is_away=True):
-        server.otherwise = AWAY if is_away else log
-
-    return go
-
-
-def files(spool):
-    """What is on disk, locks left out."""
-    return sorted(path.name for path in spool.rglob("*") if path.is_file() and path.name != "lock")
 
 
 def test_rows_arrive_in_order_in_batches_of_the_size_asked_for(logger_of, log, spool):
@@ -145,34 +68,6 @@ def test_what_was_taken_though_its_answer_was_lost_is_there_once(logger_of, serv
     assert log.numbers == [1]
 
 
-def test_what_could_not_be_sent_is_sent_by_the_next_logger(logger_of, away, log, spool):
-    away()
-    logger = logger_of(batch_rows=2)
-    for n in range(5):
-        logger.log({"n": n})
-    assert logger.close(0) is False
-    assert len(files(spool)) == 3
-    away(False)
-    second = logger_of()
-    assert second.flush()
-    assert log.numbers == list(range(5))
-    assert files(spool) == []
-    assert second.counts().sent == 5
-
-
-def test_the_folder_of_a_logger_that_lives_is_left_to_it(logger_of, away, log):
-    away()
-    first, second = logger_of(), logger_of()
-    first.log({"n": 1})
-    second.log({"n": 2})
-    third = logger_of()
-    assert third.counts().waiting_bytes == 0
-    away(False)
-    assert first.flush()
-    assert second.flush()
-    assert sorted(log.numbers) == [1, 2]
-
-
 def test_a_batch_id_begins_with_its_sender(scripted_client, spool, log):
     with scripted_client.logger("news", spool, sender="web-1") as logger:
         logger.log({"n": 1})
@@ -206,26 +101,6 @@ def test_a_batch_that_is_refused_as_a_whole_does_not_keep_others_from_being_sent
     kept = [json.loads(line) for line in file.read_text().splitlines()]
     assert [line["row"]["n"] for line in kept] == [0, 1]
     assert kept[0]["error"]
-
-
-def test_a_crash_between_the_answer_and_the_deletion_keeps_refused_rows_aside_once(
-    logger_of, log, spool, monkeypatch
-):
-    log.bad = (1,)
-    with monkeypatch.context() as broken:
-        broken.setattr(
-            "pathlib.Path.unlink", lambda self, **how: (_ for _ in ()).throw(OSError("gone"))
-        )
-        first = logger_of()
-        first.log({"n": 1})
-        first.flush(0)
-        wait_until(lambda: first.counts().last_error == "gone")
-        first._courier.stop(1)
-    first.close(0)
-    second = logger_of()
-    assert second.flush()
-    assert [path.parent.name for path in spool.rglob("*.ndjson")] == ["rejected"]
-    assert second.counts().rejected == 1
 
 
 def test_a_full_spool_raises_and_takes_rows_again_when_it_is_empty(logger_of, away, log):
@@ -262,102 +137,6 @@ def test_what_lies_aside_counts_until_somebody_takes_it_away(logger_of, log):
     for file in (logger.root / "rejected").iterdir():
         file.unlink()
     logger_of(max_bytes=50).log({"n": 2})
-
-
-def test_a_row_that_the_disk_does_not_take_leaves_nothing_of_itself(logger_of, log, monkeypatch):
-    logger = logger_of()
-    logger.log({"n": 1})
-    write, calls = os.write, []
-
-    def half_then_full(descriptor, content):
-        calls.append(content)
-        if len(calls) > 1:
-            raise OSError(errno.ENOSPC, "full")
-        return write(descriptor, content[: len(content) // 2])
-
-    with monkeypatch.context() as full:
-        full.setattr(writer.os, "write", half_then_full)
-        with pytest.raises(SpoolFull, match="disk"):
-            logger.log({"n": 2})
-    logger.log({"n": 3})
-    assert logger.flush()
-    assert log.numbers == [1, 3]
-
-
-def test_rows_of_many_threads_arrive_whole_and_once(logger_of, log):
-    with logger_of(batch_rows=70) as logger:
-
-        def work(k):
-            for n in range(200):
-                logger.log({"n": 1_000 * k + n})
-
-        threads = [threading.Thread(target=work, args=(k,)) for k in range(5)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert sorted(log.numbers) == [1_000 * k + n for k in range(5) for n in range(200)]
-
-
-def test_a_forked_child_logs_for_itself_and_leaves_its_parent_s_rows_alone(
-    logger_of, away, log, spool
-):
-    away()
-    logger = logger_of()
-    logger.log({"n": 1})
-    child = os.fork()
-    if child == 0:
-        try:
-            logger.log({"n": 2})
-        finally:
-            os._exit(0 if logger.counts().logged == 1 else 1)
-    assert os.waitpid(child, 0)[1] == 0
-    logger.log({"n": 3})
-    away(False)
-    assert logger.flush()
-    assert log.numbers == [1, 3]
-    logger.close()
-    assert logger_of().flush()
-    assert sorted(log.numbers) == [1, 2, 3]
-    assert files(spool) == []
-
-
-def test_half_a_line_of_a_process_that_is_gone_is_cut_off(logger_of, away, log):
-    away()
-    logger = logger_of()
-    logger.log({"n": 1})
-    logger.close(0)
-    [folder] = [path for path in logger.root.iterdir() if path.name != "rejected"]
-    (folder / "00000007.open").write_bytes(b'{"n":2}\n{"n":')
-    (folder / "00000008.open").write_bytes(b"")
-    away(False)
-    assert logger_of().flush()
-    assert log.numbers == [1, 2]
-
-
-def test_lines_that_are_no_json_are_kept_as_they_are(logger_of, away, server):
-    away()
-    logger = logger_of()
-    logger.log({"n": 1})
-    logger.close(0)
-    [batch] = logger.root.rglob("*.ndjson")
-    batch.write_bytes(b"\0\0\0\n")
-    server.otherwise = problem(400, detail="No JSON.")
-    assert logger_of().flush()
-    [kept] = (logger.root / "rejected").iterdir()
-    assert json.loads(kept.read_text()) == {"field": "", "error": "No JSON.", "row": "\0\0\0"}
-
-
-def test_a_batch_that_somebody_deleted_keeps_nothing_from_being_sent(logger_of, away, log):
-    away()
-    logger = logger_of(batch_rows=1)
-    logger.log({"n": 1})
-    logger.log({"n": 2})
-    wait_until(lambda: logger.counts().last_error)
-    next(iter(sorted(logger.root.rglob("*.ndjson")))).unlink()
-    away(False)
-    assert logger.flush()
-    assert log.numbers == [2]
 
 
 def test_values_of_numpy_and_times_with_a_zone_are_sent_as_json_has_them(logger_of, server):
