@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: install install-dev run test lint audit bench bench-sparsity bench-steady screenshot
+.PHONY: install install-dev run test lint audit bench bench-sparsity bench-steady client screenshot
 
 install: $(VENV)/installed
 install-dev: $(VENV)/installed-dev
@@ -52,6 +52,11 @@ bench-sparsity: install-dev
 
 bench-steady: install-dev
 	$(PY) -m tests.benchmarks.steady_load
+
+# The wheel of the Python client, in client/dist/.
+client: install
+	@rm -rf client/build client/dist
+	$(PY) -m pip wheel --quiet --no-deps --wheel-dir client/dist ./client
 
 screenshot: install-dev
 	$(PY) -m tests.screenshot

@@ -16,6 +16,7 @@ NAMES = (
     "leaves",
     "full_update",
     "http_append",
+    "client_logging",
     "online_http",
     "score",
     "learning_lag",

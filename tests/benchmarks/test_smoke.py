@@ -23,6 +23,7 @@ TINY = {
     "full_update": {"samples": 2_000, "trees": 2, "repetitions": 1, "holdout": 100},
     "online_http": {"requests": 3, "repetitions": 1},
     "http_append": {"requests": {10: 8}, "repetitions": 1},
+    "client_logging": {"rows": 200, "repetitions": 1},
     "score": {"samples": 500, "requests": 5},
     "learning_lag": {"rates": (1_000,), "seconds": 1.0},
     "wide_deep": {"sizes": (600, 1_000), "repetitions": 1, "requests": 5},
@@ -38,7 +39,15 @@ TINY = {
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
 }
 # Those that are measured over HTTP, all in one installation here.
-SERVED = {"embedding", "http_append", "online_http", "score", "learning_lag", "swap"}
+SERVED = {
+    "client_logging",
+    "embedding",
+    "http_append",
+    "online_http",
+    "score",
+    "learning_lag",
+    "swap",
+}
 REAL_PROCESSES = SERVED | {"client_step", "full_update", "scrape", "startup"}
 STACK = [pytest.mark.faults, pytest.mark.xdist_group("benchmarks")]
 CASES = [
