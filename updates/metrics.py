@@ -243,6 +243,22 @@ def difference_of_groups(
     return LossDifference(mean, noise, degrees, entropy(mean_label))
 
 
+def loss_estimate(
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> Estimate | None:
+    """Mean log loss with its error, groups as in ``loss_difference``; None without weight."""
+    total = float(weights.sum())
+    if not total:
+        return None
+    found = losses(labels, predictions)
+    mean = float(np.dot(found, weights) / total)
+    error, degrees = _error_of_sum((found - mean) * weights, groups)
+    return Estimate(mean, None if error is None else error / total, degrees)
+
+
 def calibration_estimate(
     labels: np.ndarray,
     predictions: np.ndarray,

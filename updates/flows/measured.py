@@ -17,6 +17,7 @@ from updates.metrics import (
     Quality,
     calibration_estimate,
     loss_difference,
+    loss_estimate,
     quality,
 )
 from updates.models import Recommender, UpdatePolicy
@@ -58,13 +59,15 @@ class Measured:
     """What was measured of a candidate; None where that was not possible.
 
     quality : of the candidate. reference : of the version that it is compared with, on the same
-    samples. difference : of the losses. score_shift : see ``score_shift``. slices : those with
-    enough samples, where the policy limits them. labels, weights : (n,) of the samples that count;
-    rows : which of those judged they are. immature : samples whose labels are still coming.
+    samples; reference_loss : its log loss. difference : of the losses. score_shift : see
+    ``score_shift``. slices : those with enough samples, where the policy limits them. labels,
+    weights : (n,) of the samples that count; rows : which of those judged they are. immature :
+    samples whose labels are still coming.
     """
 
     quality: Quality
     reference: Quality | None
+    reference_loss: Estimate | None
     difference: LossDifference | None
     calibration: Estimate | None
     score_shift: float | None
@@ -85,11 +88,12 @@ def measure(
     predictions = judged.predictions[kept]
     groups = user_numbers(judged.samples, policy.recommender)
     groups = groups[kept] if groups is not None else None
-    theirs = difference = shift = None
+    theirs = loss = difference = shift = None
     slices: list[SliceMeasured] = []
     if reference_predictions is not None:
         scores = reference_predictions[kept]
         theirs = quality(labels, scores, weights)
+        loss = loss_estimate(labels, scores, weights, groups)
         difference = loss_difference(labels, predictions, scores, weights, groups)
         shift = score_shift(predictions, scores)
         if policy.max_slice_ne_increase is not None:
@@ -98,6 +102,7 @@ def measure(
     return Measured(
         quality=quality(labels, predictions, weights),
         reference=theirs,
+        reference_loss=loss,
         difference=difference,
         calibration=calibration_estimate(labels, predictions, weights, groups),
         score_shift=shift,

@@ -8,6 +8,9 @@
    and with that the session ends; the next one goes on where it stood.
 
 It ends before that, without a version, when it must make way; nothing that was learned is lost.
+
+While a guardrail is broken (``guard``) it goes on learning aside: it sends nothing, and makes no
+version (``freezing``).
 """
 
 from __future__ import annotations
@@ -21,11 +24,22 @@ from django.utils import timezone
 
 from recadmin.valkey import connection
 from updates import signals
+from updates.artifacts import CorruptArtifact
 from updates.flows.attempt import Attempt
 from updates.flows.evaluate import evaluate_judged
 from updates.flows.online import checkpoints, position
+from updates.flows.online.freezing import freeze, line_after, thaw_by_itself
+from updates.flows.online.guard import LOOK_SECONDS, Guard
 from updates.flows.publish import publish
-from updates.models import ComponentLease, ModelVersion, Recommender, UpdatePolicy, UpdateRun
+from updates.models import (
+    ComponentLease,
+    ModelVersion,
+    PublishingFreeze,
+    Recommender,
+    UpdatePolicy,
+    UpdateRun,
+)
+from updates.models.freeze import NotFrozen
 from updates.models.policy import Strategy
 from updates.models.run import RunState
 from updates.models.version import VersionState
@@ -40,9 +54,10 @@ logger = logging.getLogger(__name__)
 ROWS_A_STEP = 20_000
 # How long to wait for samples before looking whether anything else is to be done.
 WAIT_MS = 100
-LOOK_SECONDS = 1.0
+ASK_SECONDS = 1.0
 # Valkey is down: the session stays, and looks again so often.
 RETRY_SECONDS = 0.5
+FROZEN_PHASE = "publishing frozen"
 
 
 def never() -> bool:
@@ -87,6 +102,10 @@ class Session:
         self.stream = DeltaStream(connection(), self.recommender.stream_key, self.standing.epoch)
         self._arrivals: dict[int, int] = {}
         self._unsent: Sent | None = None
+        self.frozen = PublishingFreeze.open_of(self.recommender)
+        self.guard = self._new_guard()
+        self._resumes = False
+        self._next_guard = time.monotonic() + LOOK_SECONDS
         self._sent_before = 0
         self._next_look = 0.0
         self._next_sync = 0.0
@@ -106,7 +125,7 @@ class Session:
                 if why := self._must_end():
                     self._make_way(*why)
                     return
-                if learned and self._version_is_due():
+                if learned and self._version_is_due() and not self._withheld:
                     self._become_version()
                     return
 
@@ -122,7 +141,16 @@ class Session:
                     return False
                 time.sleep(RETRY_SECONDS)
 
+    @property
+    def _withheld(self) -> bool:
+        """Whether what is learned is kept from serving."""
+        return self.frozen is not None or self._resumes
+
     def _begin_sending(self) -> None:
+        if not self._withheld:
+            self._take_over()
+
+    def _take_over(self) -> None:
         client, prefix = self.stream.client, self.recommender.stream_key
         [sent] = positions(client, [prefix])
         if sent and sent.epoch < self.standing.epoch:
@@ -135,13 +163,19 @@ class Session:
 
     def _step(self) -> bool:
         """Learn what there is; whether anything has been learned since the base."""
+        if self._resumes:
+            self._resume()
         candidate = self.standing.learning.candidate
-        self.attempt.progress("learning", candidate.next_offset - 1, None)
+        phase = FROZEN_PHASE if self.frozen else "learning"
+        self.attempt.progress(phase, candidate.next_offset - 1, None)
         stretch = self.log.follow(candidate.next_offset, ROWS_A_STEP, self._wait_ms())
         if stretch is not None:
             for arrived, count in self.standing.learning.learn(stretch):
                 self._arrivals[arrived] = self._arrivals.get(arrived, 0) + count
         now = time.monotonic()
+        if now >= self._next_guard:
+            self._next_guard = now + LOOK_SECONDS
+            self._look()
         if now >= self._next_sync:
             self._sync()
         self._checkpoint(now)
@@ -159,6 +193,8 @@ class Session:
 
         After a pause the first samples are sent at once.
         """
+        if self._withheld:
+            return
         began = time.monotonic()
         if self._unsent is None and self._has_news():
             self._unsent = self._news()
@@ -175,8 +211,8 @@ class Session:
 
     def _has_news(self) -> bool:
         standing = self.standing
-        if standing.learning.candidate.watermark is None:
-            # All that there is so far is quarantined.
+        if self._withheld or standing.learning.candidate.watermark is None:
+            # All that there is so far is quarantined, or nothing is sent.
             return False
         return standing.learned > max(standing.sent, self._sent_before)
 
@@ -209,11 +245,81 @@ class Session:
         candidate = self.standing.learning.candidate
         checkpoints.write(self.run, self.attempt.fences, self.standing, candidate)
 
+    def _look(self) -> None:
+        """Hold the running model against the guardrails; freeze or thaw by what they say."""
+        if (
+            self.frozen
+            and not PublishingFreeze.objects.filter(pk=self.frozen.pk, ended_at=None).exists()
+        ):
+            self._thawed()
+        if self.guard is None:
+            return
+        learning = self.standing.learning
+        try:
+            looked = self.guard.look(learning.candidate, learning.judged())
+        except CorruptArtifact as error:
+            logger.warning("run %s is not guarded: %s", self.run.pk, error)
+            return
+        if self.frozen is None:
+            if self.guard.why:
+                self._freeze(self.guard)
+            return
+        if looked:
+            self.frozen.note(self.guard.held_looks)
+        if self.guard.holds_again:
+            with suppress(NotFrozen):
+                thaw_by_itself(self.frozen, self.guard)
+            self._thawed(self.frozen)
+
+    def _freeze(self, guard: Guard) -> None:
+        self.frozen = freeze(
+            self.run,
+            self.attempt.fences,
+            guard,
+            line=self.standing.epoch,
+            offset=self.standing.learned,
+        )
+        self._unsent = None
+        logger.warning("run %s: publishing is frozen: %s", self.run.pk, self.frozen.reason)
+        with suppress(LogUnavailable):
+            self.stream.abandon()
+
+    def _thawed(self, frozen: PublishingFreeze) -> None:
+        """What is learned goes to serving again, with the next step; not if something else was
+        made live: the session ends for that."""
+        line = line_after(frozen)
+        if line is None:
+            return
+        self.saver.end()
+        self.standing.epoch = line
+        self.stream = DeltaStream(connection(), self.recommender.stream_key, line)
+        self.frozen, self._resumes = None, True
+        self.guard = self._new_guard()
+
+    def _resume(self) -> None:
+        """All that was learned aside to serving: by a checkpoint of the line that is served, which
+        a delta that nobody can apply sends everybody to."""
+        self._checkpoint_now()
+        self._arrivals, self.standing.sent = {}, self.standing.learned
+        self._take_over()
+        self.stream.publish(self.fence, self._news(), to_ms(timezone.now()))
+        self._resumes = False
+
+    def _new_guard(self) -> Guard | None:
+        """None where there is nothing to hold the model against, or where somebody has said that
+        it is published all the same."""
+        base = self.standing.base
+        if base is None or PublishingFreeze.is_overruled(base):
+            return None
+        return Guard(self.policy, base, self.standing.learned)
+
     def _report(self) -> None:
-        """Tell how good the predictions were, once there are enough of them to tell."""
+        """Tell how good the predictions were that were served, once there are enough to tell."""
         learning = self.standing.learning
         if (quality := learning.window.quality()).judgeable:
             learning.take_window()
+            if self._withheld:
+                return
             signals.learned.send(UpdateRun, run=self.run, quality=quality, newest=learning.judged())
 
     def _version_is_due(self) -> bool:
@@ -225,16 +331,25 @@ class Session:
             return RunState.QUEUED, "its worker was stopped; queued again"
         if time.monotonic() < self._next_look:
             return None
-        self._next_look = time.monotonic() + LOOK_SECONDS
+        self._next_look = time.monotonic() + ASK_SECONDS
         if waiting := yields_to(self.run):
             return RunState.QUEUED, f"makes way for run {waiting.pk}; queued again"
         if self.policy.pk is not None and not self._policy_wants_more():
             return RunState.CANCELLED, "its policy was paused, is held or was deleted"
+        if why := self._outdated():
+            return RunState.QUEUED, f"{why}; queued again"
+        return None
+
+    def _outdated(self) -> str:
+        """What has changed since the session began, which a session of its own must heed."""
         # Ours is as it was when the session began, and so is the schema that the log is read with.
         present = Recommender.objects.get(pk=self.recommender.pk)
+        base = self.standing.base
+        if present.live_version_id != (base.pk if base else None):
+            return "another version was made live"
         if not position.is_as_configured(self.standing.learning.candidate.learner, present):
-            return RunState.QUEUED, "what the recommender learns with has changed; queued again"
-        return None
+            return "what the recommender learns with has changed"
+        return ""
 
     def _policy_wants_more(self) -> bool:
         """Look at the policy again: its intervals count from now on."""
