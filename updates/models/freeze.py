@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -104,8 +104,10 @@ class PublishingFreeze(models.Model):
 
     def end(self, how: Thaw, reason: str, *, by: Any = None) -> None:
         """Thawed. Raises NotFrozen where it was already."""
-        said = {"ended_at": timezone.now(), "ended": how, "ended_by": by, "end_reason": reason}
-        lasts = PublishingFreeze.objects.filter(pk=self.pk, ended_at=None)
-        if not lasts.update(**said):
-            raise NotFrozen("Publishing is not frozen any more.")
-        self.refresh_from_db()
+        with transaction.atomic():
+            found = PublishingFreeze.objects.select_for_update().get(pk=self.pk)
+            if found.ended:
+                raise NotFrozen("Publishing is not frozen any more.")
+            self.ended_at, self.ended = timezone.now(), how
+            self.ended_by, self.end_reason = by, reason
+            self.save(update_fields=["ended_at", "ended", "ended_by", "end_reason"])

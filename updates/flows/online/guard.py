@@ -91,7 +91,8 @@ class Guard:
         Raises CorruptArtifact where the base version cannot be read, and LogUnavailable.
         """
         of_weights = list(of_the_model(candidate, self.policy))
-        news = self._unseen(judged)
+        # What is predicted by weights that are not finite is no number to reckon with.
+        news = self._unseen(judged) if candidate.learner.is_finite() else None
         measured = None
         if news is not None:
             found = measure(news, self._predict(news.samples), self.policy)
@@ -196,7 +197,7 @@ class Guard:
         values = np.array([known.value for known in self._usual])
         errors = np.array([known.standard_error or 0.0 for known in self._usual])
         error = math.hypot(loss.standard_error, float(np.linalg.norm(errors)) / len(errors))
-        return abs(loss.value - values.mean()) <= ORDINARY_ERRORS * error
+        return bool(abs(loss.value - values.mean()) <= ORDINARY_ERRORS * error)
 
     def _broken(self, measured: Measured | None) -> Iterator[str]:
         if measured is None:
