@@ -16,6 +16,7 @@ from monitoring.budget import SHOWN, windows
 from monitoring.components import components
 from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
+from monitoring.frozen import frozen_now
 from monitoring.obstacles import in_the_way
 from monitoring.series import newest_by_policy
 from monitoring.served import online_positions, served_facts, with_sync
@@ -69,6 +70,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "components": components(
             recommender, now, heads.get(recommender.pk), served.get(recommender.pk), obstacles
         ),
+        "frozen": frozen_now(recommender),
         "log_silent": not heads,
         "runs": recent_runs(recommender),
     }
@@ -151,7 +153,7 @@ class Sync:
     def state(self) -> SyncState:
         """The worst of the processes that run; NONE where none does."""
         present = {report.sync for report in self.processes} - {SyncState.GONE}
-        worst_first = (SyncState.FAILING, SyncState.STARTING, SyncState.SYNCED)
+        worst_first = (SyncState.FAILING, SyncState.FROZEN, SyncState.STARTING, SyncState.SYNCED)
         return next((state for state in worst_first if state in present), SyncState.NONE)
 
 

@@ -46,6 +46,13 @@ class PublishingFreeze(models.Model):
         related_name="freezes",
         help_text="The version that is served meanwhile, and that guardrails are held against.",
     )
+    version = models.OneToOneField(
+        ModelVersion,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="freeze",
+        help_text="The running model as it was then, kept as rejected: to be explained.",
+    )
     line = models.PositiveBigIntegerField(
         help_text="The line of online learning that goes on aside; see Deployment."
     )
@@ -81,6 +88,11 @@ class PublishingFreeze(models.Model):
 
     def __str__(self) -> str:
         return f"{self.recommender.slug} frozen at offset {self.offset}"
+
+    @property
+    def suspect(self) -> tuple[int, int]:
+        """First and last offset of what it learned after all was well."""
+        return self.good_offset + 1, self.offset
 
     @classmethod
     def open_of(cls, recommender: Recommender) -> Self | None:

@@ -71,7 +71,10 @@ def test_what_it_learned_is_not_served_while_a_guardrail_is_broken(
     assert "of version 1; max_ne_increase allows 0.01 (" in frozen.reason
     assert 1000 < frozen.good_offset < first_wrong
     assert frozen.looks[-1]["rising"]
-    assert ModelVersion.objects.count() == 1
+    kept = ModelVersion.objects.get(number=2)
+    assert (frozen.version, kept.state, kept.parent) == (kept, "rejected", live)
+    assert kept.next_offset == frozen.offset + 1
+    assert ModelVersion.objects.count() == 2
     [deployment] = Deployment.objects.filter(ended_at=None)
     assert (deployment.kind, deployment.version, deployment.reason) == (
         "freeze",
@@ -152,6 +155,7 @@ def test_quarantining_what_followed_the_last_good_sample_ends_it(
         thread.join(20)
     frozen.refresh_from_db()
     assert frozen.ended == "superseded"
+    assert frozen.version.state == "quarantined"
     run.refresh_from_db()
     assert run.state == "cancelled"
     assert not Checkpoint.objects.filter(epoch=position.epoch_of(recommender)).exists()

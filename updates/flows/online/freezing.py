@@ -5,6 +5,9 @@ that serves, as with a roll-back, by the one transaction that they look for anyw
 on with the former line, aside. Why the base version and not weights of a minute ago: it has passed
 the gate, its bytes are kept and checked, and it has learned none of what is under suspicion.
 
+The running model of that instant is kept as a rejected version, so that people can read what it
+had learned; frozen sessions make none.
+
 Thawing gives its checkpoint to the line that is served: who scores goes on from there.
 """
 
@@ -16,18 +19,23 @@ from django.db import transaction
 
 from updates import signals
 from updates.flows.deploy import deploy
+from updates.flows.evaluate import evaluate_judged
 from updates.flows.online.guard import Guard
-from updates.flows.online.position import epoch_of
+from updates.flows.online.position import Standing, epoch_of
+from updates.flows.publish import write
 from updates.models import (
     Checkpoint,
     ComponentLease,
     Deployment,
+    ModelVersion,
     PublishingFreeze,
     Recommender,
     UpdateRun,
 )
 from updates.models.deployment import DeploymentKind
 from updates.models.freeze import NotFrozen, Thaw
+from updates.models.version import VersionState
+from updates.strategies.online import OnlineLearning
 
 
 class ThawError(ValueError):
@@ -39,29 +47,46 @@ class ThawError(ValueError):
 
 
 def freeze(
-    run: UpdateRun, fences: dict[str, int], guard: Guard, *, line: int, offset: int
+    run: UpdateRun, fences: dict[str, int], guard: Guard, standing: Standing
 ) -> PublishingFreeze:
     """Serve the base version from now on, without what was learned since.
 
-    line : of online learning, that goes on aside. offset : last one learned. Raises LeaseLost,
-    with nothing changed.
+    standing : of the session; its line goes on aside. Raises LeaseLost, with nothing changed.
     """
     reason = " ".join(guard.why)
+    about = _kept(run, guard, standing.learning, reason)
     with transaction.atomic():
         ComponentLease.verify(run, fences)
+        version = ModelVersion.publish(run.recommender, **about) if about else None
+        if version is not None:
+            version.move(VersionState.REJECTED, reason)
         made = PublishingFreeze.objects.create(
             recommender=run.recommender,
             run=run,
             base=guard.base,
-            line=line,
+            version=version,
+            line=standing.epoch,
             good_offset=guard.good_through,
-            offset=offset,
+            offset=standing.learned,
             reason=reason,
             looks=guard.looks_json(),
         )
         deploy(guard.base, kind=DeploymentKind.FREEZE, reason=reason, run=run)
         transaction.on_commit(lambda: signals.publishing_frozen.send(PublishingFreeze, freeze=made))
     return made
+
+
+def _kept(
+    run: UpdateRun, guard: Guard, learning: OnlineLearning, reason: str
+) -> dict[str, Any] | None:
+    """The running model's files, and what its version says of it; None of weights that are not
+    finite, of which nothing can be told."""
+    candidate, judged = learning.candidate, learning.judged()
+    if judged is None or not candidate.learner.is_finite():
+        return None
+    evaluation = evaluate_judged(guard.base, candidate, judged, guard.policy)
+    metrics = evaluation.to_json() | {"verdict": reason}
+    return write(run, candidate, guard.base) | {"parent": guard.base, "metrics": metrics}
 
 
 def thaw(recommender: Recommender, *, reason: str, by: Any = None) -> PublishingFreeze:

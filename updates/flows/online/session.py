@@ -197,13 +197,7 @@ class Session:
             self._thawed(self.frozen)
 
     def _freeze(self, guard: Guard) -> None:
-        self.frozen = freeze(
-            self.run,
-            self.attempt.fences,
-            guard,
-            line=self.standing.epoch,
-            offset=self.standing.learned,
-        )
+        self.frozen = freeze(self.run, self.attempt.fences, guard, self.standing)
         self.publisher.withhold()
         logger.warning("run %s: publishing is frozen: %s", self.run.pk, self.frozen.reason)
 
