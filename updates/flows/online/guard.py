@@ -140,7 +140,7 @@ class Guard:
         for name, surprise in self._surprises(measured):
             self._chart(name).step(surprise, first)
         rising = [name for name, chart in self._charts.items() if chart.value]
-        ordinary = self._is_ordinary(measured.reference_loss)
+        ordinary = self._is_ordinary(measured)
         self.looks.append(
             Look(
                 first_offset=first,
@@ -160,10 +160,9 @@ class Guard:
             return
         self.held_looks += 1
         self._held_since = min(self._held_since, time.monotonic())
-        if ordinary:
+        if ordinary and measured.reference_loss is not None:
             self.good_through = last
-            if measured.reference_loss is not None:
-                self._usual.append(measured.reference_loss)
+            self._usual.append(measured.reference_loss)
 
     def _chart(self, name: str) -> Chart:
         if name not in self._charts:
@@ -191,13 +190,24 @@ class Guard:
                 surprise = each.difference.surprise(policy.max_slice_ne_increase)
                 yield f"{SLICE}{each.name}", surprise
 
-    def _is_ordinary(self, loss: Estimate | None) -> bool:
-        if loss is None or loss.standard_error is None or not self._usual:
-            return True
-        values = np.array([known.value for known in self._usual])
-        errors = np.array([known.standard_error or 0.0 for known in self._usual])
-        error = math.hypot(loss.standard_error, float(np.linalg.norm(errors)) / len(errors))
-        return bool(abs(loss.value - values.mean()) <= ORDINARY_ERRORS * error)
+    def _is_ordinary(self, measured: Measured) -> bool:
+        """Whether the base does as well as on the looks before, or at the first as at its gate."""
+        loss, samples = measured.reference_loss, measured.quality.samples
+        if loss is None or loss.standard_error is None:
+            return False
+        if self._usual:
+            usual = float(np.mean([known.value for known in self._usual]))
+            errors = [known.standard_error or 0.0 for known in self._usual]
+            error = math.hypot(loss.standard_error, float(np.linalg.norm(errors)) / len(errors))
+        else:
+            gate = self.base.metrics.get("candidate") or {}
+            if gate.get("log_loss") is None:
+                # Nothing is known of it: what it does first is usual.
+                return True
+            usual = gate["log_loss"]
+            # As noisy as this look, for its number of samples.
+            error = loss.standard_error * math.sqrt(1 + samples / gate["samples"])
+        return bool(abs(loss.value - usual) <= ORDINARY_ERRORS * error)
 
     def _broken(self, measured: Measured | None) -> Iterator[str]:
         if measured is None:
