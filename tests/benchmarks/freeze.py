@@ -5,9 +5,8 @@ bad samples came, and what a look costs. ``python -m tests.benchmarks freeze``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -49,11 +48,7 @@ def tables(
     random = np.random.default_rng(1)
     yield Table(
         "Freezing: looks to a false one, the truth at the limit",
-        [
-            _charts(random, rate, size, looks)
-            for rate in rates
-            for size in sizes
-        ],
+        [_charts(random, rate, size, looks) for rate in rates for size in sizes],
         f"NE of the running model worse than the base's by exactly {ALLOWED}, with errors of their "
         f"own; {looks:,} looks each. At heights low enough to be reached, the mean number of looks "
         "that was measured beside the one that heights are chosen by; “freezes”: at the height in "
@@ -107,8 +102,9 @@ def _mean_looks(at: float) -> float:
 
 
 def _loss(truth: np.ndarray, predictions: np.ndarray) -> float:
-    ones, p = np.ones(len(truth)), expit(truth)
-    return float((losses_of(ones, predictions) * p + losses_of(0 * ones, predictions) * (1 - p)).mean())
+    p, ones = expit(truth), np.ones(len(truth))
+    expected = losses_of(ones, predictions) * p + losses_of(0 * ones, predictions) * (1 - p)
+    return float(expected.mean())
 
 
 def _entropy(rate: float) -> float:
@@ -139,3 +135,48 @@ class Stream:
         batch = pa.RecordBatch.from_arrays(arrays, schema=SCHEMA.arrow)
         first, self.next_offset = self.next_offset, self.next_offset + count
         return Stretch(first, self.next_offset, number(batch, first, 0), [])
+
+
+def _streams(random: Generator, streams: int, samples: int, bad: int) -> dict[str, object]:
+    """Of guards of so many streams, each with a base of its own."""
+    freezes, looks, after, seconds = 0, 0, [], 0.0
+    for _ in range(streams):
+        stream = Stream(random)
+        guard, learning = _session(stream)
+        first_bad = stream.next_offset + samples // 2
+        while stream.next_offset < first_bad + samples // 2:
+            if bad and stream.next_offset == first_bad:
+                learning.learn(stream.take(bad, wrong=True))
+            learning.learn(stream.take(500))
+            began = time.perf_counter()
+            looks += guard.look(learning.candidate, learning.judged())
+            seconds += time.perf_counter() - began
+            if guard.why:
+                freezes += 1
+                after.append(stream.next_offset - first_bad - bad)
+                break
+    return {
+        "bad samples": bad,
+        "streams": streams,
+        "looks": looks,
+        "frozen": freezes,
+        "good samples until then": float(np.median(after)) if after else "–",
+        "ms a look": 1000 * seconds / looks,
+    }
+
+
+def _session(stream: Stream) -> tuple[Guard, OnlineLearning]:
+    """A running model and its base, both of the same 20,000 samples."""
+    base, running = (registry.get("sparse_linear")(SCHEMA, {}) for _ in range(2))
+    candidate = Candidate(running)
+    learning = OnlineLearning(candidate, 1_000)
+    known = stream.take(20_000)
+    base.learn(known.samples)
+    learning.learn(known)
+    learning.begin_next("")
+    recommender = Recommender(slug="stream", learner="sparse_linear", schema=SCHEMA.to_json())
+    policy = UpdatePolicy(recommender=recommender, strategy="online")
+    version = ModelVersion(number=1, next_offset=stream.next_offset, metrics={})
+    guard = Guard(policy, version, looked_through=stream.next_offset - 1)
+    guard.hold_against(base)
+    return guard, learning

@@ -127,9 +127,13 @@ class Guard:
         samples = judged.samples.slice(first)
         return Judged(samples, judged.predictions[first:], int(offsets[first]))
 
+    def hold_against(self, learner: Learner) -> None:
+        """The base version's model, where it need not be loaded."""
+        self._learner = learner
+
     def _predict(self, samples: pa.Table) -> np.ndarray:
         if self._learner is None:
-            self._learner = load(self.base, serving=True)
+            self.hold_against(load(self.base, serving=True))
         learner = self._learner
         [batch] = samples.combine_chunks().to_batches()
         return learner.predict(conform(batch, learner.schema.arrow))
