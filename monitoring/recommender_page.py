@@ -51,7 +51,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
     served = served_facts([recommender], now, sent)
     obstacles = in_the_way([recommender], now)
     fresh = fleet_freshness([recommender], now, heads, served, obstacles)[recommender.pk]
-    deployment = open_deployment(recommender)
+    deployment, frozen = open_deployment(recommender), frozen_now(recommender)
     others = servers(recommender, now)
     return {
         "recommender": recommender,
@@ -61,7 +61,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "head": heads.get(recommender.pk),
         "deployment": deployment,
         "alerts": [
-            *serving_alerts(recommender, deployment, now),
+            *serving_alerts(recommender, deployment, now, frozen=frozen is not None),
             *(server.says for server in others if server.at_fault),
         ],
         "servers": others,
@@ -70,7 +70,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "components": components(
             recommender, now, heads.get(recommender.pk), served.get(recommender.pk), obstacles
         ),
-        "frozen": frozen_now(recommender),
+        "frozen": frozen,
         "log_silent": not heads,
         "runs": recent_runs(recommender),
     }
@@ -114,15 +114,18 @@ def recent_runs(recommender: Recommender) -> list[UpdateRun]:
 
 
 def serving_alerts(
-    recommender: Recommender, deployment: Deployment | None, now: datetime
+    recommender: Recommender, deployment: Deployment | None, now: datetime, *, frozen: bool
 ) -> list[str]:
-    """A sentence for each running process that serves something else than the live version."""
+    """A sentence for each running process that serves something else than the live version.
+
+    frozen : whether nothing is sent to serving, so that nobody can miss it.
+    """
     reports = _running(recommender, now).select_related("served")
     settled = deployment is not None and deployment.started_at <= now - SWAP_TAKES
     sentences = []
     for report in reports.order_by("process"):
         serves = f"version {report.served.number}" if report.served else "nothing"
-        if report.out_of_sync:
+        if report.out_of_sync and not frozen:
             failing = duration((now - report.behind_since).total_seconds())
             sentences.append(
                 f"Process {report.process}: sync failing for {failing}. It serves what was learned "
