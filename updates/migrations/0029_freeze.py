@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0027_deployment_events'),
+        ('updates', '0028_challenger'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('monitoring', '0011_sparsity'),
+        ('monitoring', '0013_challengers'),
     ]
 
     operations = [
