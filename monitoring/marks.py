@@ -45,7 +45,7 @@ class Mark:
 
 
 def marks(recommender: Recommender, start: datetime, end: datetime) -> list[Mark]:
-    """Promotions, rollbacks, cadence changes and alerts from start to end inclusive, by time.
+    """Promotions, rollbacks, freezes, cadence changes and alerts from start to end, by time.
 
     Rollbacks, cadence changes and alerts are all there, an alert also if it fired before and was
     open at the start; where promotions are denser than one in a
@@ -58,11 +58,13 @@ def marks(recommender: Recommender, start: datetime, end: datetime) -> list[Mark
     )
     back = (DeploymentKind.ROLLBACK, DeploymentKind.REWIND)
     rollbacks = [_rollback(recommender, m) for m in moves if m.kind in back]
+    freezes = [_freeze(recommender, m) for m in moves if m.kind == DeploymentKind.FREEZE]
     promotions = [m for m in moves if m.kind == DeploymentKind.PROMOTION]
     merged = _merge(promotions, start, end)
     return sorted(
         [
             *rollbacks,
+            *freezes,
             *(_promotion(recommender, group) for group in merged),
             *_cadence_changes(recommender, start, end),
             *_alerts(recommender, start, end),
@@ -89,6 +91,11 @@ def _promotion(recommender: Recommender, group: list[Deployment]) -> Mark:
 def _rollback(recommender: Recommender, move: Deployment) -> Mark:
     came_from = f" from v{move.previous.number}" if move.previous else ""
     label = f"Rolled back{came_from} to v{move.version.number}: {move.reason}"
+    return Mark(move.started_at, ROLLBACK, label, _version_url(recommender, move))
+
+
+def _freeze(recommender: Recommender, move: Deployment) -> Mark:
+    label = f"Publishing frozen, v{move.version.number} served: {move.reason}"
     return Mark(move.started_at, ROLLBACK, label, _version_url(recommender, move))
 
 

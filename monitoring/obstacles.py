@@ -21,7 +21,7 @@ from recadmin import heartbeats
 from recadmin.heartbeats import ProcessState
 from recadmin.valkey import connection, impatient
 from updates.joiners import joiner_of
-from updates.models import ComponentLease, Recommender, ServingReport, UpdateRun
+from updates.models import ComponentLease, PublishingFreeze, Recommender, ServingReport, UpdateRun
 from updates.models.policy import Strategy
 from updates.models.recommender import among
 from updates.models.run import RunState
@@ -75,9 +75,10 @@ def labels_pending(recommenders: Sequence[Recommender]) -> dict[int, bool]:
 
 
 def _sync_broken(pks: Sequence[int], now: datetime) -> dict[int, str]:
-    suspects = ServingReport.objects.running(now).filter(
-        ~Q(error="") | Q(followed_at__isnull=False), among(pks)
-    )
+    # What is frozen is not sent, so that nobody can miss it.
+    frozen = PublishingFreeze.objects.filter(recommender=OuterRef("recommender"), ended_at=None)
+    follows = Q(followed_at__isnull=False) & ~Exists(frozen)
+    suspects = ServingReport.objects.running(now).filter(~Q(error="") | follows, among(pks))
     processes = {
         report.recommender_id: f"Process {report.process}: {_trouble(report)}"
         for report in suspects

@@ -16,6 +16,7 @@ from monitoring.budget import SHOWN, windows
 from monitoring.components import components
 from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
+from monitoring.frozen import frozen_now
 from monitoring.obstacles import in_the_way
 from monitoring.series import newest_by_policy
 from monitoring.served import online_positions, served_facts, with_sync
@@ -50,7 +51,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
     served = served_facts([recommender], now, sent)
     obstacles = in_the_way([recommender], now)
     fresh = fleet_freshness([recommender], now, heads, served, obstacles)[recommender.pk]
-    deployment = open_deployment(recommender)
+    deployment, frozen = open_deployment(recommender), frozen_now(recommender)
     others = servers(recommender, now)
     return {
         "recommender": recommender,
@@ -60,7 +61,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "head": heads.get(recommender.pk),
         "deployment": deployment,
         "alerts": [
-            *serving_alerts(recommender, deployment, now),
+            *serving_alerts(recommender, deployment, now, frozen=frozen is not None),
             *(server.says for server in others if server.at_fault),
         ],
         "servers": others,
@@ -69,6 +70,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "components": components(
             recommender, now, heads.get(recommender.pk), served.get(recommender.pk), obstacles
         ),
+        "frozen": frozen,
         "log_silent": not heads,
         "runs": recent_runs(recommender),
     }
@@ -112,15 +114,18 @@ def recent_runs(recommender: Recommender) -> list[UpdateRun]:
 
 
 def serving_alerts(
-    recommender: Recommender, deployment: Deployment | None, now: datetime
+    recommender: Recommender, deployment: Deployment | None, now: datetime, *, frozen: bool
 ) -> list[str]:
-    """A sentence for each running process that serves something else than the live version."""
+    """A sentence for each running process that serves something else than the live version.
+
+    frozen : whether nothing is sent to serving, so that nobody can miss it.
+    """
     reports = _running(recommender, now).select_related("served")
     settled = deployment is not None and deployment.started_at <= now - SWAP_TAKES
     sentences = []
     for report in reports.order_by("process"):
         serves = f"version {report.served.number}" if report.served else "nothing"
-        if report.out_of_sync:
+        if report.out_of_sync and not frozen:
             failing = duration((now - report.behind_since).total_seconds())
             sentences.append(
                 f"Process {report.process}: sync failing for {failing}. It serves what was learned "
@@ -151,7 +156,7 @@ class Sync:
     def state(self) -> SyncState:
         """The worst of the processes that run; NONE where none does."""
         present = {report.sync for report in self.processes} - {SyncState.GONE}
-        worst_first = (SyncState.FAILING, SyncState.STARTING, SyncState.SYNCED)
+        worst_first = (SyncState.FAILING, SyncState.FROZEN, SyncState.STARTING, SyncState.SYNCED)
         return next((state for state in worst_first if state in present), SyncState.NONE)
 
 

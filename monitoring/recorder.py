@@ -13,12 +13,21 @@ from django.db import transaction
 from django.utils import timezone
 
 from monitoring import feature_ages, learning_lag, metrics, series
+from monitoring.alerts.evaluate import notice
 from monitoring.challengers.foretold import remember
+from monitoring.frozen import frozen_condition
 from monitoring.quality.take import take_unseen
 from monitoring.quality.windows import quality_values
 from updates import signals
 from updates.metrics import Quality
-from updates.models import Deployment, ModelVersion, Recommender, UpdatePolicy, UpdateRun
+from updates.models import (
+    Deployment,
+    ModelVersion,
+    PublishingFreeze,
+    Recommender,
+    UpdatePolicy,
+    UpdateRun,
+)
 from updates.models.policy import Strategy
 
 logger = logging.getLogger(__name__)
@@ -41,6 +50,7 @@ def connect() -> None:
     signals.evaluated.connect(on_evaluated, dispatch_uid="monitoring.evaluated")
     signals.promoted.connect(on_deployed, dispatch_uid="monitoring.promoted")
     signals.rolled_back.connect(on_deployed, dispatch_uid="monitoring.rolled_back")
+    signals.publishing_frozen.connect(on_frozen, dispatch_uid="monitoring.publishing_frozen")
 
 
 def harmless(receiver: Callable[..., None]) -> Callable[..., None]:
@@ -125,6 +135,12 @@ def on_deployed(deployment: Deployment, **kwargs: Any) -> None:
         for component, part in version.sparsity.get("components", {}).items()
         for name, key in _OF_COMPONENTS.items()
     )
+
+
+@harmless
+def on_frozen(freeze: PublishingFreeze, **kwargs: Any) -> None:
+    """The alert begins now, and fires with the next evaluation."""
+    notice(frozen_condition(freeze), timezone.now())
 
 
 def _declared_seconds(policy: UpdatePolicy, due_at: datetime) -> float | None:

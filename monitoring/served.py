@@ -10,7 +10,7 @@ from datetime import datetime
 from monitoring.freshness import LiveFacts
 from monitoring.servers import acknowledged
 from updates.flows.online.position import sent_to_serving
-from updates.models import Recommender, ServingReport
+from updates.models import PublishingFreeze, Recommender, ServingReport
 from updates.samples.batches import from_ms
 from updates.samples.durable import LogUnavailable
 from updates.serving.deltas import Position
@@ -55,8 +55,9 @@ def served_facts(
 def with_sync(recommender: Recommender, now: datetime) -> list[ServingReport]:
     """What each process says that it serves, with its sync state as ``sync``."""
     reports = list(recommender.serving_reports.select_related("wanted", "served"))
+    frozen = PublishingFreeze.open_of(recommender) is not None
     for report in reports:
-        report.sync = report.sync_state(now)
+        report.sync = report.sync_state(now, frozen=frozen)
     return reports
 
 

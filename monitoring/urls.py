@@ -54,6 +54,7 @@ urlpatterns = [
     path(f"{ONE}/rollback/", recommender.rollback, name="rollback"),
     path(f"{ONE}/challengers/", challengers.section, name="challengers"),
     path(f"{ONE}/adopt/", challengers.adopt_challenger, name="adopt"),
+    path(f"{ONE}/thaw/", recommender.thaw_publishing, name="thaw"),
     path(f"{ONE}/quarantines/", quarantines.section, name="quarantines"),
     path(f"{ONE}/quarantines/outlook/", quarantines.outlook, name="quarantine-outlook"),
     path(f"{ONE}/quarantines/mark/", quarantines.mark, name="quarantine"),

@@ -9,7 +9,7 @@ import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 # Predictions are clipped this far from 0 and 1, so that one certain mistake is not infinite.
 CLIP = 1e-15
@@ -107,6 +107,36 @@ def quality(
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A number measured on samples, its standard error, None where unknown, and the degrees of
+    freedom that the error has."""
+
+    value: float
+    standard_error: float | None
+    degrees: int
+
+    def bounds(self, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+        """Between what it is, on either side so confidently; None where the error is unknown."""
+        if self.standard_error is None:
+            return None
+        half = float(stdtrit(self.degrees, confidence)) * self.standard_error
+        return self.value - half, self.value + half
+
+    def surprise(self, limit: float) -> float:
+        """How far above the limit it is, as a standard normal score of the same tail probability.
+
+        By Student's t; −∞ where the error is unknown.
+        """
+        if self.standard_error is None:
+            return -math.inf
+        if not self.standard_error:
+            return math.copysign(math.inf, self.value - limit)
+        t = (self.value - limit) / self.standard_error
+        # Of the smaller tail, so that nothing is lost near 1.
+        return math.copysign(-float(ndtri(stdtr(self.degrees, -abs(t)))), t)
+
+
+@dataclass(frozen=True)
 class LossDifference:
     """Mean of candidate's minus reference's log losses on the same samples, and its noise.
 
@@ -129,9 +159,21 @@ class LossDifference:
     @property
     def ne_increase_at_least(self) -> float:
         """The same less the noise, at 99 % confidence; −∞ where that is unknown."""
+        return self.least_ne_increase(CONFIDENCE)
+
+    def least_ne_increase(self, confidence: float) -> float:
+        """The same at another confidence."""
         if self.standard_error is None or not self.entropy:
             return -math.inf
-        return (self.mean - self._errors(CONFIDENCE) * self.standard_error) / self.entropy
+        return (self.mean - self._errors(confidence) * self.standard_error) / self.entropy
+
+    def surprise(self, allowed: float) -> float:
+        """How surely NE has risen by more than is allowed; see ``Estimate.surprise``."""
+        if not self.entropy:
+            return -math.inf
+        return Estimate(self.mean, self.standard_error, self.degrees).surprise(
+            allowed * self.entropy
+        )
 
     @property
     def ne_increase_interval(self) -> tuple[float, float] | None:
@@ -201,26 +243,39 @@ def difference_of_groups(
     return LossDifference(mean, noise, degrees, entropy(mean_label))
 
 
-def calibration_bounds(
+def loss_estimate(
     labels: np.ndarray,
     predictions: np.ndarray,
     weights: np.ndarray,
     groups: np.ndarray | None = None,
-) -> tuple[float, float] | None:
-    """Between what calibration, Σp ÷ Σy, is on either side with 99 % confidence.
+) -> Estimate | None:
+    """Mean log loss with its error, groups as in ``loss_difference``; None without weight."""
+    total = float(weights.sum())
+    if not total:
+        return None
+    found = losses(labels, predictions)
+    mean = float(np.dot(found, weights) / total)
+    error, degrees = _error_of_sum((found - mean) * weights, groups)
+    return Estimate(mean, None if error is None else error / total, degrees)
 
-    From the error of a ratio (its linearisation), with groups as in ``loss_difference``. None where
-    nothing was clicked, or the error is unknown.
+
+def calibration_estimate(
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> Estimate | None:
+    """Calibration, Σp ÷ Σy, with its error.
+
+    That of a ratio (its linearisation), with groups as in ``loss_difference``. None where nothing
+    was clicked.
     """
     clicks = float(np.dot(labels, weights))
     if not clicks:
         return None
     ratio = float(np.dot(predictions, weights)) / clicks
     error, degrees = _error_of_sum((predictions - ratio * labels) * weights, groups)
-    if error is None:
-        return None
-    half = float(stdtrit(degrees, CONFIDENCE)) * error / clicks
-    return ratio - half, ratio + half
+    return Estimate(ratio, None if error is None else error / clicks, degrees)
 
 
 def _error_of_sum(parts: np.ndarray, groups: np.ndarray | None) -> tuple[float | None, int]:

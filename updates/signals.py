@@ -15,3 +15,5 @@ promoted = Signal()  # deployment
 # recommender, ages_seconds: by feature, rows that carried values so old, at
 features_used = Signal()
 rolled_back = Signal()  # deployment
+publishing_frozen = Signal()  # freeze: what is learned online is not served from now on
+publishing_thawed = Signal()  # freeze

@@ -14,6 +14,7 @@ from monitoring.budget import burning
 from monitoring.components import components
 from monitoring.fleet import fleet_freshness
 from monitoring.freshness import Freshness, FreshnessCause, FreshnessState, LiveFacts
+from monitoring.frozen import frozen_conditions
 from monitoring.models import DriftAlarm
 from monitoring.obstacles import InTheWay, in_the_way
 from monitoring.served import served_facts
@@ -50,6 +51,7 @@ def conditions(
     found += _components(recommenders, heads, served, obstacles, now)
     found += _budgets(recommenders, now)
     found += _drift()
+    found += frozen_conditions()
     found += limit_conditions(recommenders, now)
     found += _runs()
     return {condition.key: condition for condition in found}

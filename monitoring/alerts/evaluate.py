@@ -40,6 +40,11 @@ def evaluate(now: datetime) -> None:
             _move(alert, wrong, key, now)
 
 
+def notice(condition: Condition, now: datetime) -> None:
+    """What has just begun: an alert that the next evaluation fires, if it still holds."""
+    _begin([condition], now)
+
+
 def _begin(found: Iterable[Condition], now: datetime) -> None:
     Alert.objects.bulk_create(
         [

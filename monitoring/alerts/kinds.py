@@ -45,6 +45,13 @@ KINDS = {
             "Its page says which, and why.",
         ),
         Kind(
+            "publishing-frozen",
+            "critical",
+            timedelta(0),
+            "what it learns online is not served: a guardrail is broken",
+            "Its page leads to what it learned; quarantine the samples, or publish it anyway.",
+        ),
+        Kind(
             "backlog",
             "critical",
             timedelta(minutes=1),

@@ -18,7 +18,7 @@ from monitoring.prometheus.finished import FinishedRuns
 from monitoring.prometheus.values import Values
 from monitoring.served import served_facts
 from monitoring.servers import enabled_servers
-from updates.models import Recommender, ServingReport, UpdateRun
+from updates.models import PublishingFreeze, Recommender, ServingReport, UpdateRun
 from updates.models.run import ACTIVE, FINISHED
 from updates.models.serving_report import SyncState
 from updates.samples.durable import LogUnavailable
@@ -115,8 +115,12 @@ def _add_last_updates(values: Values, slugs: Mapping[int, str]) -> None:
 def _add_serving(values: Values, slugs: Mapping[int, str], now: datetime) -> None:
     states: Counter[tuple[int, str]] = Counter()
     behind: defaultdict[int, list[float]] = defaultdict(list)
+    frozen = set(
+        PublishingFreeze.objects.filter(ended_at=None).values_list("recommender", flat=True)
+    )
     for report in ServingReport.objects.running(now):
-        states[report.recommender_id, report.sync_state(now)] += 1
+        state = report.sync_state(now, frozen=report.recommender_id in frozen)
+        states[report.recommender_id, state] += 1
         if (since := report.behind_since) is not None:
             seconds = (report.reported_at - since).total_seconds()
             behind[report.recommender_id].append(max(0.0, seconds))

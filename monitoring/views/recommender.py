@@ -26,6 +26,7 @@ from monitoring.servers import servers
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import form_errors, told
 from recadmin.roles import OPERATOR, VIEWER
+from updates.flows.online.freezing import thaw
 from updates.flows.roll_back import roll_back
 from updates.flows.trigger import trigger
 from updates.models import Recommender
@@ -148,6 +149,15 @@ def rollback(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect("recommender", slug)
     with told(request):
         roll_back(found, by=request.user, **form.cleaned_data)
+    return redirect("recommender", slug)
+
+
+@require_POST
+@needs(OPERATOR)
+def thaw_publishing(request: HttpRequest, slug: str) -> HttpResponse:
+    """Have what is learned online served again, though a guardrail was broken."""
+    with told(request):
+        thaw(_find(slug), reason=request.POST.get("reason", ""), by=request.user)
     return redirect("recommender", slug)
 
 

@@ -12,12 +12,14 @@ from django.utils.html import format_html
 
 from updates.artifacts import CorruptArtifact
 from updates.flows.adopt import AdoptError, NotAdoptable
+from updates.flows.online.freezing import ThawError
 from updates.flows.own_log import SharesLog
 from updates.flows.quarantine import QuarantineError
 from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
 from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
+from updates.models.freeze import NotFrozen
 from updates.models.proof import ProofUnderWay
 from updates.models.quarantine import WrongState
 from updates.models.run import IllegalRunMove
@@ -34,6 +36,8 @@ REFUSALS = (
     QuarantineError,
     SelectionError,
     WrongState,
+    NotFrozen,
+    ThawError,
     CorruptArtifact,
     IllegalRunMove,
     IllegalVersionMove,

@@ -7,6 +7,8 @@ import importlib
 import os
 import platform
 
+import django
+
 NAMES = (
     "encode",
     "learn",
@@ -30,6 +32,7 @@ NAMES = (
     "scrape",
     "startup",
     "gate",
+    "freeze",
     "sparsity",
     "quarantine",
 )
@@ -42,6 +45,8 @@ def main() -> None:
     chosen = parser.parse_args().names or NAMES
     if unknown := set(chosen) - set(NAMES):
         parser.error(f"no benchmark {min(unknown)!r}; there are {', '.join(NAMES)}")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recadmin.settings")
+    django.setup()
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}\n")
     for name in chosen:
         for table in importlib.import_module(f"tests.benchmarks.{name}").tables():

@@ -37,6 +37,7 @@ TINY = {
     "startup": {"starts": ("first",)},
     "quarantine": {"samples": 2_000, "ranges": (10,), "repetitions": 1},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
+    "freeze": {"looks": 20, "sizes": (100,), "rates": (0.5,), "learned": 4_000, "streams": 1},
 }
 # Those that are measured over HTTP, all in one installation here.
 SERVED = {

@@ -52,6 +52,7 @@ PAGES = {
     "rollback": Page("operator", "post", ONE),
     "challengers": Page("viewer", of=ONE),
     "adopt": Page("operator", "post", ONE),
+    "thaw": Page("operator", "post", ONE),
     "quarantines": Page("viewer", of=ONE),
     "quarantine-outlook": Page("operator", "post", ONE),
     "quarantine": Page("operator", "post", ONE),

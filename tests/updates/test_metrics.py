@@ -1,12 +1,24 @@
 """Quality measures against their definitions and scikit-learn's."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import norm
+from scipy.stats import t as student
 from sklearn.metrics import log_loss, roc_auc_score
 
-from updates.metrics import auc, calibration_bounds, entropy, loss_difference, losses, quality
+from updates.metrics import (
+    Estimate,
+    auc,
+    calibration_estimate,
+    entropy,
+    loss_difference,
+    losses,
+    quality,
+)
 
 samples = st.lists(
     st.tuples(st.integers(0, 1), st.sampled_from(np.linspace(0.05, 0.95, 10)), st.floats(0.1, 5)),
@@ -137,7 +149,7 @@ def test_calibration_s_bounds_hold_the_truth_in_about_99_of_100_samples():
     for _ in range(1000):
         truth = random.uniform(0.1, 0.9, 400)
         labels = (random.uniform(size=400) < truth).astype(float)
-        low, high = calibration_bounds(labels, truth, np.ones(400))
+        low, high = calibration_estimate(labels, truth, np.ones(400)).bounds()
         outside += not low <= 1 <= high
     assert outside <= 40  # 1 % on either side
 
@@ -158,3 +170,16 @@ def test_whatever_is_judgeable_tells_a_much_worse_candidate_from_chance(size, sh
     labels = (random.uniform(size=size) < truth).astype(float)
     assume(quality(labels, truth).judgeable)
     assert loss_difference(labels, 1 - truth, truth).ne_increase_at_least > 0.1
+
+
+def test_a_surprise_is_the_normal_score_of_students_tail():
+    far = Estimate(3.0, 1.0, 4)
+    assert far.surprise(0.0) == pytest.approx(norm.isf(student.sf(3.0, 4)))
+    assert far.surprise(6.0) == pytest.approx(-far.surprise(0.0))
+    assert Estimate(3.0, 1.0, 10**6).surprise(1.0) == pytest.approx(2.0, abs=1e-4)
+
+
+def test_without_noise_a_surprise_is_endless_and_without_an_error_none():
+    assert Estimate(1.0, 0.0, 9).surprise(0.5) == math.inf
+    assert Estimate(1.0, None, 0).surprise(0.5) == -math.inf
+    assert loss_difference(np.ones(5), np.full(5, 0.5), np.full(5, 0.6)).surprise(0) == -math.inf

@@ -9,17 +9,8 @@ from django.urls import reverse
 from updates.admin.policy_form import CADENCE_FIELDS, GOES_WITH
 from updates.models import Recommender, UpdatePolicy
 from updates.models.policy import CLIENT_FIELDS, ONLINE_CADENCE
+from updates.models.policy_guardrails import GUARDRAILS
 
-GUARDRAILS = [
-    "min_samples",
-    "holdout_samples",
-    "max_ne_increase",
-    "min_calibration",
-    "max_calibration",
-    "max_score_shift",
-    "max_deployed_bytes",
-    "max_score_ms",
-]
 DATA_HELP = (
     "Which samples an update learns. The window belongs to strategies full and local, the replay "
     "fraction to strategy incremental."

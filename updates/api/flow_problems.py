@@ -11,6 +11,7 @@ from updates.flows.acknowledge import AcknowledgeError
 from updates.flows.adopt import AdoptError, NotAdoptable
 from updates.flows.delete_recommender import StillChallenged, StillUpdating
 from updates.flows.explain import NotExplainable
+from updates.flows.online.freezing import ThawError
 from updates.flows.own_log import SharesLog
 from updates.flows.quarantine import QuarantineError
 from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
@@ -20,6 +21,7 @@ from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
 from updates.flows.what_if import NotReplayable, WhatIfError
 from updates.learners.base import DevicesUnsupported, RecommendUnsupported
+from updates.models.freeze import NotFrozen
 from updates.models.proof import ProofUnderWay
 from updates.models.quarantine import WrongState
 from updates.models.run import IllegalRunMove
@@ -40,6 +42,7 @@ RETRY_AFTER_SECONDS = 2
 @describe.register(QuarantineError)
 @describe.register(SelectionError)
 @describe.register(AcknowledgeError)
+@describe.register(ThawError)
 def _field_at_fault(
     error: AcknowledgeError
     | AdoptError
@@ -47,7 +50,8 @@ def _field_at_fault(
     | RollBackError
     | WhatIfError
     | QuarantineError
-    | SelectionError,
+    | SelectionError
+    | ThawError,
 ) -> Problem:
     return Problem(400, str(error), errors=[{"field": error.field, "error": str(error)}])
 
@@ -79,8 +83,9 @@ def _still_challenged(error: StillChallenged) -> Problem:
 @describe.register(IllegalVersionMove)
 @describe.register(WrongState)
 @describe.register(NotAdoptable)
+@describe.register(NotFrozen)
 def _wrong_state(
-    error: IllegalRunMove | IllegalVersionMove | WrongState | NotAdoptable,
+    error: IllegalRunMove | IllegalVersionMove | WrongState | NotAdoptable | NotFrozen,
 ) -> Problem:
     return Problem(409, str(error), "wrong-state")
 

@@ -9,6 +9,7 @@ from updates.api.views import (
     deployment_events,
     devices,
     explanations,
+    freezes,
     joiner,
     policies,
     proofs,
@@ -85,6 +86,8 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
             name="cancel-what-if",
         ),
         path(f"{ONE}/adopt", versions.Adopt.as_view(), name="adopt"),
+        path(f"{ONE}/online/freezes", freezes.FreezeList.as_view(), name="freezes"),
+        path(f"{ONE}/online/thaw", freezes.ThawOnline.as_view(), name="thaw-online"),
         path(f"{ONE}/rollback", versions.RollBack.as_view(), name="rollback"),
         path(f"{ONE}/deployments", versions.DeploymentList.as_view(), name="deployments"),
         path(

@@ -14,6 +14,7 @@ from simple_history.signals import post_create_historical_record
 from updates.audit.record import record
 from updates.models import (
     Deployment,
+    PublishingFreeze,
     Quarantine,
     Recommender,
     RunTransition,
@@ -43,6 +44,7 @@ def connect() -> None:
     pre_save.connect(_target_before, sender=ServingTarget, dispatch_uid="audit")
     post_save.connect(_target, sender=ServingTarget, dispatch_uid="audit")
     post_delete.connect(_target_deleted, sender=ServingTarget, dispatch_uid="audit")
+    post_save.connect(_frozen, sender=PublishingFreeze, dispatch_uid="audit")
     post_save.connect(_token_made, sender=token, dispatch_uid="audit")
     post_delete.connect(_token_ended, sender=token, dispatch_uid="audit")
     pre_save.connect(_user_before, sender=user, dispatch_uid="audit")
@@ -133,7 +135,7 @@ def _cancelled(instance: RunTransition, created: bool, **about: Any) -> None:
 
 
 def _deployment(instance: Deployment, created: bool, **about: Any) -> None:
-    if not created:
+    if not created or instance.kind == DeploymentKind.FREEZE:
         return
     back = instance.kind != DeploymentKind.PROMOTION
     record(
@@ -180,6 +182,21 @@ def _of_target(target: ServingTarget) -> dict[str, Any]:
         "swap_within_seconds": target.swap_within_seconds,
         "secret": f"fingerprint {target.fingerprint}",
     }
+
+
+def _frozen(instance: PublishingFreeze, created: bool, **about: Any) -> None:
+    if created or instance.ended:
+        record(
+            Action.FROZEN if created else Action.THAWED,
+            f"publishing on version {instance.base.number}",
+            by=instance.ended_by,
+            policy=instance.run.policy if created and instance.run else None,
+            recommender=instance.recommender.slug,
+            why=instance.reason if created else instance.end_reason,
+            after={"good_offset": instance.good_offset, "offset": instance.offset}
+            if created
+            else {"ended": instance.ended},
+        )
 
 
 def _token_made(instance: Any, created: bool, **about: Any) -> None:

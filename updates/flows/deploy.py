@@ -5,10 +5,14 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from updates.models import Deployment, ModelVersion, Recommender, UpdateRun
+from updates.models import Deployment, ModelVersion, PublishingFreeze, Recommender, UpdateRun
 from updates.models.deployment import DeploymentKind
+from updates.models.freeze import Thaw
 from updates.models.policy import Strategy
 from updates.models.version import VersionState
+
+# Kinds of deployment that the live version itself may be the object of.
+AS_IT_IS = (DeploymentKind.REWIND, DeploymentKind.FREEZE)
 
 
 def deploy(
@@ -17,7 +21,8 @@ def deploy(
     """Make the version live, the present one retired, and write it down: one transaction.
 
     What an online session promotes goes on with the line of online learning that made it; anything
-    else begins a new one. Rewinding may be to the live version itself, for the sake of that.
+    else begins a new one. Rewinding may be to the live version itself, for the sake of that, and
+    freezing always is. A freeze of publishing ends with any other deployment.
     Raises IllegalVersionMove where the version is live already or quarantined.
     """
     with transaction.atomic():
@@ -29,8 +34,10 @@ def deploy(
         open_deployment.update(ended_at=now)
         if previous is not None and previous.pk != version.pk:
             previous.move(VersionState.RETIRED, f"followed by version {version.number}")
-        if kind != DeploymentKind.REWIND or previous is None or previous.pk != version.pk:
+        if kind not in AS_IT_IS or previous is None or previous.pk != version.pk:
             version.move(VersionState.LIVE, reason)
+        if kind != DeploymentKind.FREEZE and (frozen := PublishingFreeze.open_of(recommender)):
+            frozen.end(Thaw.SUPERSEDED, f"version {version.number} was made live: {reason}", by=by)
         Recommender.objects.filter(pk=recommender.pk).update(live_version=version)
         deployment = Deployment.objects.create(
             recommender=recommender,
@@ -43,7 +50,8 @@ def deploy(
             epoch=epoch,
             started_at=now,
         )
-        if not epoch or run is None or run.strategy != Strategy.ONLINE:
+        goes_on = run is not None and run.strategy == Strategy.ONLINE
+        if not epoch or not goes_on or kind == DeploymentKind.FREEZE:
             deployment.epoch = deployment.pk
             deployment.save(update_fields=["epoch"])
         return deployment

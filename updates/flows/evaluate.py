@@ -1,26 +1,23 @@
 """The gate: a candidate against the live version, on newest samples that neither has learned."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from updates.flows.guardrails import Measured, broken, score_ms, score_shift
-from updates.flows.mature import Mature, mature_samples
+from updates.flows.guardrails import broken, score_ms
+from updates.flows.measured import Measured, SliceMeasured, measure
 from updates.learners.base import Learner
 from updates.metrics import (
     MIN_OF_EACH_LABEL,
     MIN_SAMPLES,
     LossDifference,
     Quality,
-    calibration_bounds,
     loss_difference,
-    quality,
 )
-from updates.models import ModelVersion, Recommender, UpdatePolicy
+from updates.models import ModelVersion, UpdatePolicy
 from updates.models.version import VersionState
-from updates.samples.schema import WEIGHT
 from updates.serving import scorer
 from updates.strategies.base import Candidate
 from updates.strategies.online import Judged
@@ -33,7 +30,8 @@ class Evaluation:
     immature : impressions in the holdout whose labels are still coming, so that they did not judge.
     rounding_loss : log loss with the weights as serving has them, less that with learning's, on
     the same samples; None where serving's are no coarser. score_shift : JS distance between the
-    two models' scores. score_ms : to score 100 rows, where the policy asks.
+    two models' scores. score_ms : to score 100 rows, where the policy asks. slices : where it
+    limits their NE, those with enough samples.
     """
 
     first_offset: int
@@ -47,6 +45,7 @@ class Evaluation:
     rounding_loss: float | None = None
     score_shift: float | None = None
     score_ms: float | None = None
+    slices: list[SliceMeasured] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -72,6 +71,7 @@ class Evaluation:
             "rounding_loss": self.rounding_loss,
             "score_shift": self.score_shift,
             "score_ms": self.score_ms,
+            "slices": [each.to_json() for each in self.slices],
             "verdict": self.verdict,
         }
 
@@ -136,48 +136,32 @@ def evaluate_pair(
     policy: UpdatePolicy,
 ) -> Evaluation:
     """As ``evaluate``, against what is known of the reference's predictions of the same samples."""
-    mature = mature_samples(judged.samples, policy.recommender)
-    kept, labels = mature.rows, mature.labels
-    weights, predictions = _column(judged.samples, WEIGHT)[kept], judged.predictions[kept]
-    ours = quality(labels, predictions, weights)
-    groups = user_numbers(judged.samples, policy.recommender)
-    groups = groups[kept] if groups is not None else None
-    theirs = difference = shift = None
-    if reference_predictions is not None:
-        reference_scores = reference_predictions[kept]
-        theirs = quality(labels, reference_scores, weights)
-        difference = loss_difference(labels, predictions, reference_scores, weights, groups)
-        shift = score_shift(predictions, reference_scores)
-    measured = Measured(
-        quality=ours,
-        difference=difference,
-        calibration_bounds=calibration_bounds(labels, predictions, weights, groups),
-        score_shift=shift,
-        score_ms=score_ms(candidate, judged.samples) if policy.max_score_ms else None,
-    )
+    measured = measure(judged, reference_predictions, policy)
+    taken = score_ms(candidate, judged.samples) if policy.max_score_ms else None
     return Evaluation(
         first_offset=judged.first_offset,
         last_offset=judged.first_offset + judged.samples.num_rows - 1,
-        immature=mature.immature,
-        candidate=ours,
-        reference=theirs,
-        reference_number=reference.number if theirs and reference else None,
-        difference=difference,
-        broken=broken(candidate, measured, policy),
+        immature=measured.immature,
+        candidate=measured.quality,
+        reference=measured.reference,
+        reference_number=reference.number if measured.reference and reference else None,
+        difference=measured.difference,
+        broken=broken(candidate, measured, taken, policy),
         score_shift=measured.score_shift,
-        score_ms=measured.score_ms,
-        rounding_loss=_rounding_loss(candidate.learner, judged.samples, mature, weights),
+        score_ms=taken,
+        slices=measured.slices,
+        rounding_loss=_rounding_loss(candidate.learner, judged.samples, measured),
     )
 
 
-def _rounding_loss(
-    learner: Learner, samples: pa.Table, mature: Mature, weights: np.ndarray
-) -> float | None:
+def _rounding_loss(learner: Learner, samples: pa.Table, measured: Measured) -> float | None:
     """Of the candidate as it is now: that it has learned the samples since is in both terms."""
-    if not learner.deploys_rounded or not len(weights):
+    if not learner.deploys_rounded or not len(measured.weights):
         return None
-    rounded, exact = learner.predict_deployed(samples), learner.predict(samples)
-    return loss_difference(mature.labels, rounded[mature.rows], exact[mature.rows], weights).mean
+    rounded, exact = (
+        predict(samples)[measured.rows] for predict in (learner.predict_deployed, learner.predict)
+    )
+    return loss_difference(measured.labels, rounded, exact, measured.weights).mean
 
 
 def reference_for(live: ModelVersion | None, first: int) -> ModelVersion | None:
@@ -195,18 +179,3 @@ def reference_for(live: ModelVersion | None, first: int) -> ModelVersion | None:
         .order_by("-number")
         .first()
     )
-
-
-def user_numbers(samples: pa.Table, recommender: Recommender) -> np.ndarray | None:
-    """(n,) a number from 0 for the user of each sample, whose samples may err together; None where
-    the schema names no user."""
-    user = recommender.sample_schema.user
-    if user is None or not samples.num_rows:
-        return None
-    users = samples.column(user).combine_chunks().fill_null("").dictionary_encode()
-    numbers: np.ndarray = users.indices.to_numpy()
-    return numbers
-
-
-def _column(table: pa.Table, name: str) -> np.ndarray:
-    return table.column(name).to_numpy().astype(np.float64)

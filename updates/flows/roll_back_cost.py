@@ -11,7 +11,7 @@ import pyarrow as pa
 import redis
 
 from updates.artifacts import CorruptArtifact
-from updates.flows.evaluate import user_numbers
+from updates.flows.measured import user_numbers
 from updates.metrics import LossDifference, Quality, loss_difference, quality
 from updates.models import Deployment, ModelVersion
 from updates.models.version import IllegalVersionMove

@@ -5,6 +5,7 @@ from updates.models.cadence_change import CadenceChange
 from updates.models.checkpoint import Checkpoint
 from updates.models.deployment import Deployment
 from updates.models.explanation import Explanation
+from updates.models.freeze import PublishingFreeze
 from updates.models.idempotency import IdempotentRequest
 from updates.models.lease import ComponentLease
 from updates.models.policy import UpdatePolicy
@@ -29,6 +30,7 @@ __all__ = [
     "IdempotentRequest",
     "ModelVersion",
     "Proof",
+    "PublishingFreeze",
     "Quarantine",
     "Recommender",
     "RunTransition",

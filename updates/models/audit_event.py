@@ -23,6 +23,8 @@ class Action(models.TextChoices):
     CANCELLED = "cancelled"
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled-back"
+    FROZEN = "frozen"
+    THAWED = "thawed"
     ACKNOWLEDGED = "acknowledged"
     SILENCED = "silenced"
 

@@ -14,6 +14,8 @@ class DeploymentKind(models.TextChoices):
     ROLLBACK = "rollback"
     # Only until the version that was live is made again without what is quarantined.
     REWIND = "rewind"
+    # The live version as it is, without what was learned online: a guardrail was broken.
+    FREEZE = "freeze"
 
 
 class Deployment(models.Model):

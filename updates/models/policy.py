@@ -14,6 +14,7 @@ from updates.cadence import Cadence, CadenceError, Trigger
 from updates.learners.base import Learner
 from updates.models.component_rules import component_errors, conflicts, replay_errors
 from updates.models.policy_bounds import BOUNDS
+from updates.models.policy_guardrails import Guardrails
 from updates.models.recommender import DAY_SECONDS, Recommender
 from updates.strategies.local import begins_anew
 
@@ -56,7 +57,7 @@ ONLINE_CADENCE = ["sync_interval_ms", "checkpoint_seconds", "version_every_minut
 CLIENT_FIELDS = ["refresh_seconds", "sends", "offline_seconds", "privacy_note"]
 
 
-class UpdatePolicy(models.Model):
+class UpdatePolicy(Guardrails):
     recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE, related_name="policies")
     name = models.SlugField(max_length=60)
     strategy = models.CharField(max_length=20, choices=Strategy)
@@ -157,52 +158,6 @@ class UpdatePolicy(models.Model):
         max_length=2_000,
         help_text="For strategy client: what the app tells its users of what is kept and sent; "
         "devices get it with their policy.",
-    )
-    min_samples = models.PositiveIntegerField(
-        default=1,
-        validators=[MinValueValidator(1)],
-        help_text="Guardrail: with fewer samples to learn from, nothing is promoted.",
-    )
-    holdout_samples = models.PositiveIntegerField(
-        default=1000,
-        help_text="The newest samples, at most so many and at most a fifth of the new ones, "
-        "judge the candidate before it learns them.",
-    )
-    max_ne_increase = models.FloatField(
-        default=0.01,
-        validators=[MinValueValidator(0.0)],
-        help_text="Guardrail: rejected when its normalized entropy exceeds the live version's by "
-        "more than this share, beyond sampling noise.",
-    )
-    min_calibration = models.FloatField(
-        default=0.5,
-        validators=[MinValueValidator(0.0)],
-        help_text="Guardrail: lowest allowed sum of predictions ÷ sum of labels.",
-    )
-    max_calibration = models.FloatField(
-        default=2.0,
-        validators=[MinValueValidator(0.0)],
-        help_text="Guardrail: highest allowed sum of predictions ÷ sum of labels.",
-    )
-    max_score_shift = models.FloatField(
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="Guardrail: highest allowed Jensen–Shannon distance, 0 to 1, between its scores "
-        "and the live version's of the same samples. Empty: any.",
-    )
-    max_deployed_bytes = models.PositiveBigIntegerField(
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1)],
-        help_text="Guardrail: most bytes that serving may have to load. Empty: any.",
-    )
-    max_score_ms = models.FloatField(
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(0.001)],
-        help_text="Guardrail: milliseconds that scoring 100 rows may take on the worker, the "
-        "median of nine. Empty: any.",
     )
     enabled = models.BooleanField(default=True, help_text="A policy that is off fires nothing.")
     hold_reason = models.TextField(

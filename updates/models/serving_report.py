@@ -21,6 +21,7 @@ class SyncState(models.TextChoices):
 
     SYNCED = "synced", "has everything that was sent to serving"
     STARTING = "starting", "has begun to follow, and not had everything yet"
+    FROZEN = "frozen", "serves the live version while publishing is frozen"
     FAILING = "failing", "does not receive, or cannot apply, what is sent to serving"
     GONE = "gone", "has not reported for a minute: it has ended"
     NONE = "none", "follows no online learning"
@@ -78,12 +79,14 @@ class ServingReport(models.Model):
     def __str__(self) -> str:
         return f"{self.process} serves {self.served}"
 
-    def sync_state(self, now: datetime) -> SyncState:
-        """Whether it follows what is sent to serving."""
+    def sync_state(self, now: datetime, *, frozen: bool) -> SyncState:
+        """Whether it follows what is sent to serving. ``frozen`` : whether nothing is sent."""
         if self.reported_at < now - REPORT_COUNTS:
             return SyncState.GONE
         if self.followed_at is None:
             return SyncState.NONE
+        if frozen:
+            return SyncState.FROZEN
         if self.out_of_sync:
             return SyncState.FAILING
         return SyncState.SYNCED if self.synced_at else SyncState.STARTING

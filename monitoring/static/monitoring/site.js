@@ -44,6 +44,9 @@
       dialog.querySelector("[name=to]").value = button.dataset.version;
       dialog.querySelector("[data-version-shown]").textContent = button.dataset.version;
     }
+    for (const [name, value] of Object.entries(JSON.parse(button.dataset.fill || "{}"))) {
+      dialog.querySelector(`[name=${name}]`).value = value;
+    }
     dialog.showModal();
   }
 

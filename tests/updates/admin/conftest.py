@@ -123,6 +123,7 @@ def policy_data(**changed):
         "min_samples": "1",
         "holdout_samples": "1000",
         "max_ne_increase": "0.01",
+        "max_slice_ne_increase": "",
         "min_calibration": "0.5",
         "max_calibration": "2",
         "max_score_shift": "",

@@ -9,7 +9,14 @@ from django.utils import timezone
 
 from monitoring.models import Alert
 from tests.updates.api.conftest import Caller, description
-from updates.models import Deployment, Quarantine, ServingTarget, UpdateRun, WhatIf
+from updates.models import (
+    Deployment,
+    PublishingFreeze,
+    Quarantine,
+    ServingTarget,
+    UpdateRun,
+    WhatIf,
+)
 
 ROLES = ["viewer", "operator", "admin"]
 FOREIGN = {
@@ -115,6 +122,10 @@ CALLS = {
     "recommenders_adopt_create": Call(
         "post", f"{NEWS}/adopt", "operator", 409, {"reason": "better"}
     ),
+    "recommenders_online_freezes_list": Call("get", f"{NEWS}/online/freezes"),
+    "recommenders_online_thaw_create": Call(
+        "post", f"{NEWS}/online/thaw", "operator", body={"reason": "it is right"}
+    ),
     "audit_list": Call("get", "audit", "operator"),
     "recommenders_rollback_retrieve": Call("get", f"{NEWS}/rollback?to=1"),
     "recommenders_rollback_create": Call(
@@ -219,6 +230,14 @@ def scene(live, make_recommender, make_policy, make_run, append, update):
     ServingTarget.objects.create(recommender=live.recommender, name="edge")
     rebuild = make_run(live.recommender, strategy="rebuild", quarantine=failed)
     rebuild.move("cancelled", why="a roll-back")
+    PublishingFreeze.objects.create(
+        recommender=live.recommender,
+        base=live.recommender.live_version,
+        line=1,
+        good_offset=1100,
+        offset=1200,
+        reason="worse",
+    )
     setting = {"admit_after": 0, "expire_after": 0}
     WhatIf.objects.create(
         pk=1,

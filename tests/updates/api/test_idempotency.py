@@ -121,6 +121,7 @@ def test_every_post_that_acts_takes_a_key():
         "recommenders_quarantines_create",
         "recommenders_quarantines_lift_create",
         "recommenders_quarantines_rebuild_create",
+        "recommenders_online_thaw_create",
         "recommenders_users_erase_create",
         "recommenders_versions_promote_create",
         "recommenders_versions_proofs_create",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from updates.flows.guardrails import score_shift
+from updates.flows.measured import score_shift
 from updates.models import UpdatePolicy
 from updates.strategies import incremental
 
@@ -133,3 +133,65 @@ def test_what_rounding_for_serving_costs_is_measured_with_each_version(recommend
     recommender.save()
     metrics = update(recommender).result_version.metrics
     assert 0 < abs(metrics["rounding_loss"]) < 0.01
+
+
+EVEN_ITEMS = [f"i{i}" for i in range(0, 20, 2)]
+
+
+@pytest.fixture
+def sliced(recommender, policy):
+    """The policy, with a limit on slices: of two with samples, one too rare, one of new values."""
+    recommender.slices = [
+        {"name": "even", "feature": "item", "in": EVEN_ITEMS},
+        {"name": "phones", "feature": "device", "in": ["phone"]},
+        {"name": "rare", "feature": "user", "in": ["u1"]},
+        {"name": "new-users", "new": "user", "days": 1},
+    ]
+    recommender.save(update_fields=["slices"])
+    policy.max_ne_increase, policy.max_slice_ne_increase = 10.0, 0.01
+    policy.save(update_fields=["max_ne_increase", "max_slice_ne_increase"])
+    return policy
+
+
+def _wrong_on_even_items(train):
+    def forget(log, base, **kwargs):
+        candidate = train(log, base, **kwargs)
+        known = candidate.learner.predict
+
+        def predict(batch):
+            even = np.isin(batch.column("item").to_pylist(), EVEN_ITEMS)
+            return np.where(even, 1 - known(batch), known(batch))
+
+        candidate.learner.predict = predict
+        return candidate
+
+    return forget
+
+
+def test_a_candidate_that_is_worse_on_one_slice_is_rejected_and_the_slice_named(
+    recommender, live, sliced, append, update, monkeypatch
+):
+    monkeypatch.setattr(incremental, "train", _wrong_on_even_items(incremental.train))
+    append(recommender, 2500)
+    run = update(recommender, sliced)
+    assert run.state == "rejected"
+    assert run.error.startswith("On slice even NE is ")
+    assert "for all 2 slices together" in run.error
+    assert "max_slice_ne_increase allows 0.01." in run.error
+    even, phones = run.metrics["slices"]
+    assert (even["name"], phones["name"]) == ("even", "phones")
+    assert even["ne_increase"] > even["ne_increase_at_least"] > 0.01
+    assert even["candidate_ne"] > even["reference_ne"]
+
+
+def test_slices_are_measured_where_a_policy_limits_them_and_reject_no_equal(
+    recommender, live, sliced, append, update
+):
+    append(recommender, 2500)
+    assert [each["name"] for each in update(recommender, sliced).metrics["slices"]] == [
+        "even",
+        "phones",
+    ]
+    UpdatePolicy.objects.filter(pk=sliced.pk).update(max_slice_ne_increase=None)
+    append(recommender, 1000)
+    assert update(recommender, "incremental").metrics["slices"] == []

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.conftest import wait_until
 from tests.updates.flows.conftest import learnable_rows
 from tests.updates.flows.online import (
     bytes_of,
@@ -12,11 +13,13 @@ from tests.updates.flows.online import (
     saved,
     see_through,
     sent_through,
+    session,
 )
 from updates import scheduling
 from updates.flows.execute import execute
 from updates.flows.online import position
 from updates.flows.pause import pause
+from updates.flows.promote import promote
 from updates.flows.roll_back import roll_back
 from updates.flows.trigger import trigger
 from updates.learners.registry import get
@@ -213,6 +216,22 @@ def test_a_roll_back_stops_the_writer_and_learning_begins_where_that_version_sto
     assert checkpoint.steps == [{"op": "learn", "first_offset": 1001, "last_offset": 1400}]
     expected = saved(learned_at_once(policy.recommender, 1400), tmp_path / "once")
     assert bytes_of(checkpoint.digest) == expected
+
+
+def test_a_session_makes_way_for_what_a_person_makes_live(policy, append, update, valkey):
+    recommender = policy.recommender
+    append(recommender, 200)
+    other = update(recommender, "incremental").result_version
+    roll_back(recommender, to=other.parent, reason="a test")
+    append(recommender, 100)
+    with session(policy) as (run, thread):
+        wait_until(lambda: sent_through(valkey, recommender) >= 1300)
+        promote(other, reason="It was right.")
+        thread.join(10)
+        assert not thread.is_alive()
+    run.refresh_from_db()
+    assert run.state == "queued"
+    assert run.transitions.last().why == "another version was made live; queued again"
 
 
 def test_a_recommender_without_a_version_learns_from_nothing(recommender, learn):

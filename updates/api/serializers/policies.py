@@ -10,18 +10,9 @@ from updates.cadence import Cadence
 from updates.flows.create_policy import create_policy
 from updates.models import CadenceChange, UpdatePolicy
 from updates.models.policy import CLIENT_FIELDS, ONLINE_CADENCE, TRIGGER_LABELS
+from updates.models.policy_guardrails import GUARDRAILS
 
 CADENCE = [field.name for field in fields(Cadence) if field.name != "trigger"]
-GUARDRAILS = [
-    "min_samples",
-    "holdout_samples",
-    "max_ne_increase",
-    "min_calibration",
-    "max_calibration",
-    "max_score_shift",
-    "max_deployed_bytes",
-    "max_score_ms",
-]
 # What an operator may change; the rest is configuration.
 OPERABLE = {"trigger", *CADENCE, *ONLINE_CADENCE, "refresh_seconds", "enabled"}
 

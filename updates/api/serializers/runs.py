@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from updates.api.serializers.base import Address, Strict
+from updates.api.serializers.freezes import FreezeSerializer
 from updates.api.serializers.shapes import Evaluation, Step
 from updates.flows.online.outlook import outlook
 from updates.flows.value import value_of
@@ -45,8 +46,10 @@ class OnlineOutlook(serializers.Serializer):
         allow_null=True, help_text="Null where the newest checkpoint has all that was learned."
     )
     next_version_seconds = serializers.FloatField(
-        allow_null=True, help_text="Null where nothing was learned since the live version."
+        allow_null=True,
+        help_text="Null where nothing was learned since the live version, and while frozen.",
     )
+    frozen = FreezeSerializer(allow_null=True, help_text="Why what it learns is not served.")
 
 
 class Cost(serializers.Serializer):

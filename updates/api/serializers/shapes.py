@@ -51,6 +51,20 @@ class Quality(serializers.Serializer):
     calibration = serializers.FloatField(allow_null=True, help_text="Σ predictions ÷ Σ labels.")
 
 
+class SliceEvaluation(serializers.Serializer):
+    """The candidate against the reference on one slice of the same samples."""
+
+    name = serializers.CharField()
+    samples = serializers.IntegerField()
+    positives = serializers.IntegerField()
+    candidate_ne = serializers.FloatField()
+    reference_ne = serializers.FloatField()
+    ne_increase = serializers.FloatField(help_text="NE of the candidate − that of the reference.")
+    ne_increase_at_least = serializers.FloatField(
+        allow_null=True, help_text="With 99 % confidence for all slices together."
+    )
+
+
 class Evaluation(serializers.Serializer):
     """The candidate against the live version on the same newest samples; null before it."""
 
@@ -79,6 +93,11 @@ class Evaluation(serializers.Serializer):
         allow_null=True,
         default=None,
         help_text="Log loss that serving's coarser weights add; null where they are no coarser.",
+    )
+    slices = SliceEvaluation(
+        many=True,
+        default=list,
+        help_text="Those with enough samples, where the policy limits their NE.",
     )
     coverage = serializers.FloatField(
         allow_null=True,

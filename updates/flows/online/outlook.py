@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recadmin.valkey import connection
-from updates.flows.online.position import epoch_of
-from updates.models import Checkpoint, UpdatePolicy, UpdateRun
+from updates.flows.online.position import line_of
+from updates.models import Checkpoint, PublishingFreeze, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 from updates.models.run import WRITING
 from updates.samples.batches import from_ms, to_ms
@@ -27,7 +27,8 @@ class Outlook:
     the log does not answer, lag_seconds also before anything was sent. samples_per_second : learned
     lately. checkpoint_offset : last offset of the newest checkpoint, None before the first.
     next_checkpoint_seconds, next_version_seconds : from now, 0 where it is due; None where the last
-    one has all that was learned.
+    one has all that was learned; next_version_seconds also while publishing is frozen.
+    frozen : why what it learns is not served.
     """
 
     offset: int
@@ -37,6 +38,7 @@ class Outlook:
     checkpoint_offset: int | None
     next_checkpoint_seconds: float | None
     next_version_seconds: float | None
+    frozen: PublishingFreeze | None
 
 
 def outlook(run: UpdateRun, now: datetime) -> Outlook | None:
@@ -44,11 +46,12 @@ def outlook(run: UpdateRun, now: datetime) -> Outlook | None:
     at_work = run.strategy == Strategy.ONLINE and run.state in WRITING
     if not at_work or run.progress_phase in STARTING or run.started_at is None:
         return None
-    epoch = epoch_of(run.recommender)
+    epoch = line_of(run.recommender)
     head, sent = _head_and_sent(run, epoch)
     offset = max(run.progress_done, sent.offset if sent else 0)
     behind = head is not None and head.last_offset > offset
     base = run.base_version.next_offset - 1 if run.base_version else 0
+    frozen = PublishingFreeze.open_of(run.recommender)
     policy = run.policy or UpdatePolicy(strategy=Strategy.ONLINE)
     saved, saved_at = _saved(run, epoch)
     checkpoint_at = saved_at + timedelta(seconds=policy.checkpoint_seconds)
@@ -60,7 +63,8 @@ def outlook(run: UpdateRun, now: datetime) -> Outlook | None:
         samples_per_second=run.progress_per_second,
         checkpoint_offset=saved,
         next_checkpoint_seconds=_until(checkpoint_at, now) if offset > (saved or base) else None,
-        next_version_seconds=_until(version_at, now) if offset > base else None,
+        next_version_seconds=_until(version_at, now) if offset > base and not frozen else None,
+        frozen=frozen,
     )
 
 

@@ -17,7 +17,14 @@ from django.db.models import Q
 from recadmin.valkey import connection
 from updates.artifacts import CorruptArtifact
 from updates.learners.base import Learner, no_progress
-from updates.models import Checkpoint, Deployment, ModelVersion, Quarantine, Recommender
+from updates.models import (
+    Checkpoint,
+    Deployment,
+    ModelVersion,
+    PublishingFreeze,
+    Quarantine,
+    Recommender,
+)
 from updates.models.policy import Strategy
 from updates.models.recommender import among
 from updates.samples.durable import LogUnavailable
@@ -84,6 +91,13 @@ def epoch_of(recommender: Recommender) -> int:
     return deployment.epoch if deployment else 0
 
 
+def line_of(recommender: Recommender) -> int:
+    """The line that a session goes on with: the one that is served, or while publishing is frozen
+    the one aside."""
+    frozen = PublishingFreeze.open_of(recommender)
+    return frozen.line if frozen else epoch_of(recommender)
+
+
 def sent_to_serving(recommenders: Sequence[Recommender]) -> dict[int, Position]:
     """How far online learning of what is live was sent to serving, by recommender pk, of those that
     are learned online: one query, and one round trip to Valkey. Raises LogUnavailable."""
@@ -113,7 +127,7 @@ def stand(
     sent_by : fence of the session whose deltas were the last; what this process holds counts only
     if that was its own. keep : samples to keep for the gate.
     """
-    epoch, live = epoch_of(recommender), recommender.live_version
+    epoch, live = line_of(recommender), recommender.live_version
     with _lock:
         left = LEFT.pop(recommender.pk, None)
     fits = left is not None and _fits(left, epoch, live, sent_by, recommender)

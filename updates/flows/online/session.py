@@ -8,6 +8,9 @@
    and with that the session ends; the next one goes on where it stood.
 
 It ends before that, without a version, when it must make way; nothing that was learned is lost.
+
+While a guardrail is broken (``guard``) it goes on learning aside: it sends nothing, and makes no
+version (``freezing``).
 """
 
 from __future__ import annotations
@@ -17,32 +20,38 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from django.utils import timezone
-
-from recadmin.valkey import connection
 from updates import signals
+from updates.artifacts import CorruptArtifact
 from updates.flows.attempt import Attempt
 from updates.flows.evaluate import evaluate_judged
 from updates.flows.online import checkpoints, position
+from updates.flows.online.freezing import freeze, line_after, thaw_by_itself
+from updates.flows.online.guard import LOOK_SECONDS, Guard
+from updates.flows.online.publisher import Publisher
 from updates.flows.publish import publish
-from updates.models import ComponentLease, ModelVersion, Recommender, UpdatePolicy, UpdateRun
+from updates.models import (
+    ComponentLease,
+    ModelVersion,
+    PublishingFreeze,
+    Recommender,
+    UpdatePolicy,
+    UpdateRun,
+)
+from updates.models.freeze import NotFrozen
 from updates.models.policy import Strategy
 from updates.models.run import RunState
 from updates.models.version import VersionState
-from updates.samples.batches import to_ms
 from updates.samples.durable import LogUnavailable
 from updates.samples.log import SampleLog
-from updates.serving.deltas import DeltaStream, Sent, positions
 
 logger = logging.getLogger(__name__)
 
 # Samples learned between two looks at the clock: some 20 ms of learning.
 ROWS_A_STEP = 20_000
-# How long to wait for samples before looking whether anything else is to be done.
-WAIT_MS = 100
-LOOK_SECONDS = 1.0
+ASK_SECONDS = 1.0
 # Valkey is down: the session stays, and looks again so often.
 RETRY_SECONDS = 0.5
+FROZEN_PHASE = "publishing frozen"
 
 
 def never() -> bool:
@@ -84,12 +93,14 @@ class Session:
         )
         self.standing.fence = self.fence
         self._based_on(self.standing.base)
-        self.stream = DeltaStream(connection(), self.recommender.stream_key, self.standing.epoch)
-        self._arrivals: dict[int, int] = {}
-        self._unsent: Sent | None = None
-        self._sent_before = 0
+        self.frozen = PublishingFreeze.open_of(self.recommender)
+        self.publisher = Publisher(
+            self.recommender, self.policy, self.standing, withheld=self.frozen is not None
+        )
+        self.guard = self._new_guard()
+        self._resumes = False
+        self._next_guard = time.monotonic() + LOOK_SECONDS
         self._next_look = 0.0
-        self._next_sync = 0.0
         self._began = self._checkpointed = time.monotonic()
         self.saver = checkpoints.Saver(run, attempt)
 
@@ -99,14 +110,14 @@ class Session:
         Raises Stopped, LeaseLost and Fenced, and what reading the log does; what was learned by
         then is in the newest checkpoint or, after that, in the log.
         """
-        self._patiently(self._begin_sending)
+        self._patiently(self.publisher.begin)
         with self.saver:
             while True:
                 learned = self._patiently(self._step)
                 if why := self._must_end():
                     self._make_way(*why)
                     return
-                if learned and self._version_is_due():
+                if learned and self._version_is_due() and not self.publisher.withheld:
                     self._become_version()
                     return
 
@@ -122,82 +133,35 @@ class Session:
                     return False
                 time.sleep(RETRY_SECONDS)
 
-    def _begin_sending(self) -> None:
-        client, prefix = self.stream.client, self.recommender.stream_key
-        [sent] = positions(client, [prefix])
-        if sent and sent.epoch < self.standing.epoch:
-            DeltaStream(client, prefix, sent.epoch).abandon()
-        self.stream.begin(self.fence)
-        [sent] = positions(client, [prefix])
-        # What an earlier session had sent beyond its last checkpoint is learned again first: the
-        # same samples give the same weights, and nobody is sent back.
-        self._sent_before = sent.offset if sent and sent.epoch == self.standing.epoch else 0
-
     def _step(self) -> bool:
         """Learn what there is; whether anything has been learned since the base."""
+        if self._resumes:
+            self._resume()
         candidate = self.standing.learning.candidate
-        self.attempt.progress("learning", candidate.next_offset - 1, None)
-        stretch = self.log.follow(candidate.next_offset, ROWS_A_STEP, self._wait_ms())
+        phase = FROZEN_PHASE if self.frozen else "learning"
+        self.attempt.progress(phase, candidate.next_offset - 1, None)
+        stretch = self.log.follow(candidate.next_offset, ROWS_A_STEP, self.publisher.wait_ms())
         if stretch is not None:
-            for arrived, count in self.standing.learning.learn(stretch):
-                self._arrivals[arrived] = self._arrivals.get(arrived, 0) + count
+            self.publisher.count(self.standing.learning.learn(stretch))
         now = time.monotonic()
-        if now >= self._next_sync:
-            self._sync()
+        if now >= self._next_guard:
+            self._next_guard = now + LOOK_SECONDS
+            self._look()
+        self.publisher.sync_if_due()
         self._checkpoint(now)
         return candidate.samples > 0
-
-    def _wait_ms(self) -> int:
-        """How long to wait for more samples: what is learned is sent when it is due."""
-        if not self._has_news():
-            return WAIT_MS
-        due_ms = int(1000 * (self._next_sync - time.monotonic()))
-        return max(1, min(due_ms, WAIT_MS))  # 0 would be for ever
-
-    def _sync(self) -> None:
-        """Send what changed, once it goes beyond all that was sent before.
-
-        After a pause the first samples are sent at once.
-        """
-        began = time.monotonic()
-        if self._unsent is None and self._has_news():
-            self._unsent = self._news()
-        if self._unsent is not None:
-            # Sent again after a failure it is the same delta, which counts once.
-            self.stream.publish(self.fence, self._unsent, to_ms(timezone.now()))
-            self.standing.sent, self._unsent = self._unsent.offset, None
-            self._next_sync = began + self.policy.sync_interval_ms / 1000
 
     def _send_the_rest(self) -> None:
         """So that who follows goes on from there; while Valkey is away the version has it."""
         with suppress(LogUnavailable):
-            self._sync()
-
-    def _has_news(self) -> bool:
-        standing = self.standing
-        if standing.learning.candidate.watermark is None:
-            # All that there is so far is quarantined.
-            return False
-        return standing.learned > max(standing.sent, self._sent_before)
-
-    def _news(self) -> Sent:
-        arrivals, self._arrivals = self._arrivals, {}
-        candidate = self.standing.learning.candidate
-        return Sent(
-            sequence=0,
-            since=self.standing.sent,
-            offset=self.standing.learned,
-            watermark_ms=to_ms(candidate.watermark),
-            arrivals=sorted(arrivals.items()),
-            payload=candidate.learner.delta(),
-        )
+            self.publisher.sync()
 
     def _checkpoint(self, now: float) -> None:
         """See to the one under way; begin another when it is time."""
         if self.saver.busy:
             return
         if trimmed_through := self.saver.end():
-            self.stream.trim(trimmed_through)
+            self.publisher.trim(trimmed_through)
         if now - self._checkpointed >= self.policy.checkpoint_seconds:
             self.saver.begin(self.standing)
             self._checkpointed = now
@@ -209,11 +173,66 @@ class Session:
         candidate = self.standing.learning.candidate
         checkpoints.write(self.run, self.attempt.fences, self.standing, candidate)
 
+    def _look(self) -> None:
+        """Hold the running model against the guardrails; freeze or thaw by what they say."""
+        if self.frozen and not self.frozen.lasts():
+            self._thawed(self.frozen)
+        if self.guard is None:
+            return
+        learning = self.standing.learning
+        try:
+            looked = self.guard.look(learning.candidate, learning.judged())
+        except CorruptArtifact as error:
+            logger.warning("run %s is not guarded: %s", self.run.pk, error)
+            return
+        if self.frozen is None:
+            if self.guard.why:
+                self._freeze(self.guard)
+            return
+        if looked:
+            self.frozen.note(self.guard.held_looks)
+        if self.guard.holds_again:
+            with suppress(NotFrozen):
+                thaw_by_itself(self.frozen, self.guard)
+            self._thawed(self.frozen)
+
+    def _freeze(self, guard: Guard) -> None:
+        self.frozen = freeze(self.run, self.attempt.fences, guard, self.standing)
+        self.publisher.withhold()
+        logger.warning("run %s: publishing is frozen: %s", self.run.pk, self.frozen.reason)
+
+    def _thawed(self, frozen: PublishingFreeze) -> None:
+        """What is learned goes to serving again, with the next step; not if something else was
+        made live: the session ends for that."""
+        line = line_after(frozen)
+        if line is None:
+            return
+        self.saver.end()
+        self.standing.epoch = line
+        self.frozen, self._resumes = None, True
+        self.guard = self._new_guard()
+
+    def _resume(self) -> None:
+        """All that was learned aside to serving, by a checkpoint of the line that is served."""
+        self._checkpoint_now()
+        self.publisher.go_on()
+        self._resumes = False
+
+    def _new_guard(self) -> Guard | None:
+        """None where there is nothing to hold the model against, or where somebody has said that
+        it is published all the same."""
+        base = self.standing.base
+        if base is None or PublishingFreeze.is_overruled(base):
+            return None
+        return Guard(self.policy, base, self.standing.learned)
+
     def _report(self) -> None:
-        """Tell how good the predictions were, once there are enough of them to tell."""
+        """Tell how good the predictions were that were served, once there are enough to tell."""
         learning = self.standing.learning
         if (quality := learning.window.quality()).judgeable:
             learning.take_window()
+            if self.publisher.withheld:
+                return
             signals.learned.send(UpdateRun, run=self.run, quality=quality, newest=learning.judged())
 
     def _version_is_due(self) -> bool:
@@ -225,16 +244,25 @@ class Session:
             return RunState.QUEUED, "its worker was stopped; queued again"
         if time.monotonic() < self._next_look:
             return None
-        self._next_look = time.monotonic() + LOOK_SECONDS
+        self._next_look = time.monotonic() + ASK_SECONDS
         if waiting := yields_to(self.run):
             return RunState.QUEUED, f"makes way for run {waiting.pk}; queued again"
         if self.policy.pk is not None and not self._policy_wants_more():
             return RunState.CANCELLED, "its policy was paused, is held or was deleted"
+        if why := self._outdated():
+            return RunState.QUEUED, f"{why}; queued again"
+        return None
+
+    def _outdated(self) -> str:
+        """What has changed since the session began, which a session of its own must heed."""
         # Ours is as it was when the session began, and so is the schema that the log is read with.
         present = Recommender.objects.get(pk=self.recommender.pk)
+        base = self.standing.base
+        if present.live_version_id != (base.pk if base else None):
+            return "another version was made live"
         if not position.is_as_configured(self.standing.learning.candidate.learner, present):
-            return RunState.QUEUED, "what the recommender learns with has changed; queued again"
-        return None
+            return "what the recommender learns with has changed"
+        return ""
 
     def _policy_wants_more(self) -> bool:
         """Look at the policy again: its intervals count from now on."""
@@ -275,7 +303,7 @@ class Session:
 
     def _leave(self) -> None:
         # The learner no longer remembers what is in an unsent delta: the checkpoint does.
-        if self._unsent is None:
+        if self.publisher.unsent is None:
             position.leave(self.recommender, self.standing)
 
     def _based_on(self, base: ModelVersion | None) -> None:
