@@ -75,7 +75,8 @@ class MarkSerializer(serializers.Serializer):
     at = serializers.IntegerField()
     until = serializers.IntegerField(
         allow_null=True,
-        help_text="When an alert was resolved; null: it is open, or the kind has no end.",
+        help_text="When an alert was resolved or a canary ended; null: it is open, or the kind "
+        "has no end.",
     )
     kind = serializers.ChoiceField(choices=KINDS)
     label = serializers.CharField()

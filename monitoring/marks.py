@@ -14,7 +14,8 @@ from updates.models import CadenceChange, Deployment, Recommender
 from updates.models.deployment import DeploymentKind
 
 PROMOTION, ROLLBACK, CADENCE, ALERT = "promotion", "rollback", "cadence", "alert"
-KINDS = (PROMOTION, ROLLBACK, CADENCE, ALERT)
+CANARY = "canary"
+KINDS = (PROMOTION, ROLLBACK, CADENCE, CANARY, ALERT)
 # More marks than this make a chart unreadable: promotions that lie closer together become one.
 MOST_PROMOTIONS = 60
 
@@ -23,8 +24,9 @@ MOST_PROMOTIONS = 60
 class Mark:
     """Something that happened: when, of which kind, in words, and the page that says more.
 
-    kind : "promotion", "rollback", "cadence" or "alert".
-    until : when an alert was resolved; None while it is open, and for what happened at one time.
+    kind : "promotion", "rollback", "cadence", "canary" or "alert".
+    until : when an alert was resolved or a canary ended; None while it is open, and for what
+    happened at one time.
     """
 
     at: datetime
@@ -45,11 +47,12 @@ class Mark:
 
 
 def marks(recommender: Recommender, start: datetime, end: datetime) -> list[Mark]:
-    """Promotions, rollbacks, freezes, cadence changes and alerts from start to end, by time.
+    """Promotions, rollbacks, freezes, cadence changes, canaries and alerts from start to end, by
+    time.
 
-    Rollbacks, cadence changes and alerts are all there, an alert also if it fired before and was
-    open at the start; where promotions are denser than one in a
-    sixtieth of the span, neighbours are merged into one mark that says how many it stands for.
+    Rollbacks, cadence changes, canaries and alerts are all there, an alert also if it fired before
+    and was open at the start; where promotions are denser than one in a sixtieth of the span,
+    neighbours are merged into one mark that says how many it stands for.
     """
     moves = list(
         Deployment.objects.filter(recommender=recommender, started_at__range=(start, end))
@@ -67,6 +70,7 @@ def marks(recommender: Recommender, start: datetime, end: datetime) -> list[Mark
             *freezes,
             *(_promotion(recommender, group) for group in merged),
             *_cadence_changes(recommender, start, end),
+            *_canaries(recommender, start, end),
             *_alerts(recommender, start, end),
         ],
         key=lambda mark: mark.at,
@@ -107,6 +111,20 @@ def _cadence_changes(recommender: Recommender, start: datetime, end: datetime) -
     return [
         Mark(c.changed_at, CADENCE, f"Cadence of {c.policy.name} changed", f"{url}#policies")
         for c in changes
+    ]
+
+
+def _canaries(recommender: Recommender, start: datetime, end: datetime) -> list[Mark]:
+    begun = recommender.canaries.filter(began_at__range=(start, end)).select_related("version")
+    return [
+        Mark(
+            canary.began_at,
+            CANARY,
+            f"v{canary.version.number} on trial: {canary.state}",
+            reverse("version", args=[recommender.slug, canary.version.number]),
+            canary.ended_at,
+        )
+        for canary in begun
     ]
 
 

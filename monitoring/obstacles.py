@@ -24,7 +24,7 @@ from updates.joiners import joiner_of
 from updates.models import ComponentLease, PublishingFreeze, Recommender, ServingReport, UpdateRun
 from updates.models.policy import Strategy
 from updates.models.recommender import among
-from updates.models.run import RunState
+from updates.models.run import WRITING, RunState
 from updates.samples.durable import LogUnavailable
 from updates.samples.joiner import Joiner
 
@@ -98,7 +98,9 @@ def _trouble(report: ServingReport) -> str:
 
 def _stranded(pks: Sequence[int], now: datetime) -> dict[int, frozenset[str]]:
     held = ComponentLease.objects.filter(run=OuterRef("pk"), expires_at__gt=now)
-    waiting = UpdateRun.objects.active().filter(Q(state=RunState.QUEUED) | ~Exists(held))
+    at_work = Q(state__in=WRITING)
+    active = UpdateRun.objects.active()
+    waiting = active.filter(Q(state=RunState.QUEUED) | (at_work & ~Exists(held)))
     rows = waiting.order_by().values_list("recommender_id", "strategy", "components")
     # Few runs are active, of whichever recommenders; to ask by recommender reads all of theirs.
     wanted = set(pks)

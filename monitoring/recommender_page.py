@@ -13,6 +13,7 @@ from monitoring import metrics
 from monitoring.age_bar import AgeBar
 from monitoring.alerts.shown import open_alerts
 from monitoring.budget import SHOWN, windows
+from monitoring.canaries import on_trial
 from monitoring.components import components
 from monitoring.devices import report as device_report
 from monitoring.fleet import fleet_freshness, log_heads
@@ -73,6 +74,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "frozen": frozen,
         "log_silent": not heads,
         "runs": recent_runs(recommender),
+        "trial": on_trial(recommender, now),
     }
 
 

@@ -6,6 +6,7 @@ from django.urls import path
 from monitoring.views import (
     alerts,
     audit,
+    canaries,
     challengers,
     compare_versions,
     demo,
@@ -74,6 +75,8 @@ urlpatterns = [
     path(f"{VERSION}/prove/", versions.prove_version, name="version-prove"),
     path(f"{VERSION}/roll-back-cost/", versions.roll_back_cost, name="roll-back-cost"),
     path(f"{VERSION}/promote/", versions.promote_version, name="version-promote"),
+    path(f"{VERSION}/canary/", canaries.begin, name="version-canary"),
+    path(f"{VERSION}/canary/end/", canaries.end, name="version-canary-end"),
     path("demo/feed/", feed.feed, name="feed"),
     path("demo/feed/flash/", feed.flash, name="feed-flash"),
     path("demo/<slug:slug>/", demo.demo, name="demo"),

@@ -193,6 +193,7 @@ SPECTACULAR_SETTINGS = {
         "ProblemType": "updates.api.schema.PROBLEM_TYPES",
         "Strategy": "updates.models.policy.Strategy",
         "RunStrategy": "updates.models.run.STRATEGIES",
+        "CanaryState": "updates.models.canary.CanaryState",
         "ChallengeVerdict": "monitoring.challengers.verdict.VERDICTS",
         "QuarantineState": "updates.models.quarantine.State",
         "ExecutedStrategy": "updates.models.policy.EXECUTED",

@@ -12,12 +12,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from updates.cadence import Trigger
+from updates.flows.canary_judge import look_after_canaries
 from updates.flows.explain import look_after_explanations
 from updates.flows.fire import fire
 from updates.flows.jobs import look_after
 from updates.flows.roll_back import lift_ended_holds
 from updates.flows.trigger import WriterBusy, nudge, trigger
 from updates.models import ComponentLease, Proof, UpdatePolicy, UpdateRun, WhatIf
+from updates.models.canary import OnTrial
 from updates.models.policy import EXECUTED
 from updates.models.run import ACTIVE, WRITING, IllegalRunMove, RunState
 from updates.samples.log import Head, SampleLog
@@ -54,6 +56,7 @@ def tick(now: datetime | None = None) -> None:
     look_after_explanations()
     for kind in JOBS:
         look_after(kind)
+    look_after_canaries(now)
 
 
 def _fire_if_due(policy: UpdatePolicy, head: Head, now: datetime) -> None:
@@ -115,7 +118,7 @@ def go_on(policy: UpdatePolicy, now: datetime) -> None:
     rested = policy.runs.filter(state=RunState.FAILED, finished_at__gt=now - REST_AFTER_FAILURE)
     if policy.runs.filter(state__in=ACTIVE).exists() or rested.exists():
         return
-    with suppress(WriterBusy):
+    with suppress(WriterBusy, OnTrial):
         trigger(policy.recommender, policy=policy, reason=f"{policy.name} goes on")
 
 

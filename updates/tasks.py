@@ -8,6 +8,7 @@ from celery.worker import state as worker
 from django.utils import timezone
 
 from updates import scheduling
+from updates.flows.canary_judge import judge
 from updates.flows.erase import erase_due
 from updates.flows.execute import execute
 from updates.flows.explain import explain, explain_live
@@ -48,6 +49,12 @@ def explain_version(explanation_id: int) -> None:
 def explain_live_versions() -> None:
     """Ask for explanations of what is live."""
     explain_live()
+
+
+@shared_task
+def judge_canary(canary_id: int) -> None:
+    """Look at a version on trial, and end the trial where it is time to."""
+    judge(canary_id)
 
 
 @shared_task

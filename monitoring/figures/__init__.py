@@ -22,6 +22,7 @@ FIGURES = {
     figure.key: figure
     for figure in chain(
         live.HEADLINE,
+        live.CANARY,
         live.FLEET,
         live.COMPONENTS,
         live.SERVING,

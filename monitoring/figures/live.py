@@ -43,6 +43,28 @@ HEADLINE = (
     ),
 )
 
+CANARY = (
+    Figure(
+        "canary-share",
+        "Answers",
+        "Share of the users whose requests the version on trial answers; a hash decides, so that a "
+        "user stays with one version. Requests that name no user are drawn by lot.",
+    ),
+    Figure("canary-left", "Time left", "Until it is promoted, unless it breaks a guardrail."),
+    Figure(
+        "canary-answered",
+        "Answered",
+        "Requests, rows and users that the version on trial has answered; users within 1 %.",
+    ),
+    Figure(
+        "canary-gain",
+        "Gain in NE",
+        "NE of the live version − NE of the one on trial, on the same samples: those that have "
+        "arrived since it began, which neither has learned, at most the newest 50,000. Above 0 it "
+        "predicts better. As of the last look.",
+    ),
+)
+
 FLEET = (
     Figure(
         "fleet-state",

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 
 from updates.artifacts import CorruptArtifact
 from updates.flows.adopt import AdoptError, NotAdoptable
+from updates.flows.canary import CannotTry, ReasonMissing, StillWriting
 from updates.flows.online.freezing import ThawError
 from updates.flows.own_log import SharesLog
 from updates.flows.quarantine import QuarantineError
@@ -19,6 +20,7 @@ from updates.flows.relearn import NotProvable
 from updates.flows.roll_back import RollBackError
 from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
+from updates.models.canary import OnTrial
 from updates.models.freeze import NotFrozen
 from updates.models.proof import ProofUnderWay
 from updates.models.quarantine import WrongState
@@ -38,6 +40,10 @@ REFUSALS = (
     WrongState,
     NotFrozen,
     ThawError,
+    CannotTry,
+    ReasonMissing,
+    StillWriting,
+    OnTrial,
     CorruptArtifact,
     IllegalRunMove,
     IllegalVersionMove,

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from monitoring.canaries import on_trial
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import told
 from recadmin.roles import OPERATOR, VIEWER
@@ -14,6 +15,7 @@ from updates.flows.cancel import cancel
 from updates.flows.online.outlook import outlook
 from updates.flows.value import value_of
 from updates.models import UpdateRun
+from updates.models.run import RunState
 
 
 @require_safe
@@ -24,12 +26,14 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "recommender", "policy", "requested_by", "base_version", "result_version"
     )
     found = get_object_or_404(runs, pk=pk)
+    now = timezone.now()
     context = {
         "run": found,
         "recommender": found.recommender,
         "transitions": found.transitions.select_related("by"),
-        "online": outlook(found, timezone.now()),
+        "online": outlook(found, now),
         "value": value_of(found),
+        "trial": on_trial(found.recommender, now) if found.state == RunState.CANARY else None,
     }
     template = "monitoring/_run.html" if request.htmx else "monitoring/run.html"
     return page(request, template, context)

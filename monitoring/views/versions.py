@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from monitoring import explanation as explained
+from monitoring.canaries import trials_of
+from monitoring.canary_forms import CanaryForm
 from monitoring.components import components_of
 from monitoring.forms import RollBackForm
 from monitoring.heaviest import heaviest_weights
@@ -33,6 +35,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """The page."""
     found = _find(slug, number)
     deployments = found.deployments.select_related("moved_by", "run")
+    trials = trials_of(found, timezone.now())
     context = {
         "recommender": found.recommender,
         "version": found,
@@ -45,6 +48,12 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         and found.state == VersionState.RETIRED
         and not found.pruned_at,
         "can_promote": found.state in PROMOTABLE and not found.pruned_at,
+        "trials": trials,
+        "is_on_trial": any(trial.canary.running for trial in trials),
+        "can_try": found.state in PROMOTABLE
+        and not found.pruned_at
+        and found.recommender.live_version_id is not None,
+        "canary_form": CanaryForm(auto_id="canary-%s"),
         "roll_back_form": RollBackForm(found.recommender, initial={"to": found.number}),
     }
     return page(request, "monitoring/version.html", context)

@@ -33,6 +33,7 @@ NAMES = (
     "startup",
     "gate",
     "freeze",
+    "canary",
     "sparsity",
     "quarantine",
 )

@@ -36,6 +36,7 @@ TINY = {
     "scrape": {"fleets": (1,), "runs": 5, "scrapes": 3},
     "startup": {"starts": ("first",)},
     "quarantine": {"samples": 2_000, "ranges": (10,), "repetitions": 1},
+    "canary": {"canaries": 3, "samples": 500, "rates": (0.5,)},
     "gate": {"holdouts": 20, "sizes": (10, 100), "rates": (0.5,)},
     "freeze": {"looks": 20, "sizes": (100,), "rates": (0.5,), "learned": 4_000, "streams": 1},
 }

@@ -72,6 +72,8 @@ PAGES = {
     "version-prove": Page("operator", "post", VERSION),
     "roll-back-cost": Page("operator", of=VERSION),
     "version-promote": Page("operator", "post", VERSION),
+    "version-canary": Page("operator", "post", VERSION),
+    "version-canary-end": Page("operator", "post", VERSION),
     "feed": Page("viewer"),
     "feed-flash": Page("operator", "post"),
     "demo": Page("operator", of=ONE),

@@ -36,6 +36,23 @@ def test_a_cadence_change_is_marked(news, make_policy, django_user_model):
     assert (mark.kind, mark.label) == ("cadence", "Cadence of hourly changed")
 
 
+def test_a_canary_is_marked_from_its_beginning_to_its_end(news, make_live):
+    live = make_live(news, started_at=NOW - 2 * HOUR)
+    news.canaries.create(
+        version=live,
+        live=live,
+        share=0.1,
+        began_at=NOW - HOUR,
+        ends_at=NOW,
+        ended_at=NOW,
+        state="rejected",
+        first_offset=1,
+        judged_through=0,
+    )
+    (mark,) = marks(news, NOW - HOUR, NOW)
+    assert (mark.kind, mark.label, mark.until) == ("canary", "v1 on trial: rejected", NOW)
+
+
 def test_only_the_range_and_the_recommender_asked_for(news, make_recommender, make_live):
     make_live(news, started_at=NOW - 2 * HOUR)
     make_live(make_recommender(slug="other"), started_at=NOW)

@@ -26,6 +26,11 @@ CLIENT_HELP = (
 GUARDRAILS_HELP = (
     "A candidate that breaks one of these is not promoted: it is kept as rejected, with the reason."
 )
+CANARY = ["canary_seconds", "canary_share"]
+CANARY_HELP = (
+    "Whether a candidate that breaks none of them first serves on trial. Belongs to strategies "
+    "full, incremental and local."
+)
 JOINING = [
     "delayed_feedback",
     "negative_sampling_rate",
@@ -71,6 +76,7 @@ def policy_fieldsets(policy: UpdatePolicy | None, *, editable: bool) -> list[tup
             {"fields": ["window_seconds", "replay_fraction"], "description": DATA_HELP},
         ),
         ("Guardrails", {"fields": GUARDRAILS, "description": GUARDRAILS_HELP}),
+        ("Canary", {"fields": CANARY, "description": CANARY_HELP}),
     ]
     if policy:
         stands = ["state", "next_due_at", "last_due_at", "skipped_fires"]

@@ -12,6 +12,7 @@ from updates.admin.forms import HelpfulForm
 from updates.cadence import Cadence, Trigger
 from updates.models import Recommender, UpdatePolicy
 from updates.models.policy import CLIENT_FIELDS, ONLINE_CADENCE, Strategy
+from updates.models.policy_canary import ON_TRIAL
 
 CADENCE_FIELDS = [field.name for field in fields(Cadence)]
 # What an operator may change, as over the API; the rest is configuration.
@@ -26,6 +27,8 @@ GOES_WITH = {
     "max_ne_degradation": {"trigger": Trigger.STALENESS},
     "window_seconds": {"strategy": [Strategy.FULL, Strategy.LOCAL]},
     "replay_fraction": {"strategy": Strategy.INCREMENTAL},
+    "canary_seconds": {"strategy": ON_TRIAL},
+    "canary_share": {"strategy": ON_TRIAL},
     "sync_interval_ms": {"strategy": Strategy.ONLINE},
     "checkpoint_seconds": {"strategy": Strategy.ONLINE},
     "version_every_minutes": {"strategy": Strategy.ONLINE},

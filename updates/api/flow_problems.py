@@ -9,6 +9,7 @@ from updates.artifacts import CorruptArtifact
 from updates.cadence import CadenceError
 from updates.flows.acknowledge import AcknowledgeError
 from updates.flows.adopt import AdoptError, NotAdoptable
+from updates.flows.canary import CannotTry, ReasonMissing, StillWriting
 from updates.flows.delete_recommender import StillChallenged, StillUpdating
 from updates.flows.explain import NotExplainable
 from updates.flows.online.freezing import ThawError
@@ -21,6 +22,7 @@ from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
 from updates.flows.what_if import NotReplayable, WhatIfError
 from updates.learners.base import DevicesUnsupported, RecommendUnsupported
+from updates.models.canary import OnTrial
 from updates.models.freeze import NotFrozen
 from updates.models.proof import ProofUnderWay
 from updates.models.quarantine import WrongState
@@ -43,6 +45,7 @@ RETRY_AFTER_SECONDS = 2
 @describe.register(SelectionError)
 @describe.register(AcknowledgeError)
 @describe.register(ThawError)
+@describe.register(ReasonMissing)
 def _field_at_fault(
     error: AcknowledgeError
     | AdoptError
@@ -51,7 +54,8 @@ def _field_at_fault(
     | WhatIfError
     | QuarantineError
     | SelectionError
-    | ThawError,
+    | ThawError
+    | ReasonMissing,
 ) -> Problem:
     return Problem(400, str(error), errors=[{"field": error.field, "error": str(error)}])
 
@@ -82,12 +86,25 @@ def _still_challenged(error: StillChallenged) -> Problem:
 @describe.register(IllegalRunMove)
 @describe.register(IllegalVersionMove)
 @describe.register(WrongState)
+@describe.register(CannotTry)
+@describe.register(StillWriting)
 @describe.register(NotAdoptable)
 @describe.register(NotFrozen)
 def _wrong_state(
-    error: IllegalRunMove | IllegalVersionMove | WrongState | NotAdoptable | NotFrozen,
+    error: IllegalRunMove
+    | IllegalVersionMove
+    | WrongState
+    | NotAdoptable
+    | NotFrozen
+    | CannotTry
+    | StillWriting,
 ) -> Problem:
     return Problem(409, str(error), "wrong-state")
+
+
+@describe.register
+def _on_trial(error: OnTrial) -> Problem:
+    return Problem(409, str(error), "on-trial")
 
 
 @describe.register

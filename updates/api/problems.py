@@ -26,6 +26,7 @@ TYPES = "/api/docs/#"
 TITLES = {
     "writer-busy": "Another update is writing",
     "wrong-state": "Not possible in the present state",
+    "on-trial": "A version is on trial",
     "taken": "The name is taken",
     "in-use": "Still in use",
     "key-reused": "The Idempotency-Key came with another request",

@@ -6,6 +6,7 @@ from updates.api import flow_problems  # noqa: F401  (registers what the flows r
 from updates.api.views import (
     audit,
     auth,
+    canaries,
     deployment_events,
     devices,
     explanations,
@@ -50,6 +51,17 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
             versions.PromoteVersion.as_view(),
             name="promote-version",
         ),
+        path(
+            f"{ONE}/versions/<int:number>/canary",
+            canaries.BeginCanary.as_view(),
+            name="begin-canary",
+        ),
+        path(
+            f"{ONE}/versions/<int:number>/canary/end",
+            canaries.EndCanary.as_view(),
+            name="end-canary",
+        ),
+        path(f"{ONE}/canaries", canaries.CanaryList.as_view(), name="canaries"),
         path(
             f"{ONE}/versions/<int:number>/explanation",
             explanations.ExplanationView.as_view(),

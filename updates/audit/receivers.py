@@ -13,6 +13,7 @@ from simple_history.signals import post_create_historical_record
 
 from updates.audit.record import record
 from updates.models import (
+    Canary,
     Deployment,
     PublishingFreeze,
     Quarantine,
@@ -45,6 +46,7 @@ def connect() -> None:
     post_save.connect(_target, sender=ServingTarget, dispatch_uid="audit")
     post_delete.connect(_target_deleted, sender=ServingTarget, dispatch_uid="audit")
     post_save.connect(_frozen, sender=PublishingFreeze, dispatch_uid="audit")
+    post_save.connect(_canary, sender=Canary, dispatch_uid="audit")
     post_save.connect(_token_made, sender=token, dispatch_uid="audit")
     post_delete.connect(_token_ended, sender=token, dispatch_uid="audit")
     pre_save.connect(_user_before, sender=user, dispatch_uid="audit")
@@ -197,6 +199,23 @@ def _frozen(instance: PublishingFreeze, created: bool, **about: Any) -> None:
             if created
             else {"ended": instance.ended},
         )
+
+
+def _canary(instance: Canary, created: bool, update_fields: Any, **about: Any) -> None:
+    if not created and "state" not in (update_fields or ()):
+        return
+    after: dict[str, Any] = {"state": instance.state, "ended_at": instance.ended_at}
+    if created:
+        after = {"share": instance.share, "ends_at": instance.ends_at}
+    record(
+        Action.CANARY_BEGAN if created else Action.CANARY_ENDED,
+        f"version {instance.version.number}",
+        by=instance.begun_by if created else instance.ended_by,
+        policy=instance.run.policy if instance.run else None,
+        recommender=instance.recommender.slug,
+        why=instance.reason if created else instance.verdict,
+        after=after,
+    )
 
 
 def _token_made(instance: Any, created: bool, **about: Any) -> None:

@@ -2,11 +2,19 @@
 
 from typing import Any
 
-from updates.models import ComponentLease, UpdateRun
+from django.db import transaction
+
+from updates.flows.canary_end import abandon
+from updates.models import Canary, ComponentLease, UpdateRun
+from updates.models.canary import CanaryState
 from updates.models.run import RunState
 
 
 def cancel(run: UpdateRun, *, by: Any = None, reason: str = "") -> None:
-    """Queued, running or evaluating → cancelled. Raises IllegalRunMove."""
-    run.move(RunState.CANCELLED, why=reason or "cancelled", by=by)
-    ComponentLease.release(run, run.fences)
+    """Whatever has not ended → cancelled, its canary with it. Raises IllegalRunMove."""
+    why = reason or "cancelled"
+    with transaction.atomic():
+        run.move(RunState.CANCELLED, why=why, by=by)
+        ComponentLease.release(run, run.fences)
+        for canary in Canary.objects.running().filter(run=run).select_related("version"):
+            abandon(canary, CanaryState.CANCELLED, why, by=by)

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from updates.flows.canary_end import overtake
 from updates.models import Deployment, ModelVersion, PublishingFreeze, Recommender, UpdateRun
 from updates.models.deployment import DeploymentKind
 from updates.models.freeze import Thaw
@@ -20,6 +21,7 @@ def deploy(
 ) -> Deployment:
     """Make the version live, the present one retired, and write it down: one transaction.
 
+    A canary under way ends with it: it was compared with what was live.
     What an online session promotes goes on with the line of online learning that made it; anything
     else begins a new one. Rewinding may be to the live version itself, for the sake of that, and
     freezing always is. A freeze of publishing ends with any other deployment.
@@ -27,6 +29,7 @@ def deploy(
     """
     with transaction.atomic():
         recommender = Recommender.objects.select_for_update().get(pk=version.recommender_id)
+        overtake(recommender, version, by=by)
         previous = recommender.live_version
         now = timezone.now()
         open_deployment = Deployment.objects.filter(recommender=recommender, ended_at=None)

@@ -26,7 +26,7 @@ from updates.flows.training import (
     newest_event_time,
     training_stop,
 )
-from updates.models import ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
+from updates.models import Canary, ComponentLease, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.lease import LeaseLost
 from updates.models.policy import Strategy
 from updates.models.run import REBUILD, IllegalRunMove, RunState
@@ -75,12 +75,15 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
 
 
 def _may_begin(run: UpdateRun) -> bool:
-    """Whether it waits for nothing but leases."""
+    """Whether it waits for nothing but leases: no other session, no rebuild, no canary."""
     if run.state != RunState.QUEUED:
         return False
     if run.strategy == Strategy.ONLINE and session.yields_to(run):
         return False
-    return run.strategy == REBUILD or not run.recommender.runs.rebuilding().exists()
+    if run.strategy == REBUILD:
+        return True
+    on_trial = Canary.objects.running().filter(recommender=run.recommender)
+    return not (on_trial.exists() or run.recommender.runs.rebuilding().exists())
 
 
 def _end(attempt: Attempt, state: RunState, why: str) -> None:

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from updates import signals
 from updates.flows.deploy import deploy
-from updates.models import ComponentLease, Deployment, ModelVersion, UpdateRun
+from updates.models import Canary, ComponentLease, Deployment, ModelVersion, UpdateRun
 from updates.models.deployment import DeploymentKind
 from updates.models.run import RunState
 from updates.store import artifacts
@@ -35,12 +35,27 @@ def promote(version: ModelVersion, *, reason: str, by: Any = None) -> Deployment
 def promote_result(
     run: UpdateRun, version: ModelVersion, fences: dict[str, int], reason: str
 ) -> Deployment:
-    """By the run that made it, inside its transaction: fenced, never older, on its own base.
+    """By the run that made it, inside its transaction.
 
-    Raises LeaseLost, WouldGoBack, BaseMoved and IllegalRunMove; the caller's transaction then
-    undoes everything.
+    Raises as ``ensure_promotable`` does, and IllegalRunMove; the caller's transaction then undoes
+    everything.
+    """
+    ensure_promotable(run, version, fences)
+    deployment = deploy(version, kind=DeploymentKind.PROMOTION, reason=reason, run=run)
+    run.move(RunState.PROMOTED, why=reason, as_attempt=run.attempt, result_version=version)
+    _announce(deployment)
+    return deployment
+
+
+def ensure_promotable(
+    run: UpdateRun, version: ModelVersion, fences: dict[str, int]
+) -> ModelVersion | None:
+    """Fenced, never older, on its own base, and nothing else on trial; returns what is live.
+
+    Raises LeaseLost, OnTrial, WouldGoBack and BaseMoved.
     """
     ComponentLease.verify(run, fences)
+    Canary.ensure_none(run.recommender)
     run.recommender.refresh_from_db(fields=["live_version"])
     live = run.recommender.live_version
     if live is not None:
@@ -50,10 +65,7 @@ def promote_result(
             f"It was built on version {version.parent.number}, but "
             f"{f'version {live.number}' if live else 'nothing'} is live now."
         )
-    deployment = deploy(version, kind=DeploymentKind.PROMOTION, reason=reason, run=run)
-    run.move(RunState.PROMOTED, why=reason, as_attempt=run.attempt, result_version=version)
-    _announce(deployment)
-    return deployment
+    return live
 
 
 def _ensure_no_older(version: ModelVersion, live: ModelVersion) -> None:

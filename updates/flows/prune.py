@@ -15,7 +15,7 @@ ABANDONED_AFTER = timedelta(hours=1)
 def prune(recommender: Recommender) -> int:
     """Free the files beyond the newest ``keep_versions``; rows and manifests stay. How many.
 
-    The live version and the bases of updates under way are always kept.
+    The live version, one on trial and the bases of updates under way are always kept.
     """
     keep = set(
         recommender.versions.order_by("-number").values_list("pk", flat=True)[
@@ -23,6 +23,7 @@ def prune(recommender: Recommender) -> int:
         ]
     )
     keep.add(recommender.live_version_id)
+    keep.update(recommender.canaries.running().values_list("version_id", flat=True))
     keep.update(
         UpdateRun.objects.filter(recommender=recommender, state__in=ACTIVE).values_list(
             "base_version_id", flat=True

@@ -6,10 +6,12 @@ from django.db import transaction
 
 from updates import signals
 from updates.flows.attempt import Attempt
+from updates.flows.canary import put_on_trial
 from updates.flows.evaluate import Evaluation
-from updates.flows.promote import BaseMoved, WouldGoBack, promote_result
+from updates.flows.promote import BaseMoved, WouldGoBack, ensure_promotable, promote_result
 from updates.learners.base import Learner
 from updates.models import ComponentLease, ModelVersion, UpdateRun
+from updates.models.canary import OnTrial
 from updates.models.run import RunState
 from updates.models.version import VersionState
 from updates.store import artifacts
@@ -62,14 +64,18 @@ def write(run: UpdateRun, candidate: Candidate, base: ModelVersion | None) -> di
 def _settle(
     run: UpdateRun, version: ModelVersion, evaluation: Evaluation, attempt: Attempt
 ) -> None:
-    """Promote, or keep as rejected with the reason; in the caller's transaction."""
+    """Promote, put on trial, or keep as rejected with the reason; in the caller's transaction."""
     why = evaluation.verdict
     if evaluation.passed:
         try:
             with transaction.atomic():
-                promote_result(run, version, attempt.fences, why)
+                live = ensure_promotable(run, version, attempt.fences)
+                if live is not None and run.policy is not None and run.policy.canary_seconds:
+                    put_on_trial(run, version, live, why)
+                else:
+                    promote_result(run, version, attempt.fences, why)
             return
-        except (WouldGoBack, BaseMoved) as refusal:
+        except (WouldGoBack, BaseMoved, OnTrial) as refusal:
             why = str(refusal)
     version.move(VersionState.REJECTED, why)
     run.move(RunState.REJECTED, why=why, as_attempt=attempt.number, result_version=version)

@@ -18,6 +18,7 @@ from django.utils import timezone
 from updates import signals
 from updates.artifacts import CorruptArtifact
 from updates.flows.beside import learned_online
+from updates.flows.canary_end import abandon_all
 from updates.flows.cancel import cancel
 from updates.flows.deploy import deploy
 from updates.flows.own_log import ensure_owns_log
@@ -27,6 +28,7 @@ from updates.flows.relearn import NotProvable, can_be_read
 from updates.flows.select_samples import Selection, select
 from updates.flows.trigger import nudge
 from updates.models import Deployment, ModelVersion, Quarantine, Recommender, UpdateRun
+from updates.models.canary import CanaryState
 from updates.models.deployment import DeploymentKind
 from updates.models.quarantine import State, WrongState
 from updates.models.run import REBUILD
@@ -197,6 +199,7 @@ def _take_effect_on(recommender: Recommender, changed: Quarantine, by: Any, why:
     for run in recommender.runs.active():
         # It may have learned them already, or left them out.
         cancel(run, by=by, reason=why)
+    abandon_all(recommender, why, by=by)
     left_out = Quarantine.standing_ranges(recommender)
     settle(recommender)
     _rewind(recommender, left_out, why, by, beyond and changed.stands)
@@ -230,6 +233,7 @@ def _serves(recommender: Recommender, left_out: Sequence[Range]) -> ModelVersion
         return live
     good = Q(deployments__isnull=False) | Q(state=VersionState.CANDIDATE)
     former = recommender.versions.filter(good, pruned_at=None, learner=recommender.learner)
+    former = former.exclude(canaries__state=CanaryState.RUNNING)
     clean = (
         version
         for version in former.distinct().order_by("-next_offset", "-number")

@@ -6,10 +6,11 @@ from typing import Any
 
 from celery import current_app
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from updates.models import Recommender, UpdatePolicy, UpdateRun
+from updates.models import Canary, Recommender, UpdatePolicy, UpdateRun
 from updates.models.component_rules import component_errors
 from updates.models.policy import EXECUTED, Strategy
 from updates.models.run import ACTIVE, RunState
@@ -47,10 +48,10 @@ def trigger(
     reason: str = "",
     due_at: datetime | None = None,
 ) -> UpdateRun:
-    """Queue an update and tell a worker. Raises TriggerError and WriterBusy.
+    """Queue an update and tell a worker. Raises TriggerError, WriterBusy and OnTrial.
 
     With ``due_at`` it is a fire of the policy's schedule: it then waits its turn behind another
-    writer, and falls in with a fire of the same policy that is still waiting.
+    writer or a canary, and falls in with a fire of the same policy that is still waiting.
     """
     plan = _plan(recommender, policy, strategy, components, window_seconds)
     with transaction.atomic():
@@ -116,7 +117,8 @@ def _refuse_second_writer(recommender: Recommender, plan: dict[str, Any]) -> Non
     active = recommender.runs.filter(state__in=ACTIVE).select_related("recommender")
     # An online session makes way; a full update lets it go on until it has a version ready.
     beside = Strategy.FULL if plan["strategy"] == Strategy.ONLINE else Strategy.ONLINE
-    active = active.exclude(strategy=beside)
+    active = active.exclude(Q(strategy=beside) & ~Q(state=RunState.CANARY))
     for run in active:
         if set(run.components) & set(plan["components"]):
             raise WriterBusy(run)
+    Canary.ensure_none(recommender)

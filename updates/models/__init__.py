@@ -2,6 +2,7 @@
 
 from updates.models.audit_event import AuditEvent
 from updates.models.cadence_change import CadenceChange
+from updates.models.canary import Canary
 from updates.models.checkpoint import Checkpoint
 from updates.models.deployment import Deployment
 from updates.models.explanation import Explanation
@@ -23,6 +24,7 @@ __all__ = [
     "ArchivedBatch",
     "AuditEvent",
     "CadenceChange",
+    "Canary",
     "Checkpoint",
     "ComponentLease",
     "Deployment",

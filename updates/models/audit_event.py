@@ -25,6 +25,8 @@ class Action(models.TextChoices):
     ROLLED_BACK = "rolled-back"
     FROZEN = "frozen"
     THAWED = "thawed"
+    CANARY_BEGAN = "canary-began"
+    CANARY_ENDED = "canary-ended"
     ACKNOWLEDGED = "acknowledged"
     SILENCED = "silenced"
 

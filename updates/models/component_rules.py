@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from updates.learners.options import OptionError
+from updates.models.policy_canary import overtaken_online
 
 if TYPE_CHECKING:
     from updates.models.policy import UpdatePolicy
@@ -56,14 +57,18 @@ def replay_errors(policy: UpdatePolicy) -> dict[str, str]:
 
 
 def conflicts(policy: UpdatePolicy) -> dict[str, str]:
-    """Why it does not go together with another policy that is on, where one of both is local, or is
-    for devices.
+    """Why it does not go together with another policy that is on, where one of both is local, is
+    for devices, or has canaries.
 
     Two that learn on would take the samples of a component from one another; and what lives in a
     space that is learned online would be trained for one that is gone when it is done. What is
     begun anew over a window is in nobody's way.
     """
-    if not policy.enabled or policy.begins_anew:
+    if not policy.enabled:
+        return {}
+    if why := overtaken_online(policy):
+        return why
+    if policy.begins_anew:
         return {}
     for other in policy.recommender.policies.filter(enabled=True).exclude(pk=policy.pk):
         if why := _unlearned_by_users(policy, other):

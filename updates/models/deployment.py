@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from updates.models.answered import Answered
 from updates.models.recommender import Recommender
 from updates.models.run import UpdateRun
 from updates.models.version import ModelVersion
@@ -18,7 +19,7 @@ class DeploymentKind(models.TextChoices):
     FREEZE = "freeze"
 
 
-class Deployment(models.Model):
+class Deployment(Answered):
     recommender = models.ForeignKey(
         Recommender, on_delete=models.CASCADE, related_name="deployments"
     )
@@ -42,16 +43,6 @@ class Deployment(models.Model):
     )
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
-    scored_requests = models.PositiveBigIntegerField(default=0)
-    scored_rows = models.PositiveBigIntegerField(default=0)
-    stale_requests = models.PositiveBigIntegerField(
-        default=0,
-        db_default=0,
-        help_text="Requests for which it was beyond objective and grace while samples waited.",
-    )
-    scored_users = models.PositiveBigIntegerField(
-        null=True, help_text="Users answered, within 1 %; empty where no request named one."
-    )
 
     class Meta:
         ordering = ["-started_at", "-id"]

@@ -14,6 +14,7 @@ from updates.cadence import Cadence, CadenceError, Trigger
 from updates.learners.base import Learner
 from updates.models.component_rules import component_errors, conflicts, replay_errors
 from updates.models.policy_bounds import BOUNDS
+from updates.models.policy_canary import CanaryFields, canary_errors
 from updates.models.policy_guardrails import Guardrails
 from updates.models.recommender import DAY_SECONDS, Recommender
 from updates.strategies.local import begins_anew
@@ -57,7 +58,7 @@ ONLINE_CADENCE = ["sync_interval_ms", "checkpoint_seconds", "version_every_minut
 CLIENT_FIELDS = ["refresh_seconds", "sends", "offline_seconds", "privacy_note"]
 
 
-class UpdatePolicy(Guardrails):
+class UpdatePolicy(CanaryFields, Guardrails):
     recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE, related_name="policies")
     name = models.SlugField(max_length=60)
     strategy = models.CharField(max_length=20, choices=Strategy)
@@ -256,9 +257,8 @@ class UpdatePolicy(Guardrails):
         return self.recommender.learner_class
 
     def clean(self) -> None:
-        errors: dict[str, Any] = {}
         self._name_continuous()
-        errors |= self._continuous_errors()
+        errors: dict[str, Any] = self._continuous_errors() | canary_errors(self)
         try:
             self.cadence.validate()
         except CadenceError as error:

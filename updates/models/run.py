@@ -21,6 +21,8 @@ class RunState(models.TextChoices):
     QUEUED = "queued"
     RUNNING = "running"
     EVALUATING = "evaluating"
+    # Its version serves on trial: no worker is at it, and nothing else may be promoted.
+    CANARY = "canary"
     PROMOTED = "promoted"
     REJECTED = "rejected"
     FAILED = "failed"
@@ -38,25 +40,29 @@ MOVES = {
     },
     RunState.EVALUATING: {
         RunState.QUEUED,
+        RunState.CANARY,
         RunState.PROMOTED,
         RunState.REJECTED,
         RunState.FAILED,
         RunState.CANCELLED,
     },
+    RunState.CANARY: {RunState.PROMOTED, RunState.REJECTED, RunState.CANCELLED},
     RunState.PROMOTED: set(),
     RunState.REJECTED: set(),
     RunState.FAILED: set(),
     RunState.CANCELLED: set(),
 }
 WRITING = (RunState.RUNNING, RunState.EVALUATING)
-ACTIVE = (RunState.QUEUED, *WRITING)
+ACTIVE = (RunState.QUEUED, *WRITING, RunState.CANARY)
 FINISHED = tuple(state for state, targets in MOVES.items() if not targets)
 
 
 # In literals: SQLite does not see that bound values meet the condition of the index, and would read
 # every run there ever was.
 _ACTIVE_BY_INDEX = RawSQL(
-    "updates_updaterun.state IN ('queued', 'running', 'evaluating')", (), models.BooleanField()
+    "updates_updaterun.state IN ('queued', 'running', 'evaluating', 'canary')",
+    (),
+    models.BooleanField(),
 )
 
 
@@ -143,7 +149,7 @@ class UpdateRun(models.Model):
             # For the tick: runs to nudge, and runs whose worker may have died.
             models.Index(
                 fields=["state"],
-                condition=Q(state__in=["queued", "running", "evaluating"]),
+                condition=Q(state__in=["queued", "running", "evaluating", "canary"]),
                 name="runs_active",
             ),
             models.Index(fields=["recommender", "-id"], name="runs_of_a_recommender"),

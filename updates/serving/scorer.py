@@ -5,6 +5,8 @@ versions. A watcher thread looks for new deployments several times a second, loa
 beside the old one, and replaces the reference. What cannot be loaded is reported, and the version
 in memory goes on serving.
 
+A version on trial lies beside the live one and answers its share of the users: see ``canaries``.
+
 Where the version is learned on online, its weights go on in between: see ``follow``. A version
 that online learning has come to is then but a new number for weights that are there already.
 """
@@ -33,6 +35,7 @@ from updates.models import Deployment, ModelVersion, Recommender, ServingReport
 from updates.samples.batches import conform
 from updates.samples.parse import feature_batch
 from updates.serving import follow, user_vectors
+from updates.serving.canaries import Canaries
 from updates.serving.counts import ServedCounts
 from updates.serving.following import Following
 from updates.serving.loader import checkpoint_weights, load, same_kind, version_weights
@@ -63,13 +66,14 @@ class Scorer:
         self._served: dict[int, Served] = {}
         self.following: defaultdict[int, Following] = defaultdict(Following)
         self.counts = ServedCounts()
+        self.canaries = Canaries()
         self._staleness = Staleness()
         self._loading = threading.Lock()
         self._generation: int | None = None
 
     def score(self, recommender: Recommender, rows: list[Any]) -> Scored:
         """Probabilities for the rows, in order. Raises NoLiveVersion and ParseError."""
-        served = self.serves(recommender)
+        served = self.canaries.for_rows(self.serves(recommender), rows)
         learner = served.weights.learner
         batch = feature_batch(learner.schema, rows)
         scores, learned = self._predict(recommender, served, batch)
@@ -100,7 +104,7 @@ class Scorer:
         repeats: bool = False,
     ) -> RecommendedItems:
         """At most k items for a user. Raises NoLiveVersion and RecommendUnsupported."""
-        served = self.serves(recommender)
+        served = self.canaries.for_user(self.serves(recommender), user)
         state = device_states(recommender, served, [user]).get(user)
 
         def ask(learner: Learner) -> tuple[Recommended, Source]:
@@ -136,7 +140,13 @@ class Scorer:
             return changed
 
     def look(self) -> None:
-        """Load what was deployed since the last look; one cheap query when nothing was."""
+        """Load what was deployed or put on trial since the last look, and let go of trials that
+        have ended; two cheap queries when nothing has happened."""
+        self._look_for_deployments()
+        # After these: a version that was promoted has its users answered all the while.
+        self.canaries.look(self._served)
+
+    def _look_for_deployments(self) -> None:
         # Grows with each deployment, in whatever order transactions that run at once commit.
         generation = Deployment.objects.filter(ended_at=None).aggregate(sum=Sum("pk"))["sum"]
         if generation == self._generation:
@@ -149,6 +159,7 @@ class Scorer:
         """Say again what is served, so that a silent process is seen; retry what was refused."""
         for recommender in Recommender.objects.filter(pk__in=list(self._served)):
             self._refresh(recommender)
+        self.canaries.look(self._served, again=True)
 
     def report_progress(self) -> None:
         """Say how far online learning is followed, where that has changed; announce the lags."""

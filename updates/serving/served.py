@@ -11,7 +11,9 @@ class Served:
 
     Its weights alone go on, with what they have learned: see ``Weights``.
 
-    epoch : the line of online learning that the weights belong to and follow; 0 of none.
+    deployment_id : the deployment that it answers for; None of a version on trial, which answers
+    for its canary. epoch : the line of online learning that the weights belong to and follow; 0 of
+    none.
     stream_key : prefix of the recommender's keys.
     """
 
@@ -19,9 +21,10 @@ class Served:
     stream_key: str
     version_id: int
     number: int
-    deployment_id: int
+    deployment_id: int | None
     epoch: int
     weights: Weights
+    canary_id: int | None = None
 
     @property
     def follows(self) -> bool:
@@ -33,7 +36,8 @@ class Served:
 class Scored:
     """Scores, and what gave them.
 
-    version : the version that was live, or that online learning has gone on from. offset : last
+    version : the version that was live, or that online learning has gone on from; the one on trial
+    where it answered. offset : last
     offset that the weights have learned; age_seconds : now − newest event time that they have.
     component_ages : the same by component, where there are several. stale : beyond objective and
     grace, while samples wait. fallback : slug of the recommender that answered in its place.

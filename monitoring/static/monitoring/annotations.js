@@ -1,7 +1,7 @@
 // What a chart is judged by, and what happened, as lines and spans behind its series.
 "use strict";
 const annotations = (() => {
-  const KIND_COLOURS = { promotion: "--mark", rollback: "--bad", cadence: "--muted", alert: "--warn", flash: "--warn" };
+  const KIND_COLOURS = { promotion: "--mark", rollback: "--bad", cadence: "--muted", canary: "--calm", alert: "--warn", flash: "--warn" };
 
   const BAND_PX = 7;
 

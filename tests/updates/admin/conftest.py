@@ -129,6 +129,8 @@ def policy_data(**changed):
         "max_score_shift": "",
         "max_deployed_bytes": "",
         "max_score_ms": "",
+        "canary_seconds": "",
+        "canary_share": "0.1",
     } | changed
 
 

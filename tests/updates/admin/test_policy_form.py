@@ -91,6 +91,7 @@ def test_fields_are_grouped_by_what_they_are_for(as_admin, daily):
         "Devices",
         "From which data",
         "Guardrails",
+        "Canary",
         "How it stands",
     ]
 

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from monitoring.models import Alert
 from tests.updates.api.conftest import Caller, description
+from updates.flows.canary import try_by_hand
+from updates.flows.promote import promote
 from updates.models import (
     Deployment,
     PublishingFreeze,
@@ -24,6 +26,8 @@ FOREIGN = {
     "{run}": "999999",
     "hourly": "absent",
     "versions/1": "versions/999",
+    "versions/2": "versions/999",
+    "tried": "absent",
     "alerts/1": "alerts/999",
     "quarantines/1": "quarantines/999",
     "targets/edge": "targets/absent",
@@ -93,6 +97,19 @@ CALLS = {
     "recommenders_versions_promote_create": Call(
         "post", f"{NEWS}/versions/1/promote", "operator", body={"reason": "better"}
     ),
+    "recommenders_versions_canary_create": Call(
+        "post",
+        f"{NEWS}/versions/1/canary",
+        "operator",
+        body={"share": 0.1, "seconds": 60, "reason": "was it better?"},
+    ),
+    "recommenders_versions_canary_end_create": Call(
+        "post",
+        "recommenders/tried/versions/2/canary/end",
+        "operator",
+        body={"promote": True, "reason": "it is fine"},
+    ),
+    "recommenders_canaries_list": Call("get", f"{NEWS}/canaries"),
     "recommenders_versions_proofs_list": Call("get", f"{NEWS}/versions/1/proofs"),
     "recommenders_versions_proofs_create": Call(
         "post", f"{NEWS}/versions/1/proofs", "operator", 202
@@ -207,8 +224,12 @@ ADDRESSED = [name for name in BY_ROLE if any(part in CALLS[name].path for part i
 
 
 @pytest.fixture
-def scene(live, make_recommender, make_policy, make_run, append, update):
-    """``news`` with a live and a retired version that score, and a run elsewhere to cancel."""
+def scene(live, make_recommender, make_policy, make_run, make_version, append, update):
+    """``news`` with a live and a retired version that score, a run elsewhere to cancel, and a
+    version of ``tried`` on trial."""
+    tried = make_recommender("tried")
+    promote(make_version(tried), reason="the first")
+    try_by_hand(make_version(tried), share=0, seconds=60, reason="is it better?")
     make_policy(live.recommender)
     append(live.recommender, 500)
     update(live.recommender, "incremental")

@@ -125,6 +125,8 @@ def test_every_post_that_acts_takes_a_key():
         "recommenders_users_erase_create",
         "recommenders_versions_promote_create",
         "recommenders_versions_proofs_create",
+        "recommenders_versions_canary_create",
+        "recommenders_versions_canary_end_create",
         "recommenders_sparsity_what_if_create",
         "recommenders_sparsity_what_if_cancel_create",
         "recommenders_policies_lift_hold_create",

@@ -19,7 +19,10 @@ def make_policy(make_recommender):
 OUTSIDE = [
     (field, value)
     for field, bounds in BOUNDS.items()
-    for value in (bounds.lowest / 2 if bounds.lowest < 1 else 0, bounds.highest + 1)
+    for value in (
+        bounds.lowest / 2 if 0 < bounds.lowest < 1 else bounds.lowest - 1,
+        bounds.highest + 1,
+    )
 ]
 
 

@@ -21,13 +21,15 @@ from updates.models.run import FINISHED, IllegalRunMove, RunState
 LEGAL = {
     "queued": {"running", "cancelled", "failed"},
     "running": {"queued", "evaluating", "rejected", "failed", "cancelled"},
-    "evaluating": {"queued", "promoted", "rejected", "failed", "cancelled"},
+    "evaluating": {"queued", "canary", "promoted", "rejected", "failed", "cancelled"},
+    "canary": {"promoted", "rejected", "cancelled"},
 }
 STATES = st.sampled_from(RunState)
 WAYS = {
     "queued": [],
     "running": ["running"],
     "evaluating": ["running", "evaluating"],
+    "canary": ["running", "evaluating", "canary"],
     "promoted": ["running", "evaluating", "promoted"],
     "rejected": ["running", "evaluating", "rejected"],
     "failed": ["failed"],

@@ -59,6 +59,8 @@ class PolicySerializer(Clean):
             *ONLINE_CADENCE,
             *CLIENT_FIELDS,
             "guardrails",
+            "canary_seconds",
+            "canary_share",
             "enabled",
             "hold_reason",
             "hold_until",

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from updates.api.serializers.base import Address, Clean, Strict
+from updates.api.serializers.canaries import CanarySerializer
 from updates.models import Recommender
 from updates.models.log_owner import OF_THE_LOG
 from updates.models.tags import MOST_TAGS, TAG, check_tags
@@ -142,6 +143,9 @@ class RecommenderSerializer(Clean):
         source="live_version.number", default=None, read_only=True, allow_null=True
     )
     freshness = Freshness(read_only=True)
+    canary = CanarySerializer(
+        read_only=True, allow_null=True, help_text="The version on trial; null where none is."
+    )
 
     class Meta:
         model = Recommender
@@ -170,6 +174,7 @@ class RecommenderSerializer(Clean):
             "feedback_horizon_seconds",
             "early_feedback_seconds",
             "live_version",
+            "canary",
             "freshness",
             "created_at",
         ]

@@ -17,7 +17,7 @@ from updates.api.problems import Problem
 from updates.api.schema import refuses
 from updates.api.serializers.recommenders import RecommenderSerializer
 from updates.flows.delete_recommender import delete_recommender
-from updates.models import Recommender
+from updates.models import Canary, Recommender
 
 FreshnessOf = Callable[[Sequence[Recommender], datetime], Mapping[int, Any]]
 
@@ -38,8 +38,12 @@ class Recommenders(GenericAPIView):
     def shown(self, recommenders: list[Recommender]) -> list[dict[str, Any]]:
         """As the API shows them, fresh as of now."""
         freshness = self.freshness_of(recommenders, timezone.now())
+        on_trial = Canary.objects.running().filter(recommender__in=recommenders)
+        related = on_trial.select_related("version", "live", "begun_by")
+        canaries = {canary.recommender_id: canary for canary in related}
         for recommender in recommenders:
             recommender.freshness = freshness[recommender.pk]
+            recommender.canary = canaries.get(recommender.pk)
         return self.get_serializer(recommenders, many=True).data
 
 
