@@ -45,6 +45,7 @@ class External(Learner):
     components = ("model",)
     sequential = False
     trained_here = False
+    variants = ()
     options = (
         Option(
             "runner",
