@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from updates.cadence import Trigger
 from updates.flows.explain import look_after_explanations
+from updates.flows.external.reports import AttemptOver, out_of_time
 from updates.flows.fire import fire
 from updates.flows.jobs import look_after
 from updates.flows.roll_back import lift_ended_holds
 from updates.flows.trigger import WriterBusy, nudge, trigger
-from updates.models import ComponentLease, Proof, UpdatePolicy, UpdateRun, WhatIf
+from updates.models import Assignment, ComponentLease, Proof, UpdatePolicy, UpdateRun, WhatIf
 from updates.models.policy import EXECUTED
 from updates.models.run import ACTIVE, WRITING, IllegalRunMove, RunState
 from updates.samples.log import Head, SampleLog
@@ -49,8 +50,10 @@ def tick(now: datetime | None = None) -> None:
             _fire_if_due(policy, heads[policy.recommender_id], now)
         except Exception:
             logger.exception("policy %s", policy)
+    fail_overdue(now)
     take_up_abandoned(now)
     remind_workers(now)
+    call_trainers(now)
     look_after_explanations()
     for kind in JOBS:
         look_after(kind)
@@ -117,6 +120,19 @@ def go_on(policy: UpdatePolicy, now: datetime) -> None:
         return
     with suppress(WriterBusy):
         trigger(policy.recommender, policy=policy, reason=f"{policy.name} goes on")
+
+
+def fail_overdue(now: datetime) -> None:
+    """Fail the runs whose trainers take longer than they may."""
+    for assignment in Assignment.under_way().filter(deadline_at__lte=now):
+        with suppress(AttemptOver):
+            out_of_time(assignment)
+
+
+def call_trainers(now: datetime) -> None:
+    """Have workers call the trainers that are to be called now."""
+    for assignment in Assignment.under_way().filter(deliver_at__lte=now):
+        nudge(assignment.run)
 
 
 def take_up_abandoned(now: datetime) -> None:

@@ -41,6 +41,8 @@ def broken(candidate: Candidate, measured: Measured, policy: UpdatePolicy) -> li
 
 
 def _of_the_model(candidate: Candidate, measured: Measured, policy: UpdatePolicy) -> Iterator[str]:
+    if not candidate.learner.trained_here:
+        return
     if not candidate.learner.is_finite():
         yield "A weight is not a finite number."
     deployed, most = candidate.learner.sparsity().deployed_bytes, policy.max_deployed_bytes
