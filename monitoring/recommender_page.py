@@ -20,6 +20,7 @@ from monitoring.obstacles import in_the_way
 from monitoring.series import newest_by_policy
 from monitoring.served import online_positions, served_facts, with_sync
 from monitoring.servers import servers
+from monitoring.trainer import trainer_of
 from updates import joiners
 from updates.models import (
     Deployment,
@@ -71,6 +72,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         ),
         "log_silent": not heads,
         "runs": recent_runs(recommender),
+        "trainer": trainer_of(recommender),
     }
 
 

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from monitoring.trainer import assignment_of, trainer_of
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import told
 from recadmin.roles import OPERATOR, VIEWER
@@ -30,6 +31,8 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "transitions": found.transitions.select_related("by"),
         "online": outlook(found, timezone.now()),
         "value": value_of(found),
+        "trainer": trainer_of(found.recommender),
+        "assignment": assignment_of(found),
     }
     template = "monitoring/_run.html" if request.htmx else "monitoring/run.html"
     return page(request, template, context)

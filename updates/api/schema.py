@@ -31,7 +31,8 @@ MEANINGS = {
     409: "Not possible in the present state.",
     413: "The body is too long.",
     415: "The body's media type or encoding is none of those allowed.",
-    422: "The Idempotency-Key came with another request before.",
+    422: "The Idempotency-Key came with another request before, or the body is not what its "
+    "checksum says.",
     429: "Too many failed attempts, or more than one account or user may do in a time.",
     503: "Retry after the seconds in Retry-After.",
 }
@@ -164,6 +165,21 @@ class TokenScheme(KnoxTokenScheme):
     """As knox's own."""
 
     target_class = "updates.api.tokens.TokenAuthentication"
+
+
+class RunTokenScheme(OpenApiAuthenticationExtension):
+    """Tokens of commands that train one run."""
+
+    target_class = "updates.api.run_tokens.RunTokenAuthentication"
+    name = "RunToken"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`Authorization: Token run.…`, for one attempt at one run.",
+        }
 
 
 class ClientTokenScheme(OpenApiAuthenticationExtension):

@@ -45,7 +45,7 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
     stopping : whether the worker wants to end; an online session then makes way.
     """
     run = UpdateRun.objects.select_related("recommender__live_version", "policy").get(pk=run_id)
-    if run.strategy != REBUILD and not run.recommender.learner_class.trained_here:
+    if run.strategy != REBUILD and not run.recommender.trained_here:
         return external.execute(run, worker)
     if not _may_begin(run):
         return False

@@ -14,7 +14,7 @@ import pyarrow as pa
 from updates.artifacts import CorruptArtifact, Draft
 from updates.flows.publish import about
 from updates.learners import registry
-from updates.learners.base import Learner
+from updates.learners.base import Learner, TrainedElsewhere
 from updates.models import ModelVersion, Recommender
 from updates.samples.log import LogGap, SampleLog
 from updates.samples.offsets import Range
@@ -124,7 +124,10 @@ def _not_known(digest: str, recommender: Recommender, error: CorruptArtifact) ->
 
 
 def ensure_samples(making: Making, recommender: Recommender) -> None:
-    """See that the log has what was learned. Raises NotProvable and LogUnavailable."""
+    """See that it was learned here, and that the log has the samples. Raises NotProvable and
+    LogUnavailable."""
+    if not registry.get(making.manifest["learner"]).trained_here:
+        raise NotProvable(str(TrainedElsewhere(making.manifest["learner"], "learning it again")))
     log = SampleLog(recommender)
     for step in making.steps:
         try:

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('deadline_at', models.DateTimeField(help_text='Beyond it the run fails.')),
                 ('deliver_at', models.DateTimeField(help_text='When the trainer is to be called; empty: it has been, or calls.', null=True)),
                 ('deliveries', models.PositiveSmallIntegerField(default=0, help_text='Calls that failed.')),
-                ('artifact_sha256', models.CharField(blank=True, help_text='Of what was uploaded.', max_length=64)),
+                ('artifact_sha256', models.CharField(blank=True, help_text="Of the model's file.", max_length=64)),
                 ('artifact_name', models.CharField(blank=True, max_length=200)),
                 ('artifact_bytes', models.PositiveBigIntegerField(default=0)),
                 ('artifact_uri', models.TextField(blank=True, help_text='Where a model lies that was not sent.')),

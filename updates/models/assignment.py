@@ -26,7 +26,7 @@ class Assignment(models.Model):
         null=True, help_text="When the trainer is to be called; empty: it has been, or calls."
     )
     deliveries = models.PositiveSmallIntegerField(default=0, help_text="Calls that failed.")
-    artifact_sha256 = models.CharField(max_length=64, blank=True, help_text="Of what was uploaded.")
+    artifact_sha256 = models.CharField(max_length=64, blank=True, help_text="Of the model's file.")
     artifact_name = models.CharField(max_length=200, blank=True)
     artifact_bytes = models.PositiveBigIntegerField(default=0)
     artifact_uri = models.TextField(blank=True, help_text="Where a model lies that was not sent.")

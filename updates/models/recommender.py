@@ -230,6 +230,11 @@ class Recommender(LogOwner):
         except (registry.UnknownLearner, ImportError, AttributeError):
             return ()
 
+    @property
+    def trained_here(self) -> bool:
+        """Whether recadmin itself learns and predicts with its models."""
+        return bool(not self.component_names or self.learner_class.trained_here)
+
     def new_learner(self) -> Learner:
         """An untrained learner with this recommender's schema and options."""
         return self.learner_class(self.sample_schema, self._options)
@@ -299,6 +304,8 @@ class Recommender(LogOwner):
             return {"fallback": "It cannot stand in for itself."}
         if other.challenges_id is not None:
             return {"fallback": f"{other.slug} is a challenger: it answers for no other."}
+        if not other.trained_here:
+            return {"fallback": f"{other.slug} is {other.learner}: recadmin has no scores of it."}
         theirs = {(field.name, field.type) for field in other.sample_schema.arrow}
         missing = sorted(f.name for f in schema.arrow if (f.name, f.type) not in theirs)
         if missing:

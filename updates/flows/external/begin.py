@@ -9,17 +9,22 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from updates.flows.training import build_on, first_of_window, training_stop
+from updates.flows.training import Refused, build_on, first_of_window, training_stop
 from updates.flows.trigger import WriterBusy, trigger
 from updates.learners.external import Runner
 from updates.models import Assignment, ComponentLease, Recommender, UpdatePolicy, UpdateRun
 from updates.models.policy import Strategy
 from updates.models.run import REBUILD, RunState
 from updates.samples.log import SampleLog
+from updates.strategies.base import NothingToLearn
 
 
 class NotToBeClaimed(RuntimeError):
     """No trainer comes for the runs of this recommender; says why."""
+
+
+class NoWork(RuntimeError):
+    """There is nothing that a run could learn now; says why."""
 
 
 def claim(
@@ -33,8 +38,8 @@ def claim(
     """The oldest queued run that fits, or a new one, for the trainer that asks.
 
     strategy : "" for any; of a new run then incremental, where there is a version to build on.
-    Raises NotToBeClaimed, TriggerError, WriterBusy, Refused and NothingToLearn, with nothing
-    changed.
+    Raises NotToBeClaimed, TriggerError, WriterBusy and NoWork, with nothing changed: a queued run
+    without work waits for samples.
     """
     _ensure_pulled(recommender)
     worker = worker or "a trainer"
@@ -48,11 +53,14 @@ def claim(
             requested_by=by,
             reason=f"pulled by {worker}",
         )
-        return begin(run, worker)
+        try:
+            return begin(run, worker)
+        except (Refused, NothingToLearn) as nothing:
+            raise NoWork(str(nothing)) from nothing
 
 
 def _ensure_pulled(recommender: Recommender) -> None:
-    if recommender.learner_class.trained_here:
+    if recommender.trained_here:
         raise NotToBeClaimed(f"recadmin itself trains {recommender.slug} ({recommender.learner}).")
     runner = recommender.new_learner().settings["runner"]
     if runner != Runner.PULL:

@@ -262,6 +262,7 @@ def _settle(
         settle(run, version, evaluation, run.fences)
         assignment.note(
             reported=reported,
+            artifact_sha256=report.sha256,
             artifact_uri=report.uri,
             answered_sha256=fingerprint(asdict(report)),
             deliver_at=None,

@@ -5,13 +5,18 @@ Nothing of them is stored. They open the reports and samples of that run and not
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.core import signing
+from django.utils import timezone
 
 from updates.models import Assignment, UpdateRun
 
 SALT = "recadmin.run-token"
 # By this a run's token is told from a person's.
 PREFIX = "run."
+# Once the run has ended, its command may still ask how.
+TIDYING = timedelta(minutes=1)
 
 
 class BadToken(ValueError):
@@ -32,4 +37,6 @@ def read(token: str) -> UpdateRun:
     run = UpdateRun.objects.filter(pk=run_id, attempt=attempt).first()
     if run is None:
         raise BadToken("Another attempt has taken the place of the token's.")
+    if run.finished and timezone.now() - run.finished_at > TIDYING:
+        raise BadToken("The token's run has ended.")
     return run
