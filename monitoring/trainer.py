@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from updates.learners.external import Runner
-from updates.models import Assignment, Recommender, UpdateRun
+from updates.models import Recommender
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,3 @@ def trainer_of(recommender: Recommender) -> Trainer | None:
         return None
     options = recommender.new_learner().settings
     return Trainer(options["runner"], options["url"], options["command"], options["lease_seconds"])
-
-
-def assignment_of(run: UpdateRun) -> Assignment | None:
-    """What the trainer got and has sent in the run's last attempt; None of other runs."""
-    return Assignment.of(run)

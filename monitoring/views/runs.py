@@ -7,14 +7,14 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from monitoring.trainer import assignment_of, trainer_of
+from monitoring.trainer import trainer_of
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import told
 from recadmin.roles import OPERATOR, VIEWER
 from updates.flows.cancel import cancel
 from updates.flows.online.outlook import outlook
 from updates.flows.value import value_of
-from updates.models import UpdateRun
+from updates.models import Assignment, UpdateRun
 
 
 @require_safe
@@ -32,7 +32,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "online": outlook(found, timezone.now()),
         "value": value_of(found),
         "trainer": trainer_of(found.recommender),
-        "assignment": assignment_of(found),
+        "assignment": Assignment.of(found),
     }
     template = "monitoring/_run.html" if request.htmx else "monitoring/run.html"
     return page(request, template, context)

@@ -13,7 +13,6 @@ from monitoring.components import components_of
 from monitoring.forms import RollBackForm
 from monitoring.heaviest import heaviest_weights
 from monitoring.sparsity.report import turnovers
-from monitoring.trainer import assignment_of
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import PROOF_REFUSALS, told
 from recadmin.roles import OPERATOR, VIEWER
@@ -21,7 +20,7 @@ from updates.artifacts import CorruptArtifact
 from updates.flows.promote import promote
 from updates.flows.prove import request_proof
 from updates.flows.roll_back_cost import roll_back_cost as cost_of
-from updates.models import ModelVersion, Proof
+from updates.models import Assignment, ModelVersion, Proof
 from updates.models.version import IllegalVersionMove, VersionState
 from updates.words import sentence
 
@@ -41,7 +40,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "children": found.children.order_by("number"),
         "deployments": deployments,
         "proof": _newest_proof(found),
-        "assignment": assignment_of(found.run) if hasattr(found, "run") else None,
+        "assignment": Assignment.of(found.run) if hasattr(found, "run") else None,
         "turnover": turnovers(found.recommender).filter(deployment__version=found).first(),
         "can_roll_back": deployments
         and found.state == VersionState.RETIRED

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 CANNOT_START = 127
@@ -22,8 +23,11 @@ def main(memory_bytes: str, worker: str, *command: str) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(worker):
         sys.exit(CANNOT_START)
+    # As it was given: Python may have added a locale to its own.
+    given = Path("/proc/self/environ").read_bytes().split(b"\0")
+    environment = dict(each.split(b"=", 1) for each in given if each)
     try:
-        os.execv(command[0], command)  # noqa: S606 - without a shell, as it should be
+        os.execve(command[0], command, environment)  # noqa: S606 - no shell, as it should be
     except OSError as error:
         print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)
         sys.exit(CANNOT_START)
