@@ -26,7 +26,7 @@ from updates.serving import scorer
 
 
 @pytest.fixture
-def ours(transactional_db, make_recommender, append):
+def ours(db, make_recommender, append):
     """With 1,000 samples, and nothing live."""
     recommender = make_recommender("ours", "external")
     append(recommender, 1000)

@@ -19,7 +19,7 @@ CLAIM = "recommenders/ours/updates/claim"
 
 
 @pytest.fixture
-def ours(transactional_db, make_recommender, append):
+def ours(db, make_recommender, append):
     """An external recommender with 1,000 samples, whose trainer pulls."""
     recommender = make_recommender("ours", "external", learner_options={"lease_seconds": 30})
     append(recommender, 1000)

@@ -69,7 +69,7 @@ def documented(tmp_path):
 
 
 @pytest.fixture
-def make(transactional_db, make_recommender, append, settings):
+def make(db, make_recommender, append, settings):
     """``make(*command, **options)``: an external recommender that workers start a command for."""
 
     def make_one(*command, **options):
@@ -147,7 +147,7 @@ def test_the_script_says_so_where_training_fails(make, documented, served):
 
 def test_only_programs_that_settings_name_are_started(make, settings, tmp_path):
     recommender = make(*shell(f"touch {tmp_path}/started"))
-    settings.EXTERNAL_COMMANDS = ["/opt/ours/train"]
+    settings.EXTERNAL_COMMANDS = ["/usr/local/bin/train"]
     run = executed(recommender)
     assert run.state == "failed"
     assert "EXTERNAL_COMMANDS" in run.error
@@ -202,8 +202,8 @@ def test_a_failure_shows_exit_code_and_last_line(make):
 
 
 def test_a_program_that_is_not_there_says_so(make):
-    run = executed(make("/opt/absent"))
-    assert "Its last line: /opt/absent cannot be started: No such file" in run.error
+    run = executed(make("/usr/absent"))
+    assert "Its last line: /usr/absent cannot be started: No such file" in run.error
 
 
 def test_more_memory_than_it_may_have_is_not_given(make):
@@ -220,7 +220,7 @@ def test_a_command_that_takes_too_long_is_ended(make, monkeypatch):
 
 
 @pytest.fixture
-def hanging(make, tmp_path):
+def hanging(transactional_db, make, tmp_path):
     """A run whose command, and what that has started, ignore what they are told; in a thread."""
     pids = tmp_path / "pids"
     child = f"trap '' TERM; (trap '' TERM; echo $$ >> {pids}; sleep 60) & echo $$ >> {pids}; wait"

@@ -46,7 +46,7 @@ def receiver():
 
 
 @pytest.fixture
-def ours(transactional_db, make_recommender, append, receiver, settings):
+def ours(db, make_recommender, append, receiver, settings):
     settings.EXTERNAL_PRIVATE_ADDRESSES = True
     url = f"http://127.0.0.1:{receiver.server_port}/train?team=ours"
     options = {"runner": "webhook", "url": url, "lease_seconds": 60}

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from updates.api.serializers.base import Strict
 from updates.flows.external.publish import Predictions, Report
+from updates.flows.external.reports import MOST_METRICS
 from updates.flows.external.samples import MOST_ROWS
 from updates.models.run import RunState
 
@@ -15,7 +16,7 @@ from updates.models.run import RunState
 LARGEST = 2**63 - 1
 # Finite: JSON has no infinity.
 LARGEST_FLOAT = 1e308
-MOST_METRICS, MOST_SCORES = 200, 1_000_000
+MOST_SCORES = 1_000_000
 SHA256 = r"^[0-9a-f]{64}$"
 
 

@@ -25,6 +25,7 @@ from updates.flows.external.reports import (
     is_answered,
     out_of_time,
     renew,
+    reported,
 )
 from updates.flows.external.upload import FILE, staging
 from updates.flows.publish import about, described, settle
@@ -234,12 +235,12 @@ def _settle(
 ) -> ModelVersion:
     """The artifact, then version, verdict and state at once, fenced."""
     run = assignment.run
-    reported = assignment.reported | (report.metrics or {})
+    metrics_reported = reported(assignment, report.metrics)
     name = assignment.artifact_name
     made = {"sha256": report.sha256, **({"uri": report.uri} if report.uri else {"name": name})}
     save = partial(_save, report=report, assignment=assignment, holdout=holdout)
     artifact = artifacts().publish(save, {**about(candidate), "artifact": made})
-    metrics = evaluation.to_json() | {"reported": reported}
+    metrics = evaluation.to_json() | {"reported": metrics_reported}
     fields = described(run, candidate, run.base_version, artifact)
     with transaction.atomic():
         ComponentLease.verify(run, run.fences)
@@ -261,7 +262,7 @@ def _settle(
         )
         settle(run, version, evaluation, run.fences)
         assignment.note(
-            reported=reported,
+            reported=metrics_reported,
             artifact_sha256=report.sha256,
             artifact_uri=report.uri,
             answered_sha256=fingerprint(asdict(report)),

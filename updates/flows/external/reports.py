@@ -17,6 +17,8 @@ from updates.models import Assignment, ComponentLease, UpdateRun
 from updates.models.lease import LeaseLost
 from updates.models.run import IllegalRunMove, RunState
 
+MOST_METRICS = 200
+
 
 class AttemptOver(RuntimeError):
     """The attempt that a trainer reports of has ended, or another one has taken its place."""
@@ -77,10 +79,16 @@ def hear(
         run.refresh_from_db(fields=["state", "attempt"])
         raise AttemptOver(run, attempt)
     # Who reports has been reached.
-    assignment.note(deliver_at=None, reported=assignment.reported | (metrics or {}))
+    assignment.note(deliver_at=None, reported=reported(assignment, metrics))
     run.refresh_from_db()
     signals.progress.send(UpdateRun, run=run)
     return Heard(run.state, lease_seconds(run), cancelled=False)
+
+
+def reported(assignment: Assignment, metrics: dict[str, float] | None) -> dict[str, float]:
+    """What was reported before, with the new: of the newest MOST_METRICS names."""
+    both = assignment.reported | (metrics or {})
+    return dict(list(both.items())[-MOST_METRICS:])
 
 
 def renew(assignment: Assignment, now: datetime, seconds: float | None = None) -> None:
