@@ -135,6 +135,18 @@ def test_the_next_update_builds_on_it(live, claim, append, ours):
     assert version.learned_ranges == [{"first_offset": 1, "last_offset": 1500}]
 
 
+def test_the_version_that_it_builds_on_is_compared_where_the_trainer_says_what_it_predicts(
+    live, claim, append, ours
+):
+    append(ours, 500)
+    following = claim()
+    worse = following.predictions(good=False) | {"base_scores": following.predictions()["scores"]}
+    run = following.publish(b"worse", predictions=worse).json()
+    assert run["state"] == "rejected"
+    assert "NE is worse than the live version's" in run["error"]
+    assert run["metrics"]["reference_version"] == live.number
+
+
 def test_a_version_is_held_against_what_the_live_one_predicted_of_the_same_samples(live, claim):
     again = claim(strategy="full")
     run = again.publish(b"worse", predictions=again.predictions(good=False)).json()
@@ -313,8 +325,14 @@ def test_a_trainer_that_takes_longer_than_it_may_fails(make_recommender, append,
         ({"predictions": {"first_offset": 801, "scores": [0.5]}}, "predictions.scores"),
         ({"predictions": {"first_offset": 7, "scores": [0.5]}}, "predictions.first_offset"),
         ({"predictions": {"first_offset": 801, "scores": [2.0]}}, "predictions.scores.0"),
+        (
+            {"predictions": {"first_offset": 801, "scores": [0.5] * 200, "base_scores": [0.5]}},
+            "predictions.base_scores",
+        ),
         ({"artifact": {"sha256": "abc"}}, "artifact.sha256"),
+        ({"predictions": {"first_offset": 801, "scores": ["nan"]}}, "predictions.scores.0"),
         ({"metrics": {"loss": "high"}}, "metrics.loss"),
+        ({"metrics": {"loss": "inf"}}, "metrics.loss"),
     ],
 )
 def test_a_report_that_cannot_be_right_names_the_field_and_may_be_sent_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from rest_framework import serializers
@@ -14,8 +15,6 @@ from updates.models.run import RunState
 
 # Whole numbers of 64 bits with a sign, as databases have them.
 LARGEST = 2**63 - 1
-# Finite: JSON has no infinity.
-LARGEST_FLOAT = 1e308
 MOST_SCORES = 1_000_000
 SHA256 = r"^[0-9a-f]{64}$"
 
@@ -72,9 +71,18 @@ class SamplesQuery(Strict):
     limit = serializers.IntegerField(default=MOST_ROWS, min_value=1, max_value=MOST_ROWS)
 
 
+class Number(serializers.FloatField):
+    """Finite: JSON has neither infinity nor what is no number, though strings may spell them."""
+
+    def to_internal_value(self, data: Any) -> float:
+        value = float(super().to_internal_value(data))
+        if not isfinite(value):
+            self.fail("invalid")
+        return value
+
+
 def _metrics() -> serializers.DictField:
-    number = serializers.FloatField(min_value=-LARGEST_FLOAT, max_value=LARGEST_FLOAT)
-    return serializers.DictField(child=number, required=False, help_text="Numbers by name.")
+    return serializers.DictField(child=Number(), required=False, help_text="Numbers by name.")
 
 
 class Attempt(Strict):
@@ -144,12 +152,19 @@ class ArtifactSerializer(Strict):
         return uri
 
 
+def _scores(**about: Any) -> serializers.ListField:
+    probability = Number(min_value=0, max_value=1)
+    return serializers.ListField(child=probability, max_length=MOST_SCORES, **about)
+
+
 class PredictionsSerializer(Strict):
     """The new model's, of the samples from ``first_offset`` to the end of the holdout in order."""
 
     first_offset = serializers.IntegerField(min_value=1, max_value=LARGEST)
-    scores = serializers.ListField(
-        child=serializers.FloatField(min_value=0, max_value=1), max_length=MOST_SCORES
+    scores = _scores()
+    base_scores = _scores(
+        required=False,
+        help_text="What base_version predicts of the same samples, to be compared with.",
     )
 
 

@@ -55,10 +55,14 @@ class ReportError(ValueError):
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of the samples of the log from ``first_offset`` on, in order, without those quarantined."""
+    """Of the samples of the log from ``first_offset`` on, in order, without those quarantined.
+
+    base_scores : what the version that the run builds on predicts of them.
+    """
 
     first_offset: int
     scores: list[float]
+    base_scores: list[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -128,11 +132,12 @@ def _uploaded(report: Report, assignment: Assignment) -> Path:
 
 @dataclass(frozen=True)
 class Holdout:
-    """What the trainer predicted. offsets, scores : (n,), of the (n,) samples."""
+    """What the trainer predicted. offsets, scores, base_scores : (n,), of the (n,) samples."""
 
     offsets: np.ndarray
     samples: pa.Table
     scores: np.ndarray
+    base_scores: np.ndarray | None
 
     def to_json(self) -> dict[str, Any]:
         """As kept with the version."""
@@ -153,16 +158,24 @@ def _holdout(report: Report, assignment: Assignment, log: SampleLog) -> Holdout 
     batches = list(log.read(predictions.first_offset, stop))
     samples = pa.Table.from_batches([b.select(schema.names) for b in batches], schema=schema)
     offsets = [batch.column(OFFSET).to_numpy() for batch in batches]
-    scores = np.asarray(predictions.scores, dtype=np.float64)
-    if len(scores) != samples.num_rows:
-        raise ReportError(
-            "predictions.scores",
-            f"Must be {samples.num_rows}, one a sample from offset {predictions.first_offset} to "
-            f"{stop - 1}, got {len(scores)}.",
-        )
-    if not ((scores >= 0) & (scores <= 1)).all():
-        raise ReportError("predictions.scores", "Must be probabilities, from 0 to 1.")
-    return Holdout(np.concatenate([np.empty(0, int), *offsets]), samples.combine_chunks(), scores)
+    if predictions.base_scores is not None and assignment.run.base_version is None:
+        raise ReportError("predictions.base_scores", "A full update builds on no version.")
+    for name in ("scores", "base_scores"):
+        given = getattr(predictions, name)
+        if given is not None and len(given) != samples.num_rows:
+            raise ReportError(
+                f"predictions.{name}",
+                f"Must be {samples.num_rows}, one a sample from offset {predictions.first_offset} "
+                f"to {stop - 1}, got {len(given)}.",
+            )
+    return Holdout(
+        np.concatenate([np.empty(0, int), *offsets]),
+        samples.combine_chunks(),
+        np.asarray(predictions.scores, np.float64),
+        None
+        if predictions.base_scores is None
+        else np.asarray(predictions.base_scores, np.float64),
+    )
 
 
 def _candidate(run: UpdateRun, assignment: Assignment, report: Report, log: SampleLog) -> Candidate:
@@ -192,6 +205,8 @@ def _evaluate(
         why = "Nothing was judged: its trainer sent no predictions of the holdout."
         return replace(evaluate_pair(candidate, judged, None, None, policy), unjudged=why)
     known = _predicted_by(live, holdout.offsets)
+    if known is None and live is not None and live == run.base_version:
+        known = holdout.base_scores
     first = int(holdout.offsets[0]) if len(holdout.offsets) else candidate.next_offset
     judged = Judged(holdout.samples, holdout.scores, first)
     evaluation = evaluate_pair(candidate, judged, live, known, policy)
