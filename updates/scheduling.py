@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from updates.cadence import Trigger
 from updates.flows.explain import look_after_explanations
+from updates.flows.external.begin import is_pulled
 from updates.flows.external.reports import AttemptOver, out_of_time
 from updates.flows.fire import fire
 from updates.flows.jobs import look_after
@@ -175,7 +176,10 @@ def wake_followers(run_id: int) -> None:
 
 
 def remind_workers(now: datetime) -> None:
-    """Send again what may have been lost with the broker, or had to wait for a lease."""
+    """Send again what may have been lost with the broker, or had to wait for a lease. What trainers
+    come for by themselves is no worker's."""
     overdue = Q(nudged_at__isnull=True) | Q(nudged_at__lte=now - NUDGE_AGAIN_AFTER)
-    for run in UpdateRun.objects.active().filter(overdue, state=RunState.QUEUED):
-        nudge(run)
+    waiting = UpdateRun.objects.active().filter(overdue, state=RunState.QUEUED)
+    for run in waiting.select_related("recommender"):
+        if not is_pulled(run):
+            nudge(run)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from tests.updates.api.conftest import Caller
 from tests.updates.trainer import WATERMARK, Trainer
+from updates.flows.execute import execute
 from updates.flows.external import tokens
 from updates.flows.trigger import trigger
 from updates.models import Assignment, ComponentLease, ModelVersion, UpdateRun
@@ -76,6 +77,14 @@ def test_it_reads_its_samples_page_by_page(trainer):
 def test_it_takes_the_oldest_queued_run_that_fits(claim, ours):
     queued = trigger(ours, strategy="full", reason="by hand")
     assert claim().run["id"] == queued.pk
+
+
+def test_a_run_that_waits_for_its_trainer_is_no_worker_s(ours):
+    run = trigger(ours, strategy="full")
+    tick()
+    assert execute(run.pk, "worker") is False
+    run.refresh_from_db()
+    assert (run.state, run.nudged_at) == ("queued", None)
 
 
 def test_where_a_writer_is_at_work_there_is_nothing_to_claim(trainer, as_operator):

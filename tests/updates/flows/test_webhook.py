@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.utils import timezone
 
+from tests.updates.api.conftest import Caller
+from tests.updates.trainer import Trainer
 from updates import signing
 from updates.flows.cancel import cancel
 from updates.flows.execute import execute
@@ -83,6 +85,14 @@ def test_the_trainer_is_called_once_with_the_run_signed(call, receiver, capsys):
     assert headers["Recadmin-Signature"] == f"v1={expected}"
     assert again_after(call, 30).state == "running"
     assert len(receiver.got) == 1
+
+
+def test_the_called_trainer_reports_and_publishes(call, receiver, operator):
+    ((_, _, body),) = receiver.got
+    trainer = Trainer(Caller(operator), json.loads(body))
+    assert trainer.progress(phase="learning").status_code == 200
+    run = trainer.publish(predictions=trainer.predictions()).json()
+    assert run["state"] == "promoted", run["error"]
 
 
 def test_a_signature_is_of_the_secret_the_body_and_the_time():

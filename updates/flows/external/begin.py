@@ -59,6 +59,14 @@ def claim(
             raise NoWork(str(nothing)) from nothing
 
 
+def is_pulled(run: UpdateRun) -> bool:
+    """Whether its trainer comes for it: it waits for no worker."""
+    recommender = run.recommender
+    if run.strategy == REBUILD or recommender.trained_here:
+        return False
+    return bool(recommender.learner_options.get("runner", Runner.PULL) == Runner.PULL)
+
+
 def _ensure_pulled(recommender: Recommender) -> None:
     if recommender.trained_here:
         raise NotToBeClaimed(f"recadmin itself trains {recommender.slug} ({recommender.learner}).")

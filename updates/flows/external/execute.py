@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from updates.flows.external import command, webhook
-from updates.flows.external.begin import begin
+from updates.flows.external.begin import begin, is_pulled
 from updates.flows.training import Refused
 from updates.flows.trigger import WriterBusy
 from updates.learners.external import Runner
@@ -37,7 +37,7 @@ def execute(run: UpdateRun, worker: str) -> bool:
 
 
 def _begin(run: UpdateRun, worker: str) -> Assignment | None:
-    if run.recommender.new_learner().settings["runner"] == Runner.PULL:
+    if is_pulled(run):
         return None
     try:
         return begin(run, worker)

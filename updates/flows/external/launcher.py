@@ -33,4 +33,5 @@ def main(memory_bytes: str, worker: str, *command: str) -> None:
         sys.exit(CANNOT_START)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])
