@@ -60,6 +60,13 @@ class Making:
         return base
 
     @property
+    def trained_here(self) -> bool:
+        """Whether recadmin made it, and not its own trainer; a learner that is not installed is met
+        later."""
+        name = self.manifest["learner"]
+        return name not in registry.names() or registry.get(name).trained_here
+
+    @property
     def steps(self) -> list[dict[str, Any]]:
         """What was done, in order; see ``Candidate``."""
         steps: list[dict[str, Any]] = self.manifest["steps"]
@@ -126,7 +133,7 @@ def _not_known(digest: str, recommender: Recommender, error: CorruptArtifact) ->
 def ensure_samples(making: Making, recommender: Recommender) -> None:
     """See that it was learned here, and that the log has the samples. Raises NotProvable and
     LogUnavailable."""
-    if not registry.get(making.manifest["learner"]).trained_here:
+    if not making.trained_here:
         raise NotProvable(str(TrainedElsewhere(making.manifest["learner"], "learning it again")))
     log = SampleLog(recommender)
     for step in making.steps:
