@@ -232,8 +232,6 @@ RECADMIN_OUTBOUND_ALLOW = environment.networks("RECADMIN_OUTBOUND_ALLOW")
 # absolute path; none unless they are named. Variables of the worker's environment that these see.
 EXTERNAL_COMMANDS = [c for c in os.environ.get("EXTERNAL_COMMANDS", "").split(",") if c]
 EXTERNAL_ENVIRONMENT = os.environ.get("EXTERNAL_ENVIRONMENT", "PATH,LANG,LC_ALL,TZ").split(",")
-# Whether webhooks may go to private addresses, such as a trainer in one's own network.
-EXTERNAL_PRIVATE_ADDRESSES = environment.flag("EXTERNAL_PRIVATE_ADDRESSES")
 # A model that a trainer uploads has at most so many bytes.
 EXTERNAL_ARTIFACT_BYTES = int(os.environ.get("EXTERNAL_ARTIFACT_BYTES", str(2 * 2**30)))
 

@@ -14,7 +14,7 @@ from updates.flows.explain import NotExplainable
 from updates.flows.external.begin import NotToBeClaimed, NoWork
 from updates.flows.external.publish import ReportError
 from updates.flows.external.reports import AttemptOver
-from updates.flows.external.upload import NoFile, TooLarge
+from updates.flows.external.upload import TooLarge
 from updates.flows.own_log import SharesLog
 from updates.flows.quarantine import QuarantineError
 from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
@@ -149,11 +149,6 @@ def _nothing_to_learn(error: NoWork) -> Problem:
 @describe.register
 def _attempt_over(error: AttemptOver) -> Problem:
     return Problem(409, str(error), "attempt-over")
-
-
-@describe.register
-def _no_file(error: NoFile) -> Problem:
-    return Problem(409, str(error), "no-artifact")
 
 
 @describe.register

@@ -53,7 +53,6 @@ TITLES = {
     "nothing-to-learn": "There is nothing to learn",
     "attempt-over": "The attempt is over",
     "checksum-mismatch": "What arrived is not what was sent",
-    "no-artifact": "There is no file of this version",
     "other-run": "The token is for another run",
     "other-user": "The token is for another user",
     "other-server": "The token is for another server",

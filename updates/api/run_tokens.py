@@ -57,9 +57,11 @@ AUTHENTICATION = [RunTokenAuthentication, *api_settings.DEFAULT_AUTHENTICATION_C
 class OwnRunOrRole(BasePermission):
     """A run's token opens what is of that run; people and their tokens what their role allows."""
 
+    others: type[BasePermission] = RolePermission
+
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.user, Trainer):
-            return RolePermission().has_permission(request, view)
+            return self.others().has_permission(request, view)
         run, kwargs = request.user.run, view.kwargs
         own = kwargs.get("pk", run.pk) == run.pk
         if not own or kwargs.get("slug", run.recommender.slug) != run.recommender.slug:

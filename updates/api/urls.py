@@ -57,11 +57,6 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
             name="promote-version",
         ),
         path(
-            f"{ONE}/versions/<int:number>/artifact",
-            trainers.VersionArtifact.as_view(),
-            name="version-artifact",
-        ),
-        path(
             f"{ONE}/versions/<int:number>/explanation",
             explanations.ExplanationView.as_view(),
             name="explanation",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0026_explanation'),
+        ('updates', '0027_deployment_events'),
     ]
 
     operations = [

@@ -108,9 +108,6 @@ CALLS = {
     "updates_cancel_create": Call("post", "updates/{run}/cancel", "operator", body={}),
     "recommenders_versions_list": Call("get", f"{NEWS}/versions"),
     "recommenders_versions_retrieve": Call("get", f"{NEWS}/versions/1"),
-    "recommenders_versions_artifact_retrieve": Call(
-        "get", f"{NEWS}/versions/1/artifact", "operator", 409
-    ),
     "recommenders_versions_promote_create": Call(
         "post", f"{NEWS}/versions/1/promote", "operator", body={"reason": "better"}
     ),

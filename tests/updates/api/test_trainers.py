@@ -178,20 +178,17 @@ def test_bad_calibration_is_rejected_with_nothing_to_compare(trainer):
     assert "Calibration is" in run["error"]
 
 
-def test_a_model_by_reference_is_recorded_and_not_fetched(trainer, as_operator):
+def test_a_model_by_reference_is_recorded_and_not_fetched(trainer):
     artifact = {"sha256": "0" * 64, "uri": "s3://models/17.pt"}
     assert trainer.publish(artifact=artifact).json()["state"] == "promoted"
     assert Assignment.objects.get().artifact_uri == "s3://models/17.pt"
     digest = ModelVersion.objects.get().digest
     assert artifacts().manifest(digest)["artifact"] == artifact
-    answer = as_operator.get("recommenders/ours/versions/1/artifact")
-    assert of(answer) == (409, "no-artifact")
 
 
 def test_the_uploaded_model_of_a_version_can_be_fetched_again(live, as_operator):
-    answer = as_operator.get("recommenders/ours/versions/1/artifact")
+    answer = as_operator.get("recommenders/ours/versions/1/artifact/model")
     assert answer.getvalue() == b"weights"
-    assert 'filename="model.bin"' in answer["Content-Disposition"]
 
 
 def test_rolled_back_and_promoted_like_any_other(live, claim, as_operator):
@@ -275,6 +272,12 @@ def test_a_failure_is_told_once_and_known_again(trainer):
     assert trainer.fail("out of memory").json()["error"] == "out of memory"
     assert trainer.fail("out of memory").status_code == 200
     assert of(trainer.fail("something else")) == (409, "attempt-over")
+
+
+def test_what_is_null_is_left_out(trainer):
+    left_out = {"phase": None, "done": None, "total": None, "metrics": None}
+    assert trainer.progress(**left_out).status_code == 200
+    assert trainer.publish(metrics=None, predictions=None).json()["state"] == "promoted"
 
 
 def test_progress_is_shown_and_renews_the_lease(trainer):
@@ -383,6 +386,8 @@ def with_run_token(trainer):
 def test_a_run_s_token_is_enough_for_its_run(with_run_token):
     assert with_run_token.progress().status_code == 200
     assert with_run_token.caller.get(with_run_token.path).status_code == 200
+    base = with_run_token.caller.get("recommenders/ours/versions/1/artifact/model")
+    assert base.status_code == 404
     predictions = with_run_token.predictions()
     assert with_run_token.publish(predictions=predictions).json()["state"] == "promoted"
 
@@ -394,7 +399,7 @@ def test_a_run_s_token_opens_nothing_else(with_run_token, make_run, make_recomme
         403,
         "other-run",
     )
-    assert of(caller.get("recommenders/other/versions/1/artifact")) == (403, "other-run")
+    assert of(caller.get("recommenders/other/versions/1/artifact/model")) == (403, "other-run")
     for path in ("recommenders", "updates", "audit", "recommenders/ours"):
         assert caller.get(path).status_code == 401
     assert caller.post(CLAIM, {}).status_code == 401

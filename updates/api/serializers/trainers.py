@@ -82,7 +82,9 @@ class Number(serializers.FloatField):
 
 
 def _metrics() -> serializers.DictField:
-    return serializers.DictField(child=Number(), required=False, help_text="Numbers by name.")
+    return serializers.DictField(
+        child=Number(), required=False, allow_null=True, help_text="Numbers by name."
+    )
 
 
 class Attempt(Strict):
@@ -90,8 +92,8 @@ class Attempt(Strict):
 
     attempt = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
 
-    def validate_metrics(self, metrics: dict[str, float]) -> dict[str, float]:
-        if len(metrics) > MOST_METRICS:
+    def validate_metrics(self, metrics: dict[str, float] | None) -> dict[str, float] | None:
+        if metrics is not None and len(metrics) > MOST_METRICS:
             raise serializers.ValidationError(f"At most {MOST_METRICS}.")
         return metrics
 
@@ -99,8 +101,8 @@ class Attempt(Strict):
 class ProgressSerializer(Attempt):
     """How far the trainer is; also its sign of life."""
 
-    phase = serializers.CharField(required=False, max_length=40)
-    done = serializers.IntegerField(required=False, min_value=0, max_value=LARGEST)
+    phase = serializers.CharField(required=False, allow_null=True, max_length=40)
+    done = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=LARGEST)
     total = serializers.IntegerField(
         required=False, allow_null=True, min_value=0, max_value=LARGEST
     )
@@ -164,6 +166,7 @@ class PredictionsSerializer(Strict):
     scores = _scores()
     base_scores = _scores(
         required=False,
+        allow_null=True,
         help_text="What base_version predicts of the same samples, to be compared with.",
     )
 
@@ -177,7 +180,7 @@ class PublishSerializer(Attempt):
     )
     metrics = _metrics()
     artifact = ArtifactSerializer()
-    predictions = PredictionsSerializer(required=False)
+    predictions = PredictionsSerializer(required=False, allow_null=True)
 
 
 def report_of(sent: dict[str, Any]) -> Report:

@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from typing import Any
 
 from django.conf import settings
-from django.http import FileResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView, get_object_or_404
@@ -43,8 +42,8 @@ from updates.flows.external.publish import publish
 from updates.flows.external.reports import AttemptOver, fail, hear
 from updates.flows.external.samples import page
 from updates.flows.external.told import told
-from updates.flows.external.upload import TooLarge, kept_file, upload
-from updates.models import Assignment, ModelVersion, UpdateRun
+from updates.flows.external.upload import TooLarge, upload
+from updates.models import Assignment, UpdateRun
 
 OCTETS = "application/octet-stream"
 CHUNK_BYTES = 1 << 20
@@ -189,18 +188,3 @@ class FailUpdate(ForTrainers):
         run = self.run
         fail(run, **body(self, FailSerializer))
         return Response(RunDetailSerializer(RUNS.get(pk=run.pk)).data)
-
-
-class VersionArtifact(OfRecommender):
-    authentication_classes = AUTHENTICATION
-    permission_classes = [OwnRunOrRole]
-    renderer_classes = [Octets]
-    read_role = OPERATOR
-
-    @extend_schema(responses={(200, OCTETS): bytes_of(OCTETS)})
-    @refuses(409)
-    def get(self, request: Request, slug: str, number: int) -> FileResponse:
-        """The file that the version's trainer uploaded."""
-        versions = ModelVersion.objects.filter(recommender=self.recommender)
-        path, name = kept_file(get_object_or_404(versions, number=number))
-        return FileResponse(path.open("rb"), as_attachment=True, filename=name, content_type=OCTETS)

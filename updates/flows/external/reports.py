@@ -59,8 +59,8 @@ def hear(
     run: UpdateRun,
     attempt: int,
     *,
-    phase: str = "",
-    done: int = 0,
+    phase: str | None = None,
+    done: int | None = None,
     total: int | None = None,
     metrics: dict[str, float] | None = None,
 ) -> Heard:
@@ -73,8 +73,9 @@ def hear(
         raise AttemptOver(run, attempt)
     renew(assignment, now)
     fields = {"wall_seconds": (now - run.started_at).total_seconds()}
-    if phase:
-        fields |= {"progress_phase": phase, "progress_done": done, "progress_total": total}
+    if (phase, done, total) != (None, None, None):
+        phase = phase or run.progress_phase or "training"
+        fields |= {"progress_phase": phase, "progress_done": done or 0, "progress_total": total}
     if not run.note(attempt, **fields):
         run.refresh_from_db(fields=["state", "attempt"])
         raise AttemptOver(run, attempt)

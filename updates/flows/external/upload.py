@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
 from updates.flows.external.reports import at_work, renew
-from updates.models import Assignment, ModelVersion, UpdateRun
+from updates.models import Assignment, UpdateRun
 from updates.store import artifacts
 
 # What an uploaded model is called in its version's folder, whatever its sender calls it.
@@ -43,23 +42,6 @@ def upload(run: UpdateRun, attempt: int, chunks: Iterable[bytes], *, sha256: str
         artifact_sha256=sha256, artifact_name=name, artifact_bytes=size, deliver_at=None
     )
     return size
-
-
-class NoFile(LookupError):
-    """A version whose trainer has sent no file, or whose file is gone; says which."""
-
-
-def kept_file(version: ModelVersion) -> tuple[Path, str]:
-    """Where the uploaded file lies, checked, and what its sender called it.
-
-    Raises NoFile and CorruptArtifact.
-    """
-    if version.pruned_at is not None:
-        raise NoFile(f"The files of version {version.number} are no longer kept.")
-    about = artifacts().manifest(version.digest)
-    if FILE not in about["files"] or "artifact" not in about:
-        raise NoFile(f"Of version {version.number} no file was uploaded.")
-    return artifacts().open(version.digest) / FILE, about["artifact"]["name"]
 
 
 def _bounded(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from recadmin.webhooks import secret_text
+from updates.flows.external.webhook import key_of
 from updates.learners.external import Runner
 from updates.models import Recommender
-from updates.signing import secret_of
 
 
 class Command(BaseCommand):
@@ -24,4 +25,4 @@ class Command(BaseCommand):
         settings = {} if recommender.trained_here else recommender.new_learner().settings
         if settings.get("runner") != Runner.WEBHOOK:
             raise CommandError(f"{slug} is not external with runner webhook: nobody is called.")
-        self.stdout.write(secret_of(slug, settings["secret_number"]))
+        self.stdout.write(secret_text(key_of(recommender)))
