@@ -168,7 +168,7 @@ def test_a_worker_that_dies_at_the_call_is_followed_by_another(ours, receiver, m
     class Killed(BaseException):
         pass
 
-    def die(*args):
+    def die(*args, **kwargs):
         raise Killed
 
     with monkeypatch.context() as patched:
