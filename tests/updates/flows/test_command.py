@@ -140,6 +140,19 @@ def test_the_documented_script_trains_by_pulling(
     assert UpdateRun.objects.get().reason == "pulled by train.sh"
 
 
+def test_the_documented_script_stops_when_its_run_is_cancelled(
+    transactional_db, make_recommender, append, documented, served, operator, tmp_path
+):
+    append(make_recommender("ours", "external", learner_options={"lease_seconds": 5}), 1000)
+    slow = script(tmp_path / "slow", f"#!/bin/sh\ntouch {tmp_path}/begun\nexec sleep 60\n")
+    _, token = AuthToken.objects.create(user=operator)
+    given = {"URL": served, "TOKEN": token, "TRAIN": slow, "PATH": os.environ["PATH"]}
+    with subprocess.Popen([documented[0], "ours"], env=given) as running:
+        wait_until((tmp_path / "begun").exists)
+        cancel(UpdateRun.objects.get())
+        assert running.wait(10) == 1
+
+
 def test_the_script_says_so_where_training_fails(make, documented, served):
     run = executed(make("/usr/bin/env", "TRAIN=/bin/false", documented[0]))
     assert (run.state, run.error) == ("failed", "the command failed")
