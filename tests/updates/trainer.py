@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pyarrow as pa
 
-ARROW = "application/vnd.apache.arrow.stream"
+CLAIM = "recommenders/ours/updates/claim"
 WATERMARK = datetime(2026, 1, 1, 0, 15, tzinfo=UTC).isoformat()
 
 
@@ -64,3 +64,8 @@ class Trainer:
 
     def _post(self, what, report):
         return self.caller.post(f"{self.path}/{what}", {"attempt": self.run["attempt"]} | report)
+
+
+def of(answer):
+    """The problem's type, without where it is explained."""
+    return answer.status_code, answer.json()["type"].rpartition("#")[2]

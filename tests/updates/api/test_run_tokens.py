@@ -7,8 +7,7 @@ import time_machine
 from django.utils import timezone
 
 from tests.updates.api.conftest import Caller
-from tests.updates.api.test_trainers import CLAIM, claim, of, ours, trainer  # noqa: F401
-from tests.updates.trainer import Trainer
+from tests.updates.trainer import CLAIM, Trainer, of
 from updates.flows.external import tokens
 from updates.models import Assignment
 

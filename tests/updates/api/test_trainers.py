@@ -7,41 +7,12 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from tests.updates.api.conftest import Caller
-from tests.updates.trainer import WATERMARK, Trainer
+from tests.updates.trainer import CLAIM, WATERMARK, Trainer, of
 from updates.flows.execute import execute
-from updates.flows.external import tokens
 from updates.flows.trigger import trigger
 from updates.models import Assignment, ComponentLease, ModelVersion, UpdateRun
 from updates.scheduling import tick
 from updates.store import artifacts
-
-CLAIM = "recommenders/ours/updates/claim"
-
-
-@pytest.fixture
-def ours(db, make_recommender, append):
-    """An external recommender with 1,000 samples, whose trainer pulls."""
-    recommender = make_recommender("ours", "external", learner_options={"lease_seconds": 30})
-    append(recommender, 1000)
-    return recommender
-
-
-@pytest.fixture
-def claim(ours, as_operator):
-    """``claim(**asked)``: a trainer with the run that it got."""
-
-    def ask(**asked):
-        answer = as_operator.post(CLAIM, {"worker": "gpu-1"} | asked)
-        assert answer.status_code == 200, answer.content
-        return Trainer(as_operator, answer.json())
-
-    return ask
-
-
-@pytest.fixture
-def trainer(claim):
-    return claim()
 
 
 @pytest.fixture
@@ -49,11 +20,6 @@ def live(trainer):
     """The first version, live."""
     assert trainer.publish(predictions=trainer.predictions()).json()["state"] == "promoted"
     return ModelVersion.objects.get(recommender__slug="ours")
-
-
-def of(answer):
-    """The problem's type, without where it is explained."""
-    return answer.status_code, answer.json()["type"].rpartition("#")[2]
 
 
 def test_a_trainer_gets_a_run_with_what_to_learn_and_what_to_be_judged_on(trainer):
@@ -369,48 +335,3 @@ def test_an_external_model_is_not_scored_here(live, as_viewer):
     assert of(answer) == (409, "trained-elsewhere")
     assert "external:" in answer.json()["detail"]
     assert of(as_viewer.get("recommenders/ours/recommendations?user=u1"))[1] == "trained-elsewhere"
-
-
-# Tokens of runs
-
-
-@pytest.fixture
-def with_run_token(trainer):
-    """Reports with the token of the run alone."""
-    caller = Caller()
-    token = tokens.mint(Assignment.objects.get())
-    caller.credentials(HTTP_AUTHORIZATION=f"Token {token}")
-    return Trainer(caller, trainer.run)
-
-
-def test_a_run_s_token_is_enough_for_its_run(with_run_token):
-    assert with_run_token.progress().status_code == 200
-    assert with_run_token.caller.get(with_run_token.path).status_code == 200
-    base = with_run_token.caller.get("recommenders/ours/versions/1/artifact/model")
-    assert base.status_code == 404
-    predictions = with_run_token.predictions()
-    assert with_run_token.publish(predictions=predictions).json()["state"] == "promoted"
-
-
-def test_a_run_s_token_opens_nothing_else(with_run_token, make_run, make_recommender):
-    other = make_run(make_recommender("other", "external"), components=["model"])
-    caller = with_run_token.caller
-    assert of(caller.post(f"updates/{other.pk}/fail", {"attempt": 1, "error": "x"})) == (
-        403,
-        "other-run",
-    )
-    assert of(caller.get("recommenders/other/versions/1/artifact/model")) == (403, "other-run")
-    for path in ("recommenders", "updates", "audit", "recommenders/ours"):
-        assert caller.get(path).status_code == 401
-    assert caller.post(CLAIM, {}).status_code == 401
-    assert caller.post(f"{with_run_token.path}/cancel", {}).status_code == 401
-
-
-def test_a_run_s_token_ends_with_its_attempt(with_run_token):
-    with_run_token.publish()
-    with time_machine.travel(timezone.now() + timedelta(minutes=2), tick=False):
-        assert with_run_token.progress().status_code == 401
-    with time_machine.travel(timezone.now(), tick=False):
-        forged = with_run_token.caller
-        forged.credentials(HTTP_AUTHORIZATION="Token run.eyJ:1:abc")
-        assert with_run_token.progress().status_code == 401

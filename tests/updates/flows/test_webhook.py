@@ -175,7 +175,7 @@ def test_a_worker_that_dies_at_the_call_is_followed_by_another(ours, receiver, m
         patched.setattr("updates.flows.external.webhook.post", die)
         with pytest.raises(Killed):
             execute(run.pk, "test")
-    assert again_after(run, 31).state == "running"
+    assert again_after(run, 41).state == "running"
     assert len(calls(receiver)) == 1
 
 
