@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('updates', '0027_deployment_events'),
+        ('updates', '0028_challenger'),
     ]
 
     operations = [
