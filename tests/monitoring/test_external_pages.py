@@ -160,6 +160,15 @@ def test_no_other_falls_back_to_what_is_not_scored_here(ours, make_recommender):
         other.clean()
 
 
+def test_it_neither_challenges_nor_is_challenged(ours, make_recommender):
+    news = make_recommender("news")
+    for one, champion in ((ours, news), (make_recommender("other"), ours)):
+        one.challenges = champion
+        one.pk = None
+        with pytest.raises(ValidationError, match="recadmin has no predictions of it to compare"):
+            one.clean()
+
+
 def test_after_a_quarantine_the_rebuild_says_what_to_do(versions, ours, operator):
     selection = Selection(first_offset=10, last_offset=20)
     quarantine(ours, selection, reason="a bug", by=operator)

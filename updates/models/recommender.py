@@ -264,7 +264,7 @@ class Recommender(LogOwner):
         return self.delayed_feedback != DelayedFeedback.WAIT
 
     def clean(self) -> None:
-        errors: dict[str, Any] = self.log_errors()
+        errors: dict[str, Any] = self.log_errors() or self._comparison_errors()
         if self.feedback_horizon_seconds < self.join_window_seconds:
             errors["feedback_horizon_seconds"] = (
                 f"Must be at least join_window_seconds ({self.join_window_seconds})."
@@ -287,6 +287,16 @@ class Recommender(LogOwner):
                 errors["learner_options"] = str(error)
         if errors:
             raise ValidationError(errors)
+
+    def _comparison_errors(self) -> dict[str, str]:
+        """Challengers are compared by what they predict, which of some only their trainers know."""
+        if self.challenges is None:
+            return {}
+        for one in (self, self.challenges):
+            if not one.trained_here:
+                why = f"{one.slug} is {one.learner}: recadmin has no predictions of it to compare."
+                return {"challenges": why}
+        return {}
 
     def _slice_errors(self, schema: SampleSchema) -> dict[str, str]:
         try:
