@@ -21,7 +21,7 @@ from updates.flows.quarantine import quarantine
 from updates.flows.relearn import NotProvable
 from updates.flows.select_samples import Selection
 from updates.flows.trigger import TriggerError, trigger
-from updates.models import Explanation, ServingReport, UpdatePolicy, UpdateRun
+from updates.models import Explanation, Recommender, ServingReport, UpdatePolicy, UpdateRun
 from updates.serving import scorer
 
 
@@ -161,10 +161,9 @@ def test_no_other_falls_back_to_what_is_not_scored_here(ours, make_recommender):
 
 
 def test_it_neither_challenges_nor_is_challenged(ours, make_recommender):
-    news = make_recommender("news")
-    for one, champion in ((ours, news), (make_recommender("other"), ours)):
-        one.challenges = champion
-        one.pk = None
+    news, schema = make_recommender("news"), ours.schema
+    for learner, champion in (("external", news), ("sparse_linear", ours)):
+        one = Recommender(slug="new", learner=learner, schema=schema, challenges=champion)
         with pytest.raises(ValidationError, match="recadmin has no predictions of it to compare"):
             one.clean()
 
