@@ -25,6 +25,8 @@ def heaviest_weights(version: ModelVersion) -> list[Weight] | None:
 
     Raises CorruptArtifact.
     """
+    if not version.recommender.trained_here:
+        return None
     learner = load(version, serving=False)
     if not hasattr(learner, "weights"):
         return None

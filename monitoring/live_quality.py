@@ -32,10 +32,11 @@ def judge(recommender: Recommender, last_offset: int, now: datetime) -> Quality 
     """Predict what arrived since the last look; record and return the quality of a full window.
 
     At most the newest 5,000 samples are predicted. None while the window of at least 50 samples
-    fills, where nothing arrived, or where another process judged the same samples first.
+    fills, where nothing arrived, where another process judged the same samples first, or where only
+    its own trainer could predict.
     """
     version = recommender.live_version
-    if version is None:
+    if version is None or not recommender.trained_here:
         return None
     cursor, _ = LiveScoring.objects.get_or_create(
         recommender=recommender, defaults={"next_offset": version.next_offset}

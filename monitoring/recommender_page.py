@@ -22,6 +22,7 @@ from monitoring.obstacles import in_the_way
 from monitoring.series import newest_by_policy
 from monitoring.served import online_positions, served_facts, with_sync
 from monitoring.servers import servers
+from monitoring.trainer import trainer_of
 from updates import joiners
 from updates.models import (
     Deployment,
@@ -75,6 +76,7 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "log_silent": not heads,
         "runs": recent_runs(recommender),
         "trial": on_trial(recommender, now),
+        "trainer": trainer_of(recommender),
     }
 
 

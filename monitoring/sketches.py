@@ -126,9 +126,9 @@ def sketched(
     recommender: Recommender, piece: pa.RecordBatch, version: ModelVersion | None
 ) -> dict[str, Sketch]:
     """The sketches of a piece, and of what a version predicts of it; not of that where there is
-    none, or it cannot be loaded."""
+    none, or it cannot be loaded, or is its own trainer's."""
     sketches = sketch_batch(piece, recommender.sample_schema)
-    if version is None:
+    if version is None or not recommender.trained_here:
         return sketches
     try:
         return sketches | {PREDICTION: NumberSketch.of(scorer.predict(version, piece))}

@@ -229,6 +229,13 @@ ALERT_PRIVATE_ADDRESSES = environment.flag("ALERT_PRIVATE_ADDRESSES")
 # 10.1.0.0/16,fd00::/8: one's own model servers.
 RECADMIN_OUTBOUND_ALLOW = environment.networks("RECADMIN_OUTBOUND_ALLOW")
 
+# Trainers of external models (docs/external.md). Programs that workers may start for them, by
+# absolute path; none unless they are named. Variables of the worker's environment that these see.
+EXTERNAL_COMMANDS = [c for c in os.environ.get("EXTERNAL_COMMANDS", "").split(",") if c]
+EXTERNAL_ENVIRONMENT = os.environ.get("EXTERNAL_ENVIRONMENT", "PATH,LANG,LC_ALL,TZ").split(",")
+# A model that a trainer uploads has at most so many bytes.
+EXTERNAL_ARTIFACT_BYTES = int(os.environ.get("EXTERNAL_ARTIFACT_BYTES", str(2 * 2**30)))
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -33,7 +33,15 @@ class BadUrl(ValueError):
 
 
 class NotDelivered(RuntimeError):
-    """The receiver has not taken the message; says why."""
+    """The receiver has not taken the message; says why. ``status``: what it answered, if it did."""
+
+    def __init__(self, why: str, status: int | None = None) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class NotAllowed(NotDelivered):
+    """The receiver's address is one that nothing is sent to."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float) -
         raise NotDelivered(f"It did not answer: {_why(error)}.") from error
     if not 200 <= status < 300:
         redirect = ", a redirect, which is not followed" if 300 <= status < 400 else ""
-        raise NotDelivered(f"It answered {status}{redirect}.")
+        raise NotDelivered(f"It answered {status}{redirect}.", status)
 
 
 def _exchange(
@@ -152,7 +160,7 @@ def _connected(receiver: Receiver, seconds: float) -> socket.socket:
     found = socket.getaddrinfo(receiver.host, receiver.port, type=socket.SOCK_STREAM)
     allowed = [where[:2] for *_, where in found if _is_allowed(where)]
     if not allowed:
-        raise NotDelivered("Its address is a private one: see RECADMIN_OUTBOUND_ALLOW.")
+        raise NotAllowed("Its address is a private one: see RECADMIN_OUTBOUND_ALLOW.")
     raw = socket.create_connection(allowed[0], timeout=seconds)
     if not receiver.secure:
         return raw

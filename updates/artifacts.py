@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,13 @@ from typing import Any
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+
+
+class ChecksumMismatch(ValueError):
+    """What was sent is not what its sender said that it is."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(f"what arrived has SHA-256 {found}, not {expected}")
 
 
 class CorruptArtifact(RuntimeError):
@@ -81,6 +88,39 @@ class ArtifactStore:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def stage(self, name: str, chunks: Iterable[bytes], sha256: str) -> int:
+        """Write a file that comes in pieces, for ``staged`` to find; how many bytes it has.
+
+        Raises ChecksumMismatch, with nothing kept; what is never published is swept as a draft.
+        """
+        folder = self._staging(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=folder)
+        try:
+            found, size = hashlib.sha256(), 0
+            with os.fdopen(descriptor, "wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                    found.update(chunk)
+                    size += len(chunk)
+            if found.hexdigest() != sha256:
+                raise ChecksumMismatch(sha256, found.hexdigest())
+            Path(draft).replace(folder / sha256)
+            return size
+        finally:
+            Path(draft).unlink(missing_ok=True)
+
+    def staged(self, name: str, sha256: str) -> Path:
+        """Where a staged file lies, if it is there still."""
+        return self._staging(name) / sha256
+
+    def unstage(self, name: str) -> None:
+        """Let go of what was staged under that name."""
+        shutil.rmtree(self._staging(name), ignore_errors=True)
+
+    def _staging(self, name: str) -> Path:
+        return self.root / f".draft-{name}"
+
     def _put(self, draft: Path, digest: str) -> None:
         target = self.folder(digest)
         target.parent.mkdir(exist_ok=True)
@@ -106,6 +146,20 @@ class ArtifactStore:
             if file_digest(path) != expected["sha256"]:
                 raise CorruptArtifact(f"artifact {digest[:12]}: checksum mismatch in {name}")
         return folder
+
+    def read(self, digest: str, name: str) -> bytes | None:
+        """One file of an artifact, checked; None where it has no such file. Raises
+        CorruptArtifact."""
+        expected = self.manifest(digest)["files"].get(name)
+        if expected is None:
+            return None
+        try:
+            content = (self.folder(digest) / name).read_bytes()
+        except FileNotFoundError:
+            raise CorruptArtifact(f"artifact {digest[:12]} is missing {name}") from None
+        if hashlib.sha256(content).hexdigest() != expected["sha256"]:
+            raise CorruptArtifact(f"artifact {digest[:12]}: checksum mismatch in {name}")
+        return content
 
     def manifest(self, digest: str) -> dict[str, Any]:
         """What the artifact is and was made from. Raises CorruptArtifact."""

@@ -14,11 +14,13 @@ from django.utils import timezone
 from updates.cadence import Trigger
 from updates.flows.canary_judge import look_after_canaries
 from updates.flows.explain import look_after_explanations
+from updates.flows.external.begin import is_pulled
+from updates.flows.external.reports import AttemptOver, out_of_time
 from updates.flows.fire import fire
 from updates.flows.jobs import look_after
 from updates.flows.roll_back import lift_ended_holds
 from updates.flows.trigger import WriterBusy, nudge, trigger
-from updates.models import ComponentLease, Proof, UpdatePolicy, UpdateRun, WhatIf
+from updates.models import Assignment, ComponentLease, Proof, UpdatePolicy, UpdateRun, WhatIf
 from updates.models.canary import OnTrial
 from updates.models.policy import EXECUTED
 from updates.models.run import ACTIVE, WRITING, IllegalRunMove, RunState
@@ -51,8 +53,10 @@ def tick(now: datetime | None = None) -> None:
             _fire_if_due(policy, heads[policy.recommender_id], now)
         except Exception:
             logger.exception("policy %s", policy)
+    fail_overdue(now)
     take_up_abandoned(now)
     remind_workers(now)
+    call_trainers(now)
     look_after_explanations()
     for kind in JOBS:
         look_after(kind)
@@ -122,6 +126,19 @@ def go_on(policy: UpdatePolicy, now: datetime) -> None:
         trigger(policy.recommender, policy=policy, reason=f"{policy.name} goes on")
 
 
+def fail_overdue(now: datetime) -> None:
+    """Fail the runs whose trainers take longer than they may."""
+    for assignment in Assignment.under_way().filter(deadline_at__lte=now):
+        with suppress(AttemptOver):
+            out_of_time(assignment)
+
+
+def call_trainers(now: datetime) -> None:
+    """Have workers call the trainers that are to be called now."""
+    for assignment in Assignment.under_way().filter(deliver_at__lte=now):
+        nudge(assignment.run)
+
+
 def take_up_abandoned(now: datetime) -> None:
     """Queue again, or fail, the runs whose worker let its lease expire."""
     for run in UpdateRun.objects.active().filter(state__in=WRITING).select_related("recommender"):
@@ -162,7 +179,10 @@ def wake_followers(run_id: int) -> None:
 
 
 def remind_workers(now: datetime) -> None:
-    """Send again what may have been lost with the broker, or had to wait for a lease."""
+    """Send again what may have been lost with the broker, or had to wait for a lease. What trainers
+    come for by themselves is no worker's."""
     overdue = Q(nudged_at__isnull=True) | Q(nudged_at__lte=now - NUDGE_AGAIN_AFTER)
-    for run in UpdateRun.objects.active().filter(overdue, state=RunState.QUEUED):
-        nudge(run)
+    waiting = UpdateRun.objects.active().filter(overdue, state=RunState.QUEUED)
+    for run in waiting.select_related("recommender"):
+        if not is_pulled(run):
+            nudge(run)

@@ -8,13 +8,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from monitoring.canaries import on_trial
+from monitoring.trainer import trainer_of
 from monitoring.views.access import needs, page
 from monitoring.views.refusals import told
 from recadmin.roles import OPERATOR, VIEWER
 from updates.flows.cancel import cancel
 from updates.flows.online.outlook import outlook
 from updates.flows.value import value_of
-from updates.models import UpdateRun
+from updates.models import Assignment, UpdateRun
 from updates.models.run import RunState
 
 
@@ -34,6 +35,8 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
         "online": outlook(found, now),
         "value": value_of(found),
         "trial": on_trial(found.recommender, now) if found.state == RunState.CANARY else None,
+        "trainer": trainer_of(found.recommender),
+        "assignment": Assignment.of(found),
     }
     template = "monitoring/_run.html" if request.htmx else "monitoring/run.html"
     return page(request, template, context)

@@ -22,7 +22,7 @@ from updates.artifacts import CorruptArtifact
 from updates.flows.promote import promote
 from updates.flows.prove import request_proof
 from updates.flows.roll_back_cost import roll_back_cost as cost_of
-from updates.models import ModelVersion, Proof
+from updates.models import Assignment, ModelVersion, Proof
 from updates.models.version import IllegalVersionMove, VersionState
 from updates.words import sentence
 
@@ -43,6 +43,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "children": found.children.order_by("number"),
         "deployments": deployments,
         "proof": _newest_proof(found),
+        "assignment": Assignment.of(found.run) if hasattr(found, "run") else None,
         "turnover": turnovers(found.recommender).filter(deployment__version=found).first(),
         "can_roll_back": deployments
         and found.state == VersionState.RETIRED

@@ -5,13 +5,17 @@ from dataclasses import asdict
 from django.urls import reverse
 
 from updates.api.problems import Problem, describe
-from updates.artifacts import CorruptArtifact
+from updates.artifacts import ChecksumMismatch, CorruptArtifact
 from updates.cadence import CadenceError
 from updates.flows.acknowledge import AcknowledgeError
 from updates.flows.adopt import AdoptError, NotAdoptable
 from updates.flows.canary import CannotTry, ReasonMissing, StillWriting
 from updates.flows.delete_recommender import StillChallenged, StillUpdating
 from updates.flows.explain import NotExplainable
+from updates.flows.external.begin import NotToBeClaimed, NoWork
+from updates.flows.external.publish import ReportError
+from updates.flows.external.reports import AttemptOver
+from updates.flows.external.upload import TooLarge
 from updates.flows.online.freezing import ThawError
 from updates.flows.own_log import SharesLog
 from updates.flows.quarantine import QuarantineError
@@ -21,7 +25,7 @@ from updates.flows.roll_back import RollBackError
 from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
 from updates.flows.what_if import NotReplayable, WhatIfError
-from updates.learners.base import DevicesUnsupported, RecommendUnsupported
+from updates.learners.base import DevicesUnsupported, RecommendUnsupported, TrainedElsewhere
 from updates.models.canary import OnTrial
 from updates.models.freeze import NotFrozen
 from updates.models.proof import ProofUnderWay
@@ -46,6 +50,7 @@ RETRY_AFTER_SECONDS = 2
 @describe.register(AcknowledgeError)
 @describe.register(ThawError)
 @describe.register(ReasonMissing)
+@describe.register(ReportError)
 def _field_at_fault(
     error: AcknowledgeError
     | AdoptError
@@ -55,7 +60,8 @@ def _field_at_fault(
     | QuarantineError
     | SelectionError
     | ThawError
-    | ReasonMissing,
+    | ReasonMissing
+    | ReportError,
 ) -> Problem:
     return Problem(400, str(error), errors=[{"field": error.field, "error": str(error)}])
 
@@ -145,6 +151,37 @@ def _not_explainable(error: NotExplainable) -> Problem:
 @describe.register
 def _nothing_live(error: NoLiveVersion) -> Problem:
     return Problem(409, str(error), "no-live-version")
+
+
+@describe.register
+def _trained_elsewhere(error: TrainedElsewhere) -> Problem:
+    return Problem(409, str(error), "trained-elsewhere")
+
+
+@describe.register
+def _not_to_be_claimed(error: NotToBeClaimed) -> Problem:
+    return Problem(409, str(error), "not-pulled")
+
+
+@describe.register
+def _nothing_to_learn(error: NoWork) -> Problem:
+    return Problem(409, str(error), "nothing-to-learn")
+
+
+@describe.register
+def _attempt_over(error: AttemptOver) -> Problem:
+    return Problem(409, str(error), "attempt-over")
+
+
+@describe.register
+def _checksum_mismatch(error: ChecksumMismatch) -> Problem:
+    errors = [{"field": "Content-SHA256", "error": f"{error}."}]
+    return Problem(422, f"Nothing was kept: {error}.", "checksum-mismatch", errors=errors)
+
+
+@describe.register
+def _too_large(error: TooLarge) -> Problem:
+    return Problem(413, str(error))
 
 
 @describe.register

@@ -4,18 +4,14 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
-from drf_spectacular.extensions import (
-    OpenApiAuthenticationExtension,
-    OpenApiSerializerFieldExtension,
-)
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiParameter
 from rest_framework.permissions import AllowAny
 from rest_framework.serializers import Serializer
 
-from updates.api import idempotency
+from updates.api import idempotency, token_schemes  # noqa: F401  (describes the tokens)
 from updates.api.problems import CONTENT_TYPE, TITLES, TYPES
 from updates.api.serializers.base import Strict
 from updates.api.throttle import counts
@@ -31,7 +27,8 @@ MEANINGS = {
     409: "Not possible in the present state.",
     413: "The body is too long.",
     415: "The body's media type or encoding is none of those allowed.",
-    422: "The Idempotency-Key came with another request before.",
+    422: "The Idempotency-Key came with another request before, or the body is not what its "
+    "checksum says.",
     429: "Too many failed attempts, or more than one account or user may do in a time.",
     503: "Retry after the seconds in Retry-After.",
 }
@@ -158,42 +155,6 @@ class TrueSchema(AutoSchema):
         if isinstance(serializer, Strict) and direction == "request":
             schema["additionalProperties"] = False
         return schema
-
-
-class TokenScheme(KnoxTokenScheme):
-    """As knox's own."""
-
-    target_class = "updates.api.tokens.TokenAuthentication"
-
-
-class ClientTokenScheme(OpenApiAuthenticationExtension):
-    """Tokens of devices."""
-
-    target_class = "updates.api.client_tokens.ClientTokenAuthentication"
-    name = "ClientToken"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        return {
-            "type": "apiKey",
-            "in": "header",
-            "name": "Authorization",
-            "description": "`Authorization: Client …`, for the devices of one user.",
-        }
-
-
-class TargetTokenScheme(OpenApiAuthenticationExtension):
-    """Tokens of servers that are not ours."""
-
-    target_class = "updates.api.target_tokens.TargetTokenAuthentication"
-    name = "TargetToken"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        return {
-            "type": "apiKey",
-            "in": "header",
-            "name": "Authorization",
-            "description": "`Authorization: Target …`, for one server.",
-        }
 
 
 class LearnerOptionsSchema(OpenApiSerializerFieldExtension):

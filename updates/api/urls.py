@@ -18,6 +18,7 @@ from updates.api.views import (
     recommenders,
     samples,
     targets,
+    trainers,
     updates,
     versions,
     what_ifs,
@@ -41,9 +42,15 @@ def patterns(freshness_of: FreshnessOf) -> list[URLPattern]:
             f"{ONE}/policies/<slug:name>/lift-hold", policies.LiftHold.as_view(), name="lift-hold"
         ),
         path(f"{ONE}/updates", updates.StartUpdate.as_view(), name="start-update"),
+        path(f"{ONE}/updates/claim", trainers.ClaimUpdate.as_view(), name="claim-update"),
         path("updates", updates.UpdateList.as_view(), name="updates"),
         path("updates/<int:pk>", updates.UpdateDetail.as_view(), name="update"),
         path("updates/<int:pk>/cancel", updates.CancelUpdate.as_view(), name="cancel-update"),
+        path("updates/<int:pk>/samples", trainers.RunSamples.as_view(), name="run-samples"),
+        path("updates/<int:pk>/progress", trainers.ReportProgress.as_view(), name="progress"),
+        path("updates/<int:pk>/artifact", trainers.UploadArtifact.as_view(), name="upload"),
+        path("updates/<int:pk>/publish", trainers.PublishUpdate.as_view(), name="publish"),
+        path("updates/<int:pk>/fail", trainers.FailUpdate.as_view(), name="fail-update"),
         path(f"{ONE}/versions", versions.VersionList.as_view(), name="versions"),
         path(f"{ONE}/versions/<int:number>", versions.VersionDetail.as_view(), name="version"),
         path(

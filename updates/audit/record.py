@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from simple_history.models import HistoricalRecords
 
 from updates.models import AuditEvent, UpdatePolicy
@@ -52,6 +53,7 @@ def _actor(by: Any, policy: UpdatePolicy | None) -> tuple[ActorKind, str]:
 
 
 def _sender() -> Any:
-    """Who sent the request that this thread answers; None where it answers none."""
+    """Who sent the request that this thread answers; None where it answers none, or nobody's but a
+    program's that recadmin has started."""
     user = getattr(getattr(HistoricalRecords.context, "request", None), "user", None)
-    return user if user is not None and user.is_authenticated else None
+    return user if isinstance(user, AbstractBaseUser) and user.is_authenticated else None

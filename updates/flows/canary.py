@@ -16,6 +16,7 @@ from updates.flows.canary_end import abandon
 from updates.flows.canary_words import account, to_whom
 from updates.flows.promote import BaseMoved, WouldGoBack, promote, promote_result
 from updates.flows.trigger import WriterBusy
+from updates.learners.base import TrainedElsewhere
 from updates.models import Canary, ComponentLease, ModelVersion, Recommender, UpdateRun
 from updates.models.canary import CanaryState
 from updates.models.policy import Strategy
@@ -62,11 +63,13 @@ def try_by_hand(
 ) -> Canary:
     """Put any version that is not live on trial.
 
-    share : of the users, 0 to 0.5. seconds : from now on. Raises ReasonMissing, CannotTry,
-    OnTrial, WriterBusy, CorruptArtifact and LogUnavailable.
+    share : of the users, 0 to 0.5. seconds : from now on. Raises ReasonMissing, TrainedElsewhere,
+    CannotTry, OnTrial, WriterBusy, CorruptArtifact and LogUnavailable.
     """
     if not reason.strip():
         raise ReasonMissing
+    if not version.recommender.learner_class.trained_here:
+        raise TrainedElsewhere(version.learner, "a canary")
     if version.pruned_at is not None:
         raise CannotTry(f"The files of version {version.number} are no longer kept.")
     artifacts().open(version.digest)

@@ -31,7 +31,8 @@ class Evaluation:
     rounding_loss : log loss with the weights as serving has them, less that with learning's, on
     the same samples; None where serving's are no coarser. score_shift : JS distance between the
     two models' scores. score_ms : to score 100 rows, where the policy asks. slices : where it
-    limits their NE, those with enough samples.
+    limits their NE, those with enough samples. unjudged : why nothing was judged, in a sentence.
+    uncompared : why there is no reference, where that is not for want of a version.
     """
 
     first_offset: int
@@ -46,6 +47,8 @@ class Evaluation:
     score_shift: float | None = None
     score_ms: float | None = None
     slices: list[SliceMeasured] = field(default_factory=list)
+    unjudged: str = ""
+    uncompared: str = ""
 
     @property
     def passed(self) -> bool:
@@ -85,6 +88,8 @@ class Evaluation:
         """The outcome in a sentence with its numbers."""
         if self.broken:
             return " ".join(self.broken)
+        if self.unjudged:
+            return self.unjudged
         if not self.candidate.judgeable:
             return (
                 f"Too few new samples to judge: {self.candidate.samples} held out, "
@@ -94,7 +99,8 @@ class Evaluation:
         on = f"on {self.candidate.samples} newest samples that it had not learned"
         ours = f"NE {self.candidate.ne:.4f}"
         if self.reference is None:
-            return f"{ours} {on}; there is no older version to compare.{self._still_coming}"
+            alone = self.uncompared or "there is no older version to compare"
+            return f"{ours} {on}; {alone}.{self._still_coming}"
         theirs = f"{self.reference.ne:.4f} of version {self.reference_number}"
         return f"{ours} against {theirs}, {on}.{self._still_coming}"
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from updates.flows import beside as full_beside
 from updates.flows import local
 from updates.flows.attempt import Attempt, Stopped
+from updates.flows.external import execute as external
 from updates.flows.online import session
 from updates.flows.online.position import CannotGoOn
 from updates.flows.promote import BaseMoved
@@ -44,6 +45,8 @@ def execute(run_id: int, worker: str, stopping: Callable[[], bool] = session.nev
     stopping : whether the worker wants to end; an online session then makes way.
     """
     run = UpdateRun.objects.select_related("recommender__live_version", "policy").get(pk=run_id)
+    if run.strategy != REBUILD and not run.recommender.trained_here:
+        return external.execute(run, worker)
     if not _may_begin(run):
         return False
     beside = full_beside.goes_beside(run)

@@ -24,7 +24,7 @@ from updates.explain.report import explain as explained
 from updates.explain.sentences import Numbers
 from updates.flows.mature import mature_samples
 from updates.flows.turn import turn
-from updates.learners.base import Learner
+from updates.learners.base import Learner, TrainedElsewhere
 from updates.learners.registry import UnknownLearner
 from updates.models import Explanation, ModelVersion, Recommender
 from updates.models.explanation import ExplanationState
@@ -59,6 +59,8 @@ def explanation_of(
     growth : what counts as more, as a share of the samples since. Raises NotExplainable.
     """
     against = against or version.parent
+    if not version.recommender.trained_here:
+        raise NotExplainable(f"{TrainedElsewhere(version.learner, 'an explanation')}")
     if against is None:
         raise NotExplainable(f"Version {version.number} was built on nothing: it is the first.")
     if against == version:
@@ -122,7 +124,8 @@ def explain_live() -> None:
     for recommender in built_on_kept.select_related("live_version__parent"):
         live = recommender.live_version
         live.recommender = recommender
-        explanation_of(live, growth=GROWTH_UNASKED)
+        if recommender.trained_here:
+            explanation_of(live, growth=GROWTH_UNASKED)
 
 
 def explain(explanation_id: int) -> None:

@@ -30,6 +30,8 @@ def broken(
 
 def of_the_model(candidate: Candidate, policy: UpdatePolicy) -> Iterator[str]:
     """Those of its weights, whatever it predicts."""
+    if not candidate.learner.trained_here:
+        return
     if not candidate.learner.is_finite():
         yield "A weight is not a finite number."
     most = policy.max_deployed_bytes

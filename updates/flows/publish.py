@@ -5,6 +5,7 @@ from typing import Any
 from django.db import transaction
 
 from updates import signals
+from updates.artifacts import Artifact
 from updates.flows.attempt import Attempt
 from updates.flows.canary import put_on_trial
 from updates.flows.evaluate import Evaluation
@@ -39,15 +40,23 @@ def publish(
     with transaction.atomic():
         ComponentLease.verify(run, attempt.fences)
         version = ModelVersion.publish(run.recommender, **fields)
-        _settle(run, version, evaluation, attempt)
+        settle(run, version, evaluation, attempt.fences)
     signals.evaluated.send(UpdateRun, run=run, evaluation=evaluation, version=version)
     return version
 
 
 def write(run: UpdateRun, candidate: Candidate, base: ModelVersion | None) -> dict[str, Any]:
     """The artifact, and what its version says of it."""
+    artifact = artifacts().publish(candidate.learner.save, about(candidate))
+    sparsity = _sparsity(candidate.learner)
+    return {**described(run, candidate, base, artifact), "sparsity": sparsity}
+
+
+def described(
+    run: UpdateRun, candidate: Candidate, base: ModelVersion | None, artifact: Artifact
+) -> dict[str, Any]:
+    """What a version says of a candidate whose bytes are that artifact."""
     learner = candidate.learner
-    artifact = artifacts().publish(learner.save, about(candidate))
     return {
         "learner": learner.name,
         "learner_options": learner.settings,
@@ -57,28 +66,30 @@ def write(run: UpdateRun, candidate: Candidate, base: ModelVersion | None) -> di
         "learned_ranges": candidate.ranges,
         "next_offset": candidate.next_offset,
         "components": _components(run, candidate, base),
-        "sparsity": _sparsity(learner),
     }
 
 
-def _settle(
-    run: UpdateRun, version: ModelVersion, evaluation: Evaluation, attempt: Attempt
+def settle(
+    run: UpdateRun, version: ModelVersion, evaluation: Evaluation, fences: dict[str, int]
 ) -> None:
-    """Promote, put on trial, or keep as rejected with the reason; in the caller's transaction."""
+    """Promote, put on trial, or keep as rejected with the reason; in the caller's transaction.
+
+    Raises LeaseLost and IllegalRunMove.
+    """
     why = evaluation.verdict
     if evaluation.passed:
         try:
             with transaction.atomic():
-                live = ensure_promotable(run, version, attempt.fences)
+                live = ensure_promotable(run, version, fences)
                 if live is not None and run.policy is not None and run.policy.canary_seconds:
                     put_on_trial(run, version, live, why)
                 else:
-                    promote_result(run, version, attempt.fences, why)
+                    promote_result(run, version, fences, why)
             return
         except (WouldGoBack, BaseMoved, OnTrial) as refusal:
             why = str(refusal)
     version.move(VersionState.REJECTED, why)
-    run.move(RunState.REJECTED, why=why, as_attempt=attempt.number, result_version=version)
+    run.move(RunState.REJECTED, why=why, as_attempt=run.attempt, result_version=version)
 
 
 def _components(

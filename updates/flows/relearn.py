@@ -14,7 +14,7 @@ import pyarrow as pa
 from updates.artifacts import CorruptArtifact, Draft
 from updates.flows.publish import about
 from updates.learners import registry
-from updates.learners.base import Learner
+from updates.learners.base import Learner, TrainedElsewhere
 from updates.models import ModelVersion, Recommender
 from updates.samples.log import LogGap, SampleLog
 from updates.samples.offsets import Range
@@ -58,6 +58,13 @@ class Making:
         """Digest of the artifact that it was built on; None where it began from nothing."""
         base: str | None = self.manifest["base"]
         return base
+
+    @property
+    def trained_here(self) -> bool:
+        """Whether recadmin made it, and not its own trainer; a learner that is not installed is met
+        later."""
+        name = self.manifest["learner"]
+        return name not in registry.names() or registry.get(name).trained_here
 
     @property
     def steps(self) -> list[dict[str, Any]]:
@@ -124,7 +131,10 @@ def _not_known(digest: str, recommender: Recommender, error: CorruptArtifact) ->
 
 
 def ensure_samples(making: Making, recommender: Recommender) -> None:
-    """See that the log has what was learned. Raises NotProvable and LogUnavailable."""
+    """See that it was learned here, and that the log has the samples. Raises NotProvable and
+    LogUnavailable."""
+    if not making.trained_here:
+        raise NotProvable(str(TrainedElsewhere(making.manifest["learner"], "learning it again")))
     log = SampleLog(recommender)
     for step in making.steps:
         try:

@@ -12,6 +12,7 @@ import redis
 
 from updates.artifacts import CorruptArtifact
 from updates.flows.measured import user_numbers
+from updates.learners.base import TrainedElsewhere
 from updates.metrics import LossDifference, Quality, loss_difference, quality
 from updates.models import Deployment, ModelVersion
 from updates.models.version import IllegalVersionMove
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 # The newest that neither version has learned; more would take long and say the same.
 MOST_JUDGED = 5_000
+UNREADABLE = (CorruptArtifact, CorruptSegment, LogGap, LogUnavailable, TrainedElsewhere)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class RollBackCost:
     def _compared(self) -> Judged | str:
         try:
             found = self._compare()
-        except (CorruptArtifact, CorruptSegment, LogGap, LogUnavailable) as error:
+        except UNREADABLE as error:
             return str(error)
         if found is None or not found.live.judgeable:
             return "too few samples are left that neither version has learned"

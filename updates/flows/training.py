@@ -30,6 +30,19 @@ class Refused(RuntimeError):
 
 def base_of(run: UpdateRun, live: ModelVersion | None) -> Candidate:
     """The live version, to be built on; written down with the run. Raises Refused."""
+    base = build_on(run, live)
+    learner = run.recommender.new_learner()
+    learner.load(artifacts().open(base.digest))
+    return Candidate(
+        learner,
+        parts=base.parts(learner.components),
+        base_digest=base.digest,
+        ranges=list(base.learned_ranges),
+    )
+
+
+def build_on(run: UpdateRun, live: ModelVersion | None) -> ModelVersion:
+    """The live version, written down with the run as what it builds on. Raises Refused."""
     if live is None:
         raise Refused("There is no live version to build on; run a full update first.")
     if live.learner != run.recommender.learner:
@@ -44,14 +57,7 @@ def base_of(run: UpdateRun, live: ModelVersion | None) -> Candidate:
         )
     UpdateRun.objects.filter(pk=run.pk).update(base_version=live)
     run.base_version = live
-    learner = run.recommender.new_learner()
-    learner.load(artifacts().open(live.digest))
-    return Candidate(
-        learner,
-        parts=live.parts(learner.components),
-        base_digest=live.digest,
-        ranges=list(live.learned_ranges),
-    )
+    return live
 
 
 def training_stop(run: UpdateRun, policy: UpdatePolicy, log: SampleLog, start: int) -> int:

@@ -117,6 +117,16 @@ class VectorsUnsupported(NotImplementedError):
         super().__init__(f"{learner} has no vectors of feature values")
 
 
+class TrainedElsewhere(NotImplementedError):
+    """The model is its own trainer's: recadmin manages its versions, and has not got its inside."""
+
+    def __init__(self, learner: str, what: str) -> None:
+        super().__init__(
+            f"{learner}: {what} is not possible, as recadmin neither trains nor serves this model; "
+            "its own trainer does."
+        )
+
+
 class Recommended(NamedTuple):
     """items : (m,) names, the best first. scores : (m,) log-odds, falling."""
 
@@ -139,6 +149,8 @@ class Learner(ABC):
         were cut into batches; others learn a batch as a whole.
     replayable : a sample may be learned more than once; others count their samples, and would
         count it twice.
+    trained_here : recadmin itself learns and predicts with it; of others only what their trainers
+        report is known, and their methods raise TrainedElsewhere.
     supports_delta : can say what learning changed, so that a serving form follows it.
     tells_features : has weights that belong to feature values, and names these.
     device_component : the one of which devices may refresh what is their user's, see
@@ -154,6 +166,7 @@ class Learner(ABC):
     only_anew: ClassVar[frozenset[str]] = frozenset()
     sequential: ClassVar[bool]
     replayable: ClassVar[bool] = True
+    trained_here: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
     device_component: ClassVar[str] = ""
     explained_rows: ClassVar[int] = 20_000

@@ -52,7 +52,10 @@ def check_learner(
 
 
 def checks_of(learner: type[Learner]) -> list[Callable[[Make, Batches], None]]:
-    """The checks that apply: those of sequential learners only to such."""
+    """The checks that apply: those of sequential learners only to such, none to what is trained
+    elsewhere."""
+    if not learner.trained_here:
+        return []
     return [*ALL, *(SEQUENTIAL if learner.sequential else ())]
 
 

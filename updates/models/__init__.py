@@ -1,5 +1,6 @@
 """State and its invariants: one module a noun. Rules that must hold live here or in constraints."""
 
+from updates.models.assignment import Assignment
 from updates.models.audit_event import AuditEvent
 from updates.models.cadence_change import CadenceChange
 from updates.models.canary import Canary
@@ -22,6 +23,7 @@ from updates.models.what_if import WhatIf
 
 __all__ = [
     "ArchivedBatch",
+    "Assignment",
     "AuditEvent",
     "CadenceChange",
     "Canary",

@@ -21,6 +21,8 @@ def component_errors(policy: UpdatePolicy) -> dict[str, str]:
     known, named = list(policy.learner.components), set(policy.components)
     if unknown := sorted(named - set(known)):
         return {"components": f"Unknown: {unknown}; this learner has {known}."}
+    if not policy.learner.trained_here and (wrong := _not_for_a_trainer(policy)):
+        return wrong
     if policy.strategy == LOCAL and len(known) == 1:
         only = f"{policy.recommender.learner} has one component only"
         return {"strategy": f"{only}: use incremental, online or full."}
@@ -54,6 +56,22 @@ def replay_errors(policy: UpdatePolicy) -> dict[str, str]:
         return {}
     why = f"Must be 0: {recommender.learner} would count replayed samples twice."
     return {"replay_fraction": why}
+
+
+def _not_for_a_trainer(policy: UpdatePolicy) -> dict[str, str]:
+    """What asks for a look into a model that is trained elsewhere, by field."""
+    name = policy.recommender.learner
+    if policy.strategy not in (FULL, INCREMENTAL):
+        return {"strategy": f"{name}: its trainer takes full and incremental updates only."}
+    unseen = f"Must be empty: {name} models are not loaded here."
+    wrong = {
+        field: unseen
+        for field in ("max_score_ms", "max_deployed_bytes", "canary_seconds")
+        if getattr(policy, field) is not None
+    }
+    if policy.replay_fraction:
+        wrong["replay_fraction"] = f"Must be 0: what {name} learns again is up to its trainer."
+    return wrong
 
 
 def conflicts(policy: UpdatePolicy) -> dict[str, str]:

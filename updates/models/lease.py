@@ -44,7 +44,11 @@ class ComponentLease(models.Model):
 
     @classmethod
     def acquire(
-        cls, run: UpdateRun, components: Iterable[str], now: datetime
+        cls,
+        run: UpdateRun,
+        components: Iterable[str],
+        now: datetime,
+        seconds: float = LEASE_SECONDS,
     ) -> dict[str, int] | None:
         """Take all of them for the run, or none: fences by component, None where one is held."""
         with transaction.atomic():
@@ -57,7 +61,7 @@ class ComponentLease(models.Model):
                 taken = cls.objects.filter(free, pk=lease.pk, fence=lease.fence).update(
                     run=run,
                     fence=lease.fence + 1,
-                    expires_at=now + timedelta(seconds=LEASE_SECONDS),
+                    expires_at=now + timedelta(seconds=seconds),
                 )
                 if not taken:
                     transaction.set_rollback(True)
@@ -84,9 +88,15 @@ class ComponentLease(models.Model):
         return lease.wanted_by if lease else None
 
     @classmethod
-    def renew(cls, run: UpdateRun, fences: dict[str, int], now: datetime) -> None:
-        """Hold on for another LEASE_SECONDS; raises LeaseLost."""
-        expires_at = now + timedelta(seconds=LEASE_SECONDS)
+    def renew(
+        cls,
+        run: UpdateRun,
+        fences: dict[str, int],
+        now: datetime,
+        seconds: float = LEASE_SECONDS,
+    ) -> None:
+        """Hold on for so many more seconds; raises LeaseLost."""
+        expires_at = now + timedelta(seconds=seconds)
         if cls._held(run, fences).update(expires_at=expires_at) != len(fences):
             raise LeaseLost(f"Run {run.pk} lost its lease on {', '.join(fences)}.")
 

@@ -230,6 +230,11 @@ class Recommender(LogOwner):
         except (registry.UnknownLearner, ImportError, AttributeError):
             return ()
 
+    @property
+    def trained_here(self) -> bool:
+        """Whether recadmin itself learns and predicts with its models."""
+        return bool(not self.component_names or self.learner_class.trained_here)
+
     def new_learner(self) -> Learner:
         """An untrained learner with this recommender's schema and options."""
         return self.learner_class(self.sample_schema, self._options)
@@ -259,7 +264,7 @@ class Recommender(LogOwner):
         return self.delayed_feedback != DelayedFeedback.WAIT
 
     def clean(self) -> None:
-        errors: dict[str, Any] = self.log_errors()
+        errors: dict[str, Any] = self.log_errors() or self._comparison_errors()
         if self.feedback_horizon_seconds < self.join_window_seconds:
             errors["feedback_horizon_seconds"] = (
                 f"Must be at least join_window_seconds ({self.join_window_seconds})."
@@ -283,6 +288,16 @@ class Recommender(LogOwner):
         if errors:
             raise ValidationError(errors)
 
+    def _comparison_errors(self) -> dict[str, str]:
+        """Challengers are compared by what they predict, which of some only their trainers know."""
+        if self.challenges is None:
+            return {}
+        for one in (self, self.challenges):
+            if not one.trained_here:
+                why = f"{one.slug} is {one.learner}: recadmin has no predictions of it to compare."
+                return {"challenges": why}
+        return {}
+
     def _slice_errors(self, schema: SampleSchema) -> dict[str, str]:
         try:
             slices_from_json(self.slices, schema)
@@ -299,6 +314,8 @@ class Recommender(LogOwner):
             return {"fallback": "It cannot stand in for itself."}
         if other.challenges_id is not None:
             return {"fallback": f"{other.slug} is a challenger: it answers for no other."}
+        if not other.trained_here:
+            return {"fallback": f"{other.slug} is {other.learner}: recadmin has no scores of it."}
         theirs = {(field.name, field.type) for field in other.sample_schema.arrow}
         missing = sorted(f.name for f in schema.arrow if (f.name, f.type) not in theirs)
         if missing:

@@ -29,7 +29,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from updates.artifacts import CorruptArtifact
-from updates.learners.base import Learner, Recommended
+from updates.learners.base import Learner, Recommended, TrainedElsewhere
 from updates.learners.registry import UnknownLearner
 from updates.models import Deployment, ModelVersion, Recommender, ServingReport
 from updates.samples.batches import conform
@@ -122,7 +122,9 @@ class Scorer:
         return RecommendedItems(scores, *about, stale, found.items, source)
 
     def serves(self, recommender: Recommender) -> Served:
-        """What is served of one recommender. Raises NoLiveVersion."""
+        """What is served of one recommender. Raises NoLiveVersion and TrainedElsewhere."""
+        if not recommender.trained_here:
+            raise TrainedElsewhere(recommender.learner, "scoring")
         return self._served.get(recommender.pk) or self._first_load(recommender)
 
     def served(self) -> list[Served]:

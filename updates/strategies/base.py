@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from updates.learners.base import Learner, LearnReport, Progress
-from updates.samples.offsets import Range, Stretch, clip, rest, union
+from updates.samples.offsets import Range, Stretch, clip, count, rest, union
 from updates.samples.schema import EVENT_TIME
 
 
@@ -225,6 +225,20 @@ class Candidate:
             return
         left_out = union([*last.get("without", []), *step.get("without", [])])
         self.steps[-1] = {**last, "last_offset": step["last_offset"], **_without(left_out)}
+
+    def taught(
+        self, start: int, stop: int, newest: datetime, *, anew: bool, left_out: Sequence[Range]
+    ) -> None:
+        """Note that its own trainer had it learn offsets [start, stop), from nothing or on top of
+        what it knew, and that it knows events up to ``newest``."""
+        if anew:
+            self.ranges, self.renewed = [], set(self.learner.components)
+        left_out = clip(left_out, start, stop)
+        self._extend_ranges(start, stop, left_out)
+        self.parts = dict.fromkeys(self.learner.components, Part(stop, newest))
+        self.samples += stop - start - count(left_out)
+        step = {"op": "fit" if anew else "learn", **_range(start, stop), **_without(left_out)}
+        self.steps.append(step)
 
     def replay(self, log: Log, start: int, stop: int, *, progress: Progress) -> None:
         """Learn offsets that it has learned before, against forgetting; makes nothing fresher."""

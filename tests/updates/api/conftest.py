@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 
 from tests.device import Device
 from tests.updates.flows.conftest import *  # noqa: F403 - a recommender with a live version
+from tests.updates.trainer import CLAIM, Trainer
 from updates.flows import client_token
 from updates.models import Deployment, ModelVersion, UpdatePolicy, UpdateRun
 from updates.models.version import VersionState
@@ -196,3 +197,28 @@ def deployed(news, make_version, operator):
     news.refresh_from_db()
     assert Deployment.objects.get(ended_at=None).version.state == VersionState.LIVE
     return versions
+
+
+@pytest.fixture
+def ours(db, make_recommender, append):
+    """An external recommender with 1,000 samples, whose trainer pulls."""
+    recommender = make_recommender("ours", "external", learner_options={"lease_seconds": 30})
+    append(recommender, 1000)
+    return recommender
+
+
+@pytest.fixture
+def claim(ours, as_operator):
+    """``claim(**asked)``: a trainer with the run that it got."""
+
+    def ask(**asked):
+        answer = as_operator.post(CLAIM, {"worker": "gpu-1"} | asked)
+        assert answer.status_code == 200, answer.content
+        return Trainer(as_operator, answer.json())
+
+    return ask
+
+
+@pytest.fixture
+def trainer(claim):
+    return claim()

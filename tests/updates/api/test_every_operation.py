@@ -89,6 +89,31 @@ CALLS = {
     "recommenders_updates_create": Call(
         "post", f"{NEWS}/updates", "operator", 202, {"policy": "hourly"}
     ),
+    # recadmin itself trains the models of these recommenders; what trainers of others are answered
+    # is in test_trainers.
+    "recommenders_updates_claim_create": Call(
+        "post", f"{NEWS}/updates/claim", "operator", 409, {"worker": "gpu-1"}
+    ),
+    "updates_samples_retrieve": Call("get", "updates/{run}/samples", "operator", 409),
+    "updates_progress_create": Call(
+        "post", "updates/{run}/progress", "operator", 409, {"attempt": 1}
+    ),
+    "updates_artifact_update": Call("put", "updates/{run}/artifact?attempt=1", "operator", 409),
+    "updates_publish_create": Call(
+        "post",
+        "updates/{run}/publish",
+        "operator",
+        409,
+        {
+            "attempt": 1,
+            "watermark": "2026-01-01T00:00:00Z",
+            "next_offset": 9,
+            "artifact": {"sha256": "0" * 64},
+        },
+    ),
+    "updates_fail_create": Call(
+        "post", "updates/{run}/fail", "operator", 409, {"attempt": 1, "error": "out of memory"}
+    ),
     "updates_list": Call("get", "updates"),
     "updates_retrieve": Call("get", "updates/{run}"),
     "updates_cancel_create": Call("post", "updates/{run}/cancel", "operator", body={}),

@@ -116,6 +116,7 @@ def test_every_post_that_acts_takes_a_key():
     }
     assert keyed == {
         "recommenders_updates_create",
+        "recommenders_updates_claim_create",
         "recommenders_rollback_create",
         "recommenders_adopt_create",
         "recommenders_quarantines_create",

@@ -105,6 +105,11 @@ class Evaluation(serializers.Serializer):
         help_text="Share of the values looked up in embeddings that had a vector of their own, "
         "over the samples learned; null of learners without embeddings.",
     )
+    reported = serializers.DictField(
+        child=serializers.FloatField(),
+        default=dict,
+        help_text="What the trainer of an external model says of it, by name.",
+    )
     verdict = serializers.CharField()
 
     def to_representation(self, instance: dict[str, Any]) -> dict[str, Any] | None:
@@ -128,7 +133,7 @@ class NamedSparsity(ComponentSparsity):
 
 
 class Sparsity(ComponentSparsity):
-    """How sparse a model is."""
+    """How sparse a model is; null of one that is trained elsewhere."""
 
     components = serializers.DictField(
         child=NamedSparsity(),
@@ -136,6 +141,9 @@ class Sparsity(ComponentSparsity):
         help_text="By component, in which a row of embeddings counts as one weight; empty: its "
         "learner does not tell them apart.",
     )
+
+    def to_representation(self, instance: dict[str, Any]) -> dict[str, Any] | None:
+        return super().to_representation(instance) if instance else None
 
 
 class Refused(serializers.Serializer):

@@ -37,7 +37,7 @@ class VersionSerializer(serializers.ModelSerializer):
     learned_ranges = Range(many=True)
     components = serializers.SerializerMethodField()
     metrics = Evaluation(allow_null=True)
-    sparsity = Sparsity()
+    sparsity = Sparsity(allow_null=True)
     run = serializers.IntegerField(source="run.pk", default=None, allow_null=True, read_only=True)
 
     class Meta:

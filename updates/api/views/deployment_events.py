@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from updates.api.problems import Problem
+from updates.api.run_tokens import OwnRunOrRole, RunTokenAuthentication
 from updates.api.schema import refuses
 from updates.api.serializers.targets import (
     AcknowledgeRequest,
@@ -15,7 +16,7 @@ from updates.api.serializers.targets import (
     EventsQuery,
     TargetSerializer,
 )
-from updates.api.target_tokens import ForServers
+from updates.api.target_tokens import ForServers, OwnTargetOrRole
 from updates.api.views.base import body, query
 from updates.flows.acknowledge import acknowledge
 from updates.flows.deployment_events import (
@@ -56,7 +57,16 @@ class AcknowledgeEvent(ForServers):
         return Response(TargetSerializer(shown.get(pk=target.pk)).data)
 
 
+class OwnRunOrServer(OwnRunOrRole):
+    """As a run's token, a server's or a role allows."""
+
+    others = OwnTargetOrRole
+
+
 class ArtifactFile(ForServers):
+    authentication_classes = [RunTokenAuthentication, *ForServers.authentication_classes]
+    permission_classes = [OwnRunOrServer]
+
     @extend_schema(responses={(200, BYTES): {"contentMediaType": BYTES}})
     @refuses(409)
     def get(self, request: Request, slug: str, number: int, file: str) -> FileResponse:

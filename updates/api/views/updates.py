@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from updates.api.idempotency import idempotent
 from updates.api.pagination import Pages
+from updates.api.run_tokens import AUTHENTICATION, OwnRunOrRole
 from updates.api.schema import refuses
 from updates.api.serializers.runs import (
     CancelSerializer,
@@ -58,6 +59,8 @@ class UpdateList(ListAPIView):
 class UpdateDetail(RetrieveAPIView):
     """One run: state, progress, cost, what it learned from, how it was judged."""
 
+    authentication_classes = AUTHENTICATION
+    permission_classes = [OwnRunOrRole]
     serializer_class = RunDetailSerializer
     queryset = RUNS.prefetch_related("transitions__by")
 
