@@ -300,7 +300,7 @@ def send(caller, name, run=None, path=None):
     call = CALLS[name]
     path = (path or call.path).replace("{run}", str(run.pk if run else 0))
     if "{event}" in path:
-        deployment = Deployment.objects.filter(version__number=1).first()
+        deployment = Deployment.objects.filter(recommender__slug="news", version__number=1).first()
         path = path.replace("{event}", str(deployment.pk if deployment else 0))
     return getattr(caller, call.method)(path, call.body)
 
