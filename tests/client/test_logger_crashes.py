@@ -97,6 +97,8 @@ def test_rows_of_many_threads_arrive_whole_and_once(logger_of, log):
     assert sorted(log.numbers) == [1_000 * k + n for k in range(5) for n in range(200)]
 
 
+# JAX, where other tests have loaded it, warns of forks: the child makes no use of it.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_a_forked_child_logs_for_itself_and_leaves_its_parent_s_rows_alone(
     logger_of, away, log, spool
 ):

@@ -22,6 +22,7 @@ def _stack(tmp_path_factory) -> Iterator[Stack]:
         yield stack
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """One worker has them all, so that there is one set of processes."""
     for item in items:

@@ -13,6 +13,7 @@ WAYS = {
     RunState.QUEUED: [],
     RunState.RUNNING: [RunState.RUNNING],
     RunState.EVALUATING: [RunState.RUNNING, RunState.EVALUATING],
+    RunState.CANARY: [RunState.RUNNING, RunState.EVALUATING, RunState.CANARY],
     RunState.PROMOTED: [RunState.RUNNING, RunState.EVALUATING, RunState.PROMOTED],
     RunState.REJECTED: [RunState.RUNNING, RunState.REJECTED],
     RunState.FAILED: [RunState.FAILED],
