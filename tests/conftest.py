@@ -26,7 +26,7 @@ from updates.serving import scorer
 
 # The same examples each time, so that a run tells of the change it is run on; `SEARCH=1` looks for
 # more. No deadline: an example that meets a kernel's first call waits for its compilation.
-hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True, max_examples=40)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("search" if os.environ.get("SEARCH") else "same")
 

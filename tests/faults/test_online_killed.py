@@ -21,7 +21,7 @@ from tests.faults.recommender import STACK, Driven, mend, waiting_at
 from updates.models import Checkpoint, ComponentLease, Recommender, UpdatePolicy, UpdateRun
 from updates.scheduling import REST_AFTER_FAILURE
 
-SECONDS = float(os.environ.get("ONLINE_FAULT_SECONDS", "40"))
+SECONDS = float(os.environ.get("ONLINE_FAULT_SECONDS", "20"))
 SEED = int(os.environ.get("ONLINE_FAULT_SEED", "1"))
 # Processes start, and Celery finds its broker again: with a busy machine that takes a while.
 RECOVERED_SECONDS = 60

@@ -155,7 +155,6 @@ class Learner(ABC):
     tells_features : has weights that belong to feature values, and names these.
     device_component : the one of which devices may refresh what is their user's, see
         ``updates.learners.device``; "" of none.
-    explained_rows : samples of which ``shift_from`` takes some seconds.
     options : all there are; ``variants``, options given to learners that between them use all
         compiled code, to be compiled before the first update.
     """
@@ -169,7 +168,6 @@ class Learner(ABC):
     trained_here: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
     device_component: ClassVar[str] = ""
-    explained_rows: ClassVar[int] = 20_000
     tells_features: ClassVar[bool] = False
     options: ClassVar[Sequence[Option]]
     variants: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
@@ -316,6 +314,11 @@ class Learner(ABC):
         Not to be called while another thread predicts.
         """
         raise DeltaUnsupported(self.name)
+
+    @property
+    def explained_rows(self) -> int:
+        """Samples of which ``shift_from`` takes some seconds."""
+        return 20_000
 
     def shift_from(self, older: Self, batch: pa.RecordBatch, encoded: Encoded) -> Shift | None:
         """How predictions of the batch differ from another version's, attributed to the values that

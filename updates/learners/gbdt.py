@@ -46,6 +46,11 @@ SHAP = (
 )
 
 
+def explained_rows(trees: int) -> int:
+    """Of how many samples SHAP values take some seconds, which grow by rows and by trees."""
+    return min(4_000, max(250, 1_000_000 // trees))
+
+
 class GBDT(Learner):
     """Gradient-boosted trees (He et al. 2014: trees of at most 12 leaves on historical features).
 
@@ -65,7 +70,6 @@ class GBDT(Learner):
     name = "gbdt"
     components = ("trees",)
     sequential = False
-    explained_rows = 4_000
     replayable = False
     options = (
         *FOREST_OPTIONS,
@@ -145,6 +149,10 @@ class GBDT(Learner):
             return np.full(batch.num_rows, self._base_score)
         features = self._rates.look_up(batch)
         return self._base_score + self._trees.scores(features, self.settings["num_threads"])
+
+    @property
+    def explained_rows(self) -> int:
+        return explained_rows(self.settings["num_trees"])
 
     def shift_from(self, older: Self, batch: pa.RecordBatch, encoded: Encoded) -> Shift:
         """By SHAP values of both versions' trees, each on its own rates."""

@@ -35,6 +35,7 @@ from updates.learners.gbdt import (
     TREES_FILE,
     chunks,
     counted,
+    explained_rows,
     log_odds,
 )
 from updates.learners.gbdt_lr.rows import LeafRows, leaf_value
@@ -81,7 +82,6 @@ class GBDTLR(Learner):
     lives_in: ClassVar = {LR: TREES}
     only_anew = frozenset({TREES})
     sequential = True
-    explained_rows = 4_000
     replayable = False
     supports_delta = True
     options = (
@@ -210,6 +210,10 @@ class GBDTLR(Learner):
         lr = self._serving or self.model
         rows = self._leaf_rows(chunk, self._rates.look_up(chunk)).rows
         return probabilities(rows.indptr, rows.values, lr.weights_of(rows.keys), lr.intercept)
+
+    @property
+    def explained_rows(self) -> int:
+        return explained_rows(self.settings["num_trees"])
 
     def shift_from(self, older: Self, batch: pa.RecordBatch, encoded: Encoded) -> Shift:
         """By SHAP values of both versions' trees, each on its own rates, and by the LR's weights of
