@@ -11,6 +11,7 @@ from openapi_core.deserializing.media_types.util import json_loads, plain_loads
 from openapi_core.testing import MockRequest
 from rest_framework.test import APIClient
 
+import updates.api.urls  # noqa: F401 - reads its limits before any test changes one
 from tests.device import Device
 from tests.updates.flows.conftest import *  # noqa: F403 - a recommender with a live version
 from tests.updates.trainer import CLAIM, Trainer
