@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 import numpy as np
@@ -101,11 +102,25 @@ def nudge(explanation: Explanation) -> None:
     key = f"recadmin:explanation:{explanation.pk}:nudged"
     try:
         if connection().set(key, 1, nx=True, ex=NUDGE_AGAIN_SECONDS):
-            current_app.send_task(
-                "updates.tasks.explain_version", args=[explanation.pk], queue="runs", retry=False
-            )
+            _send(explanation)
     except (redis.RedisError, OperationalError, OSError) as error:
         logger.warning("%s is queued, but no worker could be told: %s", explanation, error)
+
+
+def _send(explanation: Explanation) -> None:
+    current_app.send_task(
+        "updates.tasks.explain_version", args=[explanation.pk], queue="runs", retry=False
+    )
+
+
+def _send_next() -> None:
+    """The one that has waited longest, at once: its turn has come. Where that fails the tick says
+    so and does it."""
+    waiting = Explanation.objects.filter(state=ExplanationState.QUEUED)
+    following = waiting.order_by("asked_at", "pk").first()
+    if following is not None:
+        with suppress(redis.RedisError, OperationalError, OSError):
+            _send(following)
 
 
 def look_after_explanations() -> None:
@@ -140,8 +155,10 @@ def explain(explanation_id: int) -> None:
             .filter(pk=explanation_id)
             .first()
         )
-        if ours and found is not None and found.begin():
-            _work_out(found)
+        if not ours or found is None or not found.begin():
+            return
+        _work_out(found)
+    _send_next()
 
 
 def _work_out(found: Explanation) -> None:

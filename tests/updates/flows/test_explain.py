@@ -122,6 +122,19 @@ def test_one_is_worked_out_at_a_time(updated, told, valkey):
     assert found.state == "ready"
 
 
+def test_who_has_worked_one_out_tells_of_the_one_that_waited_longest(live, append, update, told):
+    append(live.recommender, 500)
+    second = update(live.recommender, "incremental").result_version
+    append(live.recommender, 500)
+    third = update(live.recommender, "incremental").result_version
+    first, other = explanation_of(second), explanation_of(third)
+    told.clear()
+    explain(first.pk)
+    assert told == [other.pk]
+    explain(other.pk)
+    assert told == [other.pk]
+
+
 def test_what_kills_workers_is_given_up(updated, told, valkey):
     found = explanation_of(updated)
     for _ in range(MOST_ATTEMPTS):
