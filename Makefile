@@ -22,8 +22,8 @@ $(VENV)/installed: requirements.txt requirements-data.txt | $(VENV)/bin/python
 	$(PY) -m updates.learners.compile
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
-	$(PY) -m pip install --quiet -r requirements-dev.txt
+$(VENV)/installed-dev: requirements-dev.txt requirements-neighbours.txt $(VENV)/installed
+	$(PY) -m pip install --quiet -r requirements-dev.txt -r requirements-neighbours.txt
 	@touch $@
 
 run: install

@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "recadmin.apps.RecadminConfig",
     "updates.apps.UpdatesConfig",
     "monitoring.apps.MonitoringConfig",
+    "neighbours.apps.NeighboursConfig",
     "recadmin.apps.RecadminAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
