@@ -65,6 +65,9 @@ _NOT_JUDGED = (
     "No samples were judged in this range: at least 50 must arrive while a version is live."
 )
 
+# Nothing is known of them where others train the model.
+_OF_WEIGHTS = ("sparsity", "gap")
+
 CHARTS = (
     Chart(
         "freshness",
@@ -76,6 +79,13 @@ CHARTS = (
     Chart("ne", "Normalized entropy", ((metrics.NE, "NE"),), _NOT_JUDGED),
     Chart(
         "calibration", "Calibration", ((metrics.CALIBRATION, "calibration"),), _NOT_JUDGED, "one"
+    ),
+    Chart(
+        "coverage",
+        "Coverage",
+        ((metrics.COVERAGE, "known values"),),
+        "No coverage was measured in this range: once a minute arriving samples are held against "
+        "those that the live version learned.",
     ),
     Chart(
         "sparsity",
@@ -148,18 +158,19 @@ def charts_of(
     slices: Sequence[str] = (),
     features: Sequence[str] = (),
     *,
-    simulated: bool = False,
+    simulated: bool,
+    trained_here: bool,
 ) -> list[Chart]:
     """The charts of a recommender with these policies: more for one that learns online or on
     devices, one for each that fires, one of the ages where there are several components, two of
     the slices where there are some, one of the features whose ages are known, and two of what is
-    known of simulated traffic only."""
+    known of simulated traffic only; those of weights only where it is trained here."""
     policies = list(policies)
     ages = [_ages_chart(tuple(components))] if len(components) > 1 else []
     online = ONLINE_CHARTS if any(p.strategy == Strategy.ONLINE for p in policies) else ()
     devices = CLIENT_CHARTS if any(p.strategy == Strategy.CLIENT for p in policies) else ()
     cadences = (_cadence_chart(p) for p in policies if p.trigger not in _NEVER_FIRE)
-    freshness, *others = CHARTS
+    freshness, *others = (c for c in CHARTS if trained_here or c.key not in _OF_WEIGHTS)
     by_slice = _slice_charts(tuple(slices)) if slices else []
     of_features = [_features_chart(tuple(features))] if features else []
     known = SIMULATED_CHARTS if simulated else ()

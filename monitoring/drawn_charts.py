@@ -60,7 +60,8 @@ def _charts(recommender: Recommender) -> list[Chart]:
     features = list(kept.order_by("part").values_list("part", flat=True))
     simulated = series.recorded(recommender, metrics.REGRET)
     policies = recommender.policies.all()
-    return charts_of(policies, components, slices, features, simulated=simulated)
+    told = {"simulated": simulated, "trained_here": recommender.trained_here}
+    return charts_of(policies, components, slices, features, **told)
 
 
 def _lines(chart: Chart, recommender: Recommender, other: Recommender | None) -> Iterator[Line]:

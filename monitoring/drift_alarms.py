@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from monitoring import metrics
 from monitoring.drift.adwin import Adwin
 from monitoring.drift.alarm import AlarmState, Budget, Rule
 from monitoring.drift.compare import FeatureDrift
@@ -15,6 +16,7 @@ from monitoring.drift.sentences import sentence
 from monitoring.drift_report import LOG_LOSS, report
 from monitoring.models import DriftAlarm
 from monitoring.scorecard import episodes
+from monitoring.series import record
 from updates.models import Recommender
 
 EVERY = timedelta(minutes=1)
@@ -28,8 +30,11 @@ def rule_of(fleet: Sequence[Recommender]) -> Rule:
 
 
 def look(recommender: Recommender, rule: Rule, now: datetime) -> None:
-    """Take every alarm of a recommender a step further; what has no rows stays as it is."""
-    for drift in report(recommender, now).all:
+    """Take every alarm of a recommender a step further; what has no rows stays as it is. Record how
+    much of what arrives the live version can know."""
+    found = report(recommender, now)
+    record(recommender, {metrics.COVERAGE: found.coverage}, now)
+    for drift in found.all:
         _step(recommender, drift, rule, now)
 
 

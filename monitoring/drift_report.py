@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitoring.drift.compare import FeatureDrift, Sketch, compare, compare_all
+from monitoring.drift.values import ValueSketch
 from monitoring.models import DriftAlarm
 from monitoring.reference import learned
 from monitoring.sketches import PREDICTION, Period, arrived, newest
@@ -47,6 +48,17 @@ class DriftReport:
         """When ADWIN saw the log loss of the live version rise; None where it has not, or has
         fallen since."""
         return self.alarms.get(LOG_LOSS)
+
+    @property
+    def coverage(self) -> float | None:
+        """Share of the values of features now that the other period has met; None of none."""
+        met = new = 0.0
+        for drift in self.features:
+            if drift.kind == ValueSketch.kind:
+                values = self.now.sketches[drift.feature].present
+                met += values
+                new += values * drift.new_value_rate
+        return 1 - new / met if met else None
 
     @property
     def missing(self) -> str:

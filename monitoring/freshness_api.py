@@ -18,6 +18,7 @@ from monitoring.served import served_facts, with_sync
 from monitoring.servers import servers
 from updates.api.serializers.recommenders import Freshness
 from updates.api.views.base import OfRecommender
+from updates.flows.follow_predictions import named
 from updates.models import Recommender
 from updates.models.serving_report import SyncState
 from updates.models.serving_target import TargetState
@@ -68,6 +69,19 @@ class ServerNow(serializers.Serializer):
     )
     behind_since = serializers.DateTimeField(source="target.behind_since", allow_null=True)
     says = serializers.CharField(help_text="The same in a sentence, with the last error.")
+
+
+class PredictedBy(serializers.Serializer):
+    """A version that the latest predictions of its own servers name."""
+
+    name = serializers.CharField()
+    share = serializers.FloatField(help_text="Of the latest predictions.")
+    version = serializers.IntegerField(
+        source="version.number",
+        default=None,
+        allow_null=True,
+        help_text="null: no version of that name was reported.",
+    )
 
 
 class ComponentNow(Freshness):
@@ -142,6 +156,11 @@ class FreshnessNow(Freshness):
     )
     components = ComponentNow(many=True)
     serving = Serving(many=True)
+    predicted_by = PredictedBy(
+        many=True,
+        help_text="Where predictions are logged with their version, and recadmin does not update "
+        "the model: what is served is what more than half of the latest name.",
+    )
     targets = ServerNow(
         many=True,
         help_text="Where some are on, watermark and age are of the version that the last of them "
@@ -177,6 +196,7 @@ class FreshnessView(OfRecommender):
             "features": features_now(recommender, now),
             "components": [_component(part) for part in parts],
             "serving": with_sync(recommender, now),
+            "predicted_by": named([recommender.pk], now).get(recommender.pk, []),
             "targets": servers(recommender, now),
         }
         return Response(FreshnessNow(fresh.to_json() | facts).data)

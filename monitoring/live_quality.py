@@ -6,24 +6,28 @@ and only if that version has not learned it (its offset is at or after the versi
 prediction by a model that knows the answer would flatter it. So the series tell what users got,
 not what the model can recite. Where the left out are many or unlike the others, as with updates
 every few seconds, learn online: a session predicts every sample before it learns it.
+
+Predictions that were logged with the samples, where others serve the model, were made before: they
+are taken as they are.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
 from django.db import transaction
 
 from monitoring import series
 from monitoring.models import LiveScoring
+from monitoring.quality.predicted import is_predicted, predictions
 from monitoring.quality.slices import judged
 from monitoring.quality.take import take
 from monitoring.quality.windows import is_full, measured, quality_values
 from updates.metrics import Quality
 from updates.models import Recommender
 from updates.samples.log import SampleLog
-from updates.serving import scorer
 
 MOST_SAMPLES = 5000
 
@@ -32,17 +36,18 @@ def judge(recommender: Recommender, last_offset: int, now: datetime) -> Quality 
     """Predict what arrived since the last look; record and return the quality of a full window.
 
     At most the newest 5,000 samples are predicted. None while the window of at least 50 samples
-    fills, where nothing arrived, where another process judged the same samples first, or where only
-    its own trainer could predict.
+    fills, where nothing arrived, where another process judged the same samples first, or where
+    nothing was predicted.
     """
     version = recommender.live_version
-    if version is None or not recommender.trained_here:
+    if not is_predicted(recommender, version):
         return None
+    unlearned = 1 if recommender.logs_predictions else version.next_offset
     cursor, _ = LiveScoring.objects.get_or_create(
-        recommender=recommender, defaults={"next_offset": version.next_offset}
+        recommender=recommender, defaults={"next_offset": unlearned}
     )
     stop = last_offset + 1
-    start = max(cursor.next_offset, version.next_offset, stop - MOST_SAMPLES)
+    start = max(cursor.next_offset, unlearned, stop - MOST_SAMPLES)
     if start >= stop:
         return None
     batches = list(SampleLog(recommender).read(start, stop))
@@ -50,8 +55,10 @@ def judge(recommender: Recommender, last_offset: int, now: datetime) -> Quality 
         # All of them are quarantined.
         return None
     samples = pa.Table.from_batches(batches).combine_chunks()
-    predictions = scorer.predict(version, samples)
-    window = [*cursor.window, *judged(samples, predictions)]
+    found = predictions(recommender, version, samples)
+    if not (known := np.isfinite(found)).all():
+        samples, found = samples.filter(pa.array(known)), found[known]
+    window = [*cursor.window, *judged(samples, found)]
     full = is_full(window)
     with transaction.atomic():
         claimed = LiveScoring.objects.filter(
@@ -59,9 +66,9 @@ def judge(recommender: Recommender, last_offset: int, now: datetime) -> Quality 
         ).update(next_offset=stop, window=[] if full else window)
         if not claimed:
             return None
-        take(recommender, samples, predictions, now)
+        take(recommender, samples, found, now)
     if not full:
         return None
-    found = measured(recommender, window)
-    series.record(recommender, quality_values(found), now)
-    return found
+    quality = measured(recommender, window)
+    series.record(recommender, quality_values(quality), now)
+    return quality

@@ -19,6 +19,7 @@ NE = "ne"
 LOG_LOSS = "log_loss"
 AUC = "auc"
 CALIBRATION = "calibration"
+COVERAGE = "coverage"
 NON_ZERO_WEIGHTS = "non_zero_weights"
 SEEN_FEATURES = "seen_features"
 ADMITTED_FEATURES = "admitted_features"
@@ -175,6 +176,13 @@ METRICS: dict[str, Metric] = {
             f"Sum of predictions ÷ sum of labels {_ON_ARRIVAL}; 1 is perfect, above 1 predicts "
             "too much.",
             kept_by=KeptBy.SLICE,
+        ),
+        Metric(
+            COVERAGE,
+            "",
+            "Share of the values of categorical and multi-valued features in arriving samples that "
+            "were in the samples that the live version learned; what it has never met, it cannot "
+            "know. Over the last hour, by sketches.",
         ),
         Metric(
             NON_ZERO_WEIGHTS,

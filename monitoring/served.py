@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from monitoring.freshness import LiveFacts
-from monitoring.servers import acknowledged
+from monitoring.servers import NOTHING, acknowledged, facts_of
+from updates.flows.follow_predictions import MAJORITY, named
 from updates.flows.online.position import sent_to_serving
 from updates.models import PublishingFreeze, Recommender, ServingReport
 from updates.samples.batches import from_ms
@@ -37,8 +38,9 @@ def served_facts(
     version, or other servers than ours serve it.
 
     What was sent to serving is served, unless a process reports that it has not received it: then
-    what that one serves counts. Where there are targets, what they have acknowledged counts alone.
-    ``sent`` spares asking where the caller has it already.
+    what that one serves counts. Where there are targets, what they have acknowledged counts alone;
+    where its own servers log what they predict, what these name. ``sent`` spares asking where the
+    caller has it already.
     """
     sent = online_positions(recommenders) if sent is None else sent
     facts = {pk: LiveFacts(from_ms(at.watermark_ms), at.offset + 1) for pk, at in sent.items()}
@@ -49,7 +51,19 @@ def served_facts(
                 known = facts[report.recommender_id]
                 facts[report.recommender_id] = min(known, theirs, key=lambda f: f.next_offset)
     past = {r.pk: facts[r.pk] for r in recommenders if r.pk in facts and _is_past(r, facts[r.pk])}
-    return past | acknowledged([recommender.pk for recommender in recommenders], now)
+    pks = [recommender.pk for recommender in recommenders]
+    return past | acknowledged(pks, now) | predicted(pks, now)
+
+
+def predicted(pks: Sequence[int], now: datetime) -> dict[int, LiveFacts]:
+    """Up to where what the latest predictions name has learned, by pk of the recommenders that
+    follow them; nothing is known of a version that was not reported."""
+    first = {pk: found[0] for pk, found in named(pks, now).items()}
+    return {
+        pk: facts_of(most.version) if most.version else NOTHING
+        for pk, most in first.items()
+        if most.share > MAJORITY
+    }
 
 
 def with_sync(recommender: Recommender, now: datetime) -> list[ServingReport]:

@@ -63,7 +63,7 @@ def acknowledged(pks: Collection[int], now: datetime) -> dict[int, LiveFacts]:
     served: dict[int, list[LiveFacts]] = defaultdict(list)
     for target in enabled:
         if target.swapped:
-            served[target.recommender_id].append(_facts(target.swapped.version))
+            served[target.recommender_id].append(facts_of(target.swapped.version))
         elif not target.is_new(now):
             served.setdefault(target.recommender_id, [])
     return {
@@ -115,7 +115,8 @@ def _says(target: ServingTarget, now: datetime) -> str:
     return " ".join(said)
 
 
-def _facts(version: ModelVersion) -> LiveFacts:
+def facts_of(version: ModelVersion) -> LiveFacts:
+    """What a version has learned, and each of its components."""
     parts = {
         name: LiveFacts(part.watermark, part.next_offset)
         for name, part in version.parts(version.components).items()

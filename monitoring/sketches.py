@@ -21,6 +21,7 @@ from monitoring.drift.batches import merge_into, sketch_batch
 from monitoring.drift.compare import KINDS, Sketch
 from monitoring.drift.numbers import NumberSketch
 from monitoring.models import FeatureSketch, SketchedRange
+from monitoring.quality.predicted import is_predicted, predictions
 from updates.artifacts import CorruptArtifact
 from updates.learners.registry import UnknownLearner
 from updates.models import ModelVersion, Recommender
@@ -28,7 +29,6 @@ from updates.samples.batches import OFFSET, from_ms
 from updates.samples.log import SampleLog
 from updates.samples.offsets import Range, clip, rest, union
 from updates.samples.schema import ARRIVED_AT
-from updates.serving import scorer
 
 logger = logging.getLogger(__name__)
 
@@ -125,13 +125,13 @@ def _add(
 def sketched(
     recommender: Recommender, piece: pa.RecordBatch, version: ModelVersion | None
 ) -> dict[str, Sketch]:
-    """The sketches of a piece, and of what a version predicts of it; not of that where there is
-    none, or it cannot be loaded, or is its own trainer's."""
+    """The sketches of a piece, and of what was predicted of it; not of that where nothing was, or
+    the version that would cannot be loaded."""
     sketches = sketch_batch(piece, recommender.sample_schema)
-    if version is None or not recommender.trained_here:
+    if not is_predicted(recommender, version):
         return sketches
     try:
-        return sketches | {PREDICTION: NumberSketch.of(scorer.predict(version, piece))}
+        return sketches | {PREDICTION: NumberSketch.of(predictions(recommender, version, piece))}
     except (CorruptArtifact, UnknownLearner) as error:
         logger.warning("%s: predictions are not sketched: %s", recommender.slug, error)
         return sketches

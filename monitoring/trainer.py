@@ -23,8 +23,8 @@ class Trainer:
 
 
 def trainer_of(recommender: Recommender) -> Trainer | None:
-    """None where recadmin itself trains it."""
-    if recommender.trained_here:
+    """None where recadmin itself trains it, or nobody for it."""
+    if recommender.trained_here or not recommender.learner_class.updated_here:
         return None
     options = recommender.new_learner().settings
     return Trainer(options["runner"], options["url"], options["command"], options["lease_seconds"])

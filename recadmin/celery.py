@@ -44,6 +44,11 @@ app.conf.beat_schedule = {
         "schedule": 2.0,
         "options": {"expires": 2},
     },
+    "follow-predictions": {
+        "task": "updates.tasks.follow_logged_predictions",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "observe": {"task": "monitoring.tasks.observe", "schedule": 10.0, "options": {"expires": 10}},
     "compare-challengers": {
         "task": "monitoring.tasks.compare_challengers",

@@ -12,6 +12,7 @@ from updates.flows.canary_judge import judge
 from updates.flows.erase import erase_due
 from updates.flows.execute import execute
 from updates.flows.explain import explain, explain_live
+from updates.flows.follow_predictions import follow_predictions
 from updates.flows.forget import forget_deleted
 from updates.flows.join import join_due
 from updates.flows.prove import prove
@@ -74,6 +75,12 @@ def tick() -> None:
 def tell_servers() -> None:
     """Send deployment events to the servers that have an address."""
     tell_targets(timezone.now())
+
+
+@shared_task
+def follow_logged_predictions() -> None:
+    """Have be live what predictions name, where others serve the model."""
+    follow_predictions(timezone.now())
 
 
 @shared_task

@@ -16,11 +16,13 @@ from updates.flows.external.begin import NotToBeClaimed, NoWork
 from updates.flows.external.publish import ReportError
 from updates.flows.external.reports import AttemptOver
 from updates.flows.external.upload import TooLarge
+from updates.flows.follow_predictions import FollowsPredictions
 from updates.flows.online.freezing import ThawError
 from updates.flows.own_log import SharesLog
 from updates.flows.quarantine import QuarantineError
 from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
 from updates.flows.relearn import NotProvable
+from updates.flows.report_version import TrainedHere, VersionConflict
 from updates.flows.roll_back import RollBackError
 from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
@@ -166,6 +168,22 @@ def _not_to_be_claimed(error: NotToBeClaimed) -> Problem:
 @describe.register
 def _nothing_to_learn(error: NoWork) -> Problem:
     return Problem(409, str(error), "nothing-to-learn")
+
+
+@describe.register
+def _trained_here(error: TrainedHere) -> Problem:
+    return Problem(409, str(error), "trained-here")
+
+
+@describe.register
+def _version_conflict(error: VersionConflict) -> Problem:
+    errors = [{"field": "name", "error": str(error)}]
+    return Problem(409, str(error), "version-conflict", errors=errors)
+
+
+@describe.register
+def _follows_predictions(error: FollowsPredictions) -> Problem:
+    return Problem(409, str(error), "follows-predictions")
 
 
 @describe.register

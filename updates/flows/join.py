@@ -138,4 +138,4 @@ def _append_once(recommender: Recommender, samples: pa.RecordBatch, batch_id: st
     # The epoch is known to nobody else: what has this Batch-Id already is this batch, perhaps
     # written as another release, or for the schema as it was, writes it.
     with suppress(BatchConflict):
-        append_samples(recommender, samples, batch_id=batch_id)
+        append_samples(recommender, samples, batch_id=batch_id, joined=True)

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from updates import signals
 from updates.flows.deploy import deploy
+from updates.flows.follow_predictions import ensure_moved_here
 from updates.models import Canary, ComponentLease, Deployment, ModelVersion, UpdateRun
 from updates.models.deployment import DeploymentKind
 from updates.models.run import RunState
@@ -23,8 +24,9 @@ class BaseMoved(RuntimeError):
 def promote(version: ModelVersion, *, reason: str, by: Any = None) -> Deployment:
     """By a person: any version but a quarantined one. Its bytes are checked first.
 
-    Raises IllegalVersionMove and CorruptArtifact, with nothing changed.
+    Raises IllegalVersionMove, CorruptArtifact and FollowsPredictions, with nothing changed.
     """
+    ensure_moved_here(version.recommender)
     artifacts().open(version.digest)
     with transaction.atomic():
         deployment = deploy(version, kind=DeploymentKind.PROMOTION, reason=reason, by=by)

@@ -11,6 +11,7 @@ from updates.flows.begin_schedule import FIELDS as SCHEDULE
 from updates.flows.begin_schedule import begin_schedule
 from updates.flows.cancel import cancel
 from updates.flows.deploy import deploy
+from updates.flows.follow_predictions import ensure_moved_here
 from updates.models import Deployment, ModelVersion, Recommender, UpdatePolicy
 from updates.models.deployment import DeploymentKind
 from updates.models.policy import Strategy
@@ -43,8 +44,9 @@ def roll_back(
     ``hold_seconds``, and updates under way are cancelled: nothing undoes the roll-back. Without it
     the next update learns again from where the version stood.
 
-    Raises RollBackError, CorruptArtifact, IllegalVersionMove.
+    Raises RollBackError, CorruptArtifact, IllegalVersionMove and FollowsPredictions.
     """
+    ensure_moved_here(recommender)
     if hold_seconds is not None and not (hold and 1 <= hold_seconds <= LONGEST_HOLD_SECONDS):
         most = f"from 1 to {LONGEST_HOLD_SECONDS} (a year)"
         raise RollBackError("hold_seconds", f"Must be {most}, and goes with hold.")

@@ -151,6 +151,7 @@ class Learner(ABC):
         count it twice.
     trained_here : recadmin itself learns and predicts with it; of others only what their trainers
         report is known, and their methods raise TrainedElsewhere.
+    updated_here : recadmin has it updated, by policies and runs; of others versions are reported.
     supports_delta : can say what learning changed, so that a serving form follows it.
     tells_features : has weights that belong to feature values, and names these.
     device_component : the one of which devices may refresh what is their user's, see
@@ -166,6 +167,7 @@ class Learner(ABC):
     sequential: ClassVar[bool]
     replayable: ClassVar[bool] = True
     trained_here: ClassVar[bool] = True
+    updated_here: ClassVar[bool] = True
     supports_delta: ClassVar[bool] = False
     device_component: ClassVar[str] = ""
     tells_features: ClassVar[bool] = False

@@ -6,23 +6,13 @@ predicts with it. See docs/external.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
-import pyarrow as pa
-
-from updates.learners.base import (
-    Learner,
-    LearnReport,
-    Progress,
-    Sparsity,
-    TrainedElsewhere,
-    no_progress,
-)
+from updates.learners.elsewhere import Elsewhere
 from updates.learners.options import Option, OptionError
 
 DAY_SECONDS = 86_400
@@ -38,14 +28,10 @@ class Runner(StrEnum):
     COMMAND = "command"
 
 
-class External(Learner):
+class External(Elsewhere):
     """Its options say how a run reaches the trainer, and how long it may take."""
 
     name = "external"
-    components = ("model",)
-    sequential = False
-    trained_here = False
-    variants = ()
     options = (
         Option(
             "runner",
@@ -105,33 +91,6 @@ class External(Learner):
         if settings["runner"] == Runner.COMMAND and not Path(program).is_absolute():
             raise OptionError("command", "a list that begins with an absolute path", program)
         return settings
-
-    def fit(
-        self, batches: Iterable[pa.RecordBatch], progress: Progress = no_progress
-    ) -> LearnReport:
-        """Raises TrainedElsewhere, as all that follow do."""
-        self._refuse("learning")
-
-    def learn(self, batch: pa.RecordBatch, progress: Progress = no_progress) -> LearnReport:
-        self._refuse("learning")
-
-    def predict(self, batch: pa.RecordBatch) -> np.ndarray:
-        self._refuse("predicting")
-
-    def save(self, folder: Path) -> None:
-        self._refuse("saving")
-
-    def load(self, folder: Path) -> None:
-        self._refuse("loading")
-
-    def sparsity(self) -> Sparsity:
-        self._refuse("counting weights")
-
-    def is_finite(self) -> bool:
-        self._refuse("looking at weights")
-
-    def _refuse(self, what: str) -> NoReturn:
-        raise TrainedElsewhere(self.name, what)
 
 
 def _is_address(url: str) -> bool:

@@ -19,6 +19,7 @@ BUILT_IN = (
     EntryPoint("gbdt_lr", "updates.learners.gbdt_lr.learner:GBDTLR", GROUP),
     EntryPoint("wide_deep", "updates.learners.wide_deep.learner:WideDeep", GROUP),
     EntryPoint("external", "updates.learners.external:External", GROUP),
+    EntryPoint("monitored", "updates.learners.monitored:Monitored", GROUP),
     EntryPoint("factors", "updates.learners.factors.learner:Factors", GROUP),
     EntryPoint("sklearn", "updates.learners.sklearn_estimator.learner:SklearnEstimator", GROUP),
 )

@@ -61,6 +61,8 @@ def replay_errors(policy: UpdatePolicy) -> dict[str, str]:
 def _not_for_a_trainer(policy: UpdatePolicy) -> dict[str, str]:
     """What asks for a look into a model that is trained elsewhere, by field."""
     name = policy.recommender.learner
+    if not policy.learner.updated_here:
+        return {"strategy": f"{name}: it is updated elsewhere, and its versions are reported."}
     if policy.strategy not in (FULL, INCREMENTAL):
         return {"strategy": f"{name}: its trainer takes full and incremental updates only."}
     unseen = f"Must be empty: {name} models are not loaded here."

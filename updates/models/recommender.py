@@ -235,6 +235,17 @@ class Recommender(LogOwner):
         """Whether recadmin itself learns and predicts with its models."""
         return bool(not self.component_names or self.learner_class.trained_here)
 
+    @property
+    def logs_predictions(self) -> bool:
+        """Whether its samples say what was predicted of them."""
+        return self.sample_schema.prediction is not None
+
+    @property
+    def follows_predictions(self) -> bool:
+        """Whether what is live is what the predictions of its own servers name."""
+        known = bool(self.component_names) and self.sample_schema.version is not None
+        return known and not self.learner_class.updated_here
+
     def new_learner(self) -> Learner:
         """An untrained learner with this recommender's schema and options."""
         return self.learner_class(self.sample_schema, self._options)
@@ -277,6 +288,11 @@ class Recommender(LogOwner):
             errors["schema"] = str(error)
         else:
             errors |= self._fallback_errors(schema) | self._slice_errors(schema)
+            if schema.prediction and self.trained_here:
+                errors["schema"] = (
+                    f"schema.prediction: must be left out: recadmin itself predicts with "
+                    f"{self.learner}."
+                )
         if self.learner not in registry.names():
             errors["learner"] = f"Must be one of {', '.join(registry.names())}."
         elif "schema" not in errors:

@@ -40,6 +40,7 @@ COPIED = (
     "metrics",
     "sparsity",
 )
+LONGEST_NAME = 200
 # What may change after a version is written: where it stands, and that its bytes were pruned.
 MUTABLE = {"state", "state_reason", "pruned_at"}
 
@@ -55,6 +56,13 @@ class IllegalVersionMove(ValueError):
 class ModelVersion(models.Model):
     recommender = models.ForeignKey(Recommender, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
+    name = models.CharField(
+        max_length=LONGEST_NAME,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="What those call it who made it elsewhere; empty of what updates have made.",
+    )
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
     )
@@ -86,6 +94,11 @@ class ModelVersion(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["recommender", "number"], name="version_numbers_are_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["recommender", "name"],
+                condition=~Q(name=""),
+                name="version_names_are_unique",
             ),
             models.UniqueConstraint(
                 fields=["recommender"],

@@ -155,7 +155,19 @@ class Checker:
         for left, right in self.schema.crosses:
             if left in lists and right in lists:
                 self._check_cross(left, right, lists)
-        return [*texts, *numbers, *lists.values()]
+        return [*texts, *numbers, *lists.values(), *self._logged()]
+
+    def _logged(self) -> list[pa.Array]:
+        columns = []
+        if self.schema.prediction:
+            column = self._read(self.schema.prediction, NUMBER)
+            numbers = column.to_numpy(zero_copy_only=False)
+            wrong = ~((numbers >= 0) & (numbers <= 1)) & np.asarray(column.is_valid())
+            self._refuse(wrong, self.schema.prediction, "must be a probability from 0 to 1")
+            columns.append(column)
+        if self.schema.version:
+            columns.append(self._text(self.schema.version))
+        return columns
 
     def _text(self, name: str) -> pa.Array:
         column = self._read(name, TEXT)

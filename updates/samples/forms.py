@@ -21,7 +21,7 @@ class Form:
     """One kind of row.
 
     own : its fields beside the features, with the types of their JSON values.
-    features : whether it carries those of the schema.
+    features : whether it carries those of the schema, and what was predicted of them.
     check : what makes a canonical batch of the good rows at a given present time.
     """
 
@@ -38,6 +38,8 @@ class Form:
             **dict.fromkeys(schema.single_valued, TEXT),
             **dict.fromkeys(schema.numeric, NUMBER),
             **dict.fromkeys(schema.multivalued, TEXTS),
+            **{name: NUMBER for name in (schema.prediction,) if name},
+            **{name: TEXT for name in (schema.version,) if name},
         }
 
 

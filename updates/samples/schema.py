@@ -42,6 +42,9 @@ class SampleSchema:
     multivalued : fields with a list of strings a row.
     crosses : pairs of categorical or multi-valued fields, each pair one more feature: the product
         of their values.
+    prediction, version : name of the field that holds the probability that was predicted where the
+        row was scored, elsewhere than here, and of the one that names the model that did; or None.
+        Neither is a feature.
     """
 
     user: str | None = None
@@ -50,11 +53,15 @@ class SampleSchema:
     numeric: tuple[str, ...] = ()
     multivalued: tuple[str, ...] = ()
     crosses: tuple[tuple[str, str], ...] = ()
+    prediction: str | None = None
+    version: str | None = None
 
     def __post_init__(self) -> None:
-        names = [*self.single_valued, *self.numeric, *self.multivalued]
-        if not names:
+        if not self.fields:
             raise SchemaError("categorical", "a schema needs at least one feature")
+        if self.version and not self.prediction:
+            raise SchemaError("version", "names what gave a prediction: name that field too")
+        names = [*self.fields, *self.logged]
         for name in names:
             if name in RESERVED or not name:
                 raise SchemaError(name, f"is reserved; reserved names are {sorted(RESERVED)}")
@@ -83,8 +90,14 @@ class SampleSchema:
         return (*self.single_valued, *self.numeric, *self.multivalued)
 
     @cached_property
+    def logged(self) -> tuple[str, ...]:
+        """Names of the fields that say what was predicted, and by what."""
+        return tuple(name for name in (self.prediction, self.version) if name)
+
+    @cached_property
     def arrow(self) -> pa.Schema:
-        """Columns of a batch in the sample log: label, event_time, weight, then the features."""
+        """Columns of a batch in the sample log: label, event_time, weight, then the features, then
+        what was predicted and by what."""
         return pa.schema(
             [
                 pa.field(LABEL, pa.float32(), nullable=False),
@@ -93,11 +106,21 @@ class SampleSchema:
                 *(pa.field(name, pa.string()) for name in self.single_valued),
                 *(pa.field(name, pa.float64()) for name in self.numeric),
                 *(pa.field(name, pa.list_(pa.string())) for name in self.multivalued),
+                *(
+                    pa.field(name, kind)
+                    for name, kind in ((self.prediction, pa.float64()), (self.version, pa.string()))
+                    if name
+                ),
             ]
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON form that the API and the admin show; ``from_json`` reads it back."""
+        """The JSON form that the API and the admin show; ``from_json`` reads it back.
+
+        What was predicted is named only where it is logged: the manifests of other versions, and
+        with them their digests, stay what they were.
+        """
+        logged = {"prediction": self.prediction, "version": self.version}
         return {
             "user": self.user,
             "item": self.item,
@@ -105,6 +128,7 @@ class SampleSchema:
             "numeric": list(self.numeric),
             "multivalued": list(self.multivalued),
             "crosses": [list(pair) for pair in self.crosses],
+            **{key: name for key, name in logged.items() if name},
         }
 
     @classmethod
@@ -124,6 +148,8 @@ class SampleSchema:
             numeric=_names(value, "numeric"),
             multivalued=_names(value, "multivalued"),
             crosses=_pairs(value.get("crosses") or []),
+            prediction=_name(value, "prediction"),
+            version=_name(value, "version"),
         )
 
 

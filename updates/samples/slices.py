@@ -139,7 +139,7 @@ def _new_value(name: str, value: Mapping[str, Any], schema: SampleSchema) -> New
 
 def _one_of(name: str, value: Mapping[str, Any], schema: SampleSchema) -> OneOf:
     feature, values = value["feature"], value["in"]
-    known = (*schema.single_valued, *schema.multivalued)
+    known = (*schema.single_valued, *schema.multivalued, *schema.logged[1:])
     if feature not in known:
         problem = f"“in” takes one of {', '.join(known) or 'none here'}, got {feature!r}."
         raise SliceError(name, "feature", problem)

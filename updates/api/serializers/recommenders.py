@@ -46,6 +46,13 @@ class Schema(Strict):
         child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2),
         required=False,
     )
+    prediction = serializers.CharField(
+        required=False,
+        help_text="Field with the probability that was predicted, where others than recadmin do.",
+    )
+    version = serializers.CharField(
+        required=False, help_text="Field that names the model that predicted it."
+    )
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         try:

@@ -81,10 +81,20 @@ class Number(serializers.FloatField):
         return value
 
 
-def _metrics() -> serializers.DictField:
+def trainer_metrics() -> serializers.DictField:
+    """What a trainer measured."""
     return serializers.DictField(
         child=Number(), required=False, allow_null=True, help_text="Numbers by name."
     )
+
+
+def few_metrics(
+    _serializer: serializers.Serializer, metrics: dict[str, float] | None
+) -> dict[str, float] | None:
+    """``validate_metrics`` of a report."""
+    if metrics is not None and len(metrics) > MOST_METRICS:
+        raise serializers.ValidationError(f"At most {MOST_METRICS}.")
+    return metrics
 
 
 class Attempt(Strict):
@@ -92,10 +102,7 @@ class Attempt(Strict):
 
     attempt = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
 
-    def validate_metrics(self, metrics: dict[str, float] | None) -> dict[str, float] | None:
-        if metrics is not None and len(metrics) > MOST_METRICS:
-            raise serializers.ValidationError(f"At most {MOST_METRICS}.")
-        return metrics
+    validate_metrics = few_metrics
 
 
 class ProgressSerializer(Attempt):
@@ -106,7 +113,7 @@ class ProgressSerializer(Attempt):
     total = serializers.IntegerField(
         required=False, allow_null=True, min_value=0, max_value=LARGEST
     )
-    metrics = _metrics()
+    metrics = trainer_metrics()
 
 
 class HeardSerializer(serializers.Serializer):
@@ -178,7 +185,7 @@ class PublishSerializer(Attempt):
     next_offset = serializers.IntegerField(
         min_value=1, max_value=LARGEST, help_text="One past the last sample that it has learned."
     )
-    metrics = _metrics()
+    metrics = trainer_metrics()
     artifact = ArtifactSerializer()
     predictions = PredictionsSerializer(required=False, allow_null=True)
 

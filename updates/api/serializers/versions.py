@@ -8,8 +8,11 @@ from rest_framework import serializers
 from updates.api.serializers.base import Address, Strict
 from updates.api.serializers.recommenders import LearnerOptions
 from updates.api.serializers.shapes import Evaluation, Quality, Range, Sparsity
+from updates.api.serializers.trainers import SHA256, few_metrics, trainer_metrics
+from updates.flows.report_version import ReportedVersion
 from updates.flows.roll_back import LONGEST_HOLD_SECONDS
 from updates.models import Deployment, ModelVersion
+from updates.models.version import LONGEST_NAME
 
 
 class Component(serializers.Serializer):
@@ -45,6 +48,7 @@ class VersionSerializer(serializers.ModelSerializer):
         fields = [
             "url",
             "number",
+            "name",
             "state",
             "state_reason",
             "parent",
@@ -67,6 +71,33 @@ class VersionSerializer(serializers.ModelSerializer):
     @extend_schema_field(serializers.DictField(child=Component()))
     def get_components(self, version: ModelVersion) -> dict[str, Any]:
         return {name: Component(version.component(name)).data for name in version.components}
+
+
+class ReportedVersionSerializer(Strict):
+    """A model that was made elsewhere, as its trainer tells of it."""
+
+    name = serializers.CharField(
+        max_length=LONGEST_NAME, help_text="As predictions name it; never used again."
+    )
+    watermark = serializers.DateTimeField(help_text="Newest event time that it has learned.")
+    trained_since = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="The oldest; left out: all before it."
+    )
+    metrics = trainer_metrics()
+    uri = serializers.CharField(
+        required=False, max_length=2_000, help_text="Where it lies; it is not fetched."
+    )
+    sha256 = serializers.RegexField(SHA256, required=False, help_text="Of what lies there.")
+
+    def validate_name(self, name: str) -> str:
+        if not name.isprintable():
+            raise serializers.ValidationError("Must be printable.")
+        return name
+
+    validate_metrics = few_metrics
+
+    def validate(self, attrs: dict[str, Any]) -> ReportedVersion:
+        return ReportedVersion(**{k: v for k, v in attrs.items() if v is not None})
 
 
 class DeploymentSerializer(serializers.ModelSerializer):

@@ -14,6 +14,7 @@ from updates.api.serializers.versions import (
     DeploymentQuery,
     DeploymentSerializer,
     ReasonSerializer,
+    ReportedVersionSerializer,
     RollBackCostSerializer,
     RollBackQuery,
     RollBackSerializer,
@@ -22,6 +23,7 @@ from updates.api.serializers.versions import (
 from updates.api.views.base import OfRecommender, body, query
 from updates.flows.adopt import adopt
 from updates.flows.promote import promote
+from updates.flows.report_version import report_version
 from updates.flows.roll_back import roll_back
 from updates.flows.roll_back_cost import roll_back_cost
 from updates.models import Deployment, ModelVersion
@@ -41,6 +43,18 @@ class VersionList(Versions, ListAPIView):
 
     pagination_class = Pages
     page_order = "-number"
+
+    @extend_schema(
+        request=ReportedVersionSerializer,
+        responses={200: VersionSerializer, 201: VersionSerializer},
+    )
+    @refuses(409, 503)
+    def post(self, request: Request, slug: str) -> Response:
+        """Report a model that was made elsewhere; the same report again is answered with 200."""
+        reported = body(self, ReportedVersionSerializer)
+        version, new = report_version(self.recommender, reported, by=request.user)
+        version = self.get_queryset().get(pk=version.pk)
+        return Response(self.get_serializer(version).data, status=201 if new else 200)
 
 
 class VersionDetail(Versions, RetrieveAPIView):
