@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from monitoring.freshness import LiveFacts
+from updates.learners.monitored import Monitored
 from updates.models import Recommender
 from updates.models.log_owner import stream_key
 
@@ -18,6 +19,7 @@ COLUMNS = (
     "grace_seconds",
     "challenges",
     "challenges__slug",
+    "schema__version",
     "live_version",
     "live_version__watermark",
     "live_version__next_offset",
@@ -36,7 +38,18 @@ class Member(NamedTuple):
     grace_seconds: int
     challenges_id: int | None
     champion: str | None
+    names_version: str | None
     live_version: LiveFacts | None
+
+    @property
+    def updated_here(self) -> bool:
+        """Whether it has policies and runs. To ask the learner's class would load its library."""
+        return self.learner != Monitored.name
+
+    @property
+    def follows_predictions(self) -> bool:
+        """Whether what is live is what the predictions of its own servers name."""
+        return self.names_version is not None and not self.updated_here
 
     @property
     def stream_key(self) -> str:

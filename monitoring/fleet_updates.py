@@ -10,13 +10,26 @@ from django.db.models import Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from updates.cadence import TIMED
-from updates.models import Recommender, UpdatePolicy, UpdateRun
+from updates.models import ModelVersion, Recommender, UpdatePolicy, UpdateRun
 
 
 def last_runs(pks: Collection[int]) -> dict[int, UpdateRun]:
     """The newest run by recommender pk, of those that have any."""
     newest = Recommender.objects.filter(pk__in=pks).values(run=_newest_run("pk"))
     return {run.recommender_id: run for run in UpdateRun.objects.filter(pk__in=newest)}
+
+
+def last_reports(pks: Collection[int]) -> dict[int, ModelVersion]:
+    """The newest version by recommender pk, of those that have any; no query for none."""
+    if not pks:
+        return {}
+    newest = ModelVersion.objects.filter(recommender=OuterRef("pk")).order_by("-number")
+    chosen = Recommender.objects.filter(pk__in=pks).values(
+        version=Subquery(newest.values("pk")[:1])
+    )
+    return {
+        version.recommender_id: version for version in ModelVersion.objects.filter(pk__in=chosen)
+    }
 
 
 def last_moved() -> dict[int, datetime | None]:

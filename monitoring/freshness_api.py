@@ -18,7 +18,7 @@ from monitoring.served import served_facts, with_sync
 from monitoring.servers import servers
 from updates.api.serializers.recommenders import Freshness
 from updates.api.views.base import OfRecommender
-from updates.flows.follow_predictions import named
+from updates.flows.follow_predictions import named_lately
 from updates.models import Recommender
 from updates.models.serving_report import SyncState
 from updates.models.serving_target import TargetState
@@ -196,7 +196,7 @@ class FreshnessView(OfRecommender):
             "features": features_now(recommender, now),
             "components": [_component(part) for part in parts],
             "serving": with_sync(recommender, now),
-            "predicted_by": named([recommender.pk], now).get(recommender.pk, []),
+            "predicted_by": named_lately(recommender, now),
             "targets": servers(recommender, now),
         }
         return Response(FreshnessNow(fresh.to_json() | facts).data)

@@ -24,6 +24,7 @@ from monitoring.served import online_positions, served_facts, with_sync
 from monitoring.servers import servers
 from monitoring.trainer import trainer_of
 from updates import joiners
+from updates.flows.follow_predictions import named_lately
 from updates.models import (
     Deployment,
     Explanation,
@@ -77,7 +78,14 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "runs": recent_runs(recommender),
         "trial": on_trial(recommender, now),
         "trainer": trainer_of(recommender),
+        "updated_elsewhere": updated_elsewhere(recommender),
+        "predicted_by": named_lately(recommender, now),
     }
+
+
+def updated_elsewhere(recommender: Recommender) -> bool:
+    """Whether it has neither policies nor runs: its versions are reported."""
+    return bool(recommender.component_names) and not recommender.learner_class.updated_here
 
 
 def joining(recommender: Recommender, now: datetime) -> dict[str, Any] | None:

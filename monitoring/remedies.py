@@ -41,7 +41,8 @@ def remedy(
         return Remedy("See what is served", page)
     if fresh.cause == FreshnessCause.LABELS_PENDING:
         return Remedy("See the joining", f"{page}#joining-title")
-    if fresh.cause != FreshnessCause.BACKLOG or _under_way(last_run):
+    answers = recommender.updated_here and fresh.cause == FreshnessCause.BACKLOG
+    if not answers or _under_way(last_run):
         return None
     if policy := _by_hand(policies):
         address = reverse("policy-run", args=[recommender.slug, policy.name])

@@ -52,12 +52,13 @@ def served_facts(
                 facts[report.recommender_id] = min(known, theirs, key=lambda f: f.next_offset)
     past = {r.pk: facts[r.pk] for r in recommenders if r.pk in facts and _is_past(r, facts[r.pk])}
     pks = [recommender.pk for recommender in recommenders]
-    return past | acknowledged(pks, now) | predicted(pks, now)
+    following = [recommender.pk for recommender in recommenders if recommender.follows_predictions]
+    return past | acknowledged(pks, now) | _predicted(following, now)
 
 
-def predicted(pks: Sequence[int], now: datetime) -> dict[int, LiveFacts]:
-    """Up to where what the latest predictions name has learned, by pk of the recommenders that
-    follow them; nothing is known of a version that was not reported."""
+def _predicted(pks: Sequence[int], now: datetime) -> dict[int, LiveFacts]:
+    """Up to where what the latest predictions name has learned; nothing is known of a version that
+    was not reported."""
     first = {pk: found[0] for pk, found in named(pks, now).items()}
     return {
         pk: facts_of(most.version) if most.version else NOTHING

@@ -21,6 +21,7 @@ from recadmin.roles import OPERATOR, VIEWER
 from updates.artifacts import CorruptArtifact
 from updates.flows.promote import promote
 from updates.flows.prove import request_proof
+from updates.flows.report_version import reported_as
 from updates.flows.roll_back_cost import roll_back_cost as cost_of
 from updates.models import Assignment, ModelVersion, Proof
 from updates.models.version import IllegalVersionMove, VersionState
@@ -36,6 +37,7 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     found = _find(slug, number)
     deployments = found.deployments.select_related("moved_by", "run")
     trials = trials_of(found, timezone.now())
+    moved_here = not (found.recommender.follows_predictions or found.pruned_at)
     context = {
         "recommender": found.recommender,
         "version": found,
@@ -45,14 +47,14 @@ def version(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         "proof": _newest_proof(found),
         "assignment": Assignment.of(found.run) if hasattr(found, "run") else None,
         "turnover": turnovers(found.recommender).filter(deployment__version=found).first(),
-        "can_roll_back": deployments
-        and found.state == VersionState.RETIRED
-        and not found.pruned_at,
-        "can_promote": found.state in PROMOTABLE and not found.pruned_at,
+        "reported": reported_as(found),
+        "can_roll_back": deployments and found.state == VersionState.RETIRED and moved_here,
+        "can_promote": found.state in PROMOTABLE and moved_here,
         "trials": trials,
         "is_on_trial": any(trial.canary.running for trial in trials),
         "can_try": found.state in PROMOTABLE
         and not found.pruned_at
+        and found.recommender.trained_here
         and found.recommender.live_version_id is not None,
         "canary_form": CanaryForm(auto_id="canary-%s"),
         "roll_back_form": RollBackForm(found.recommender, initial={"to": found.number}),

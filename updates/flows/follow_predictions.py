@@ -50,10 +50,12 @@ class Named:
 
 
 def named(pks: Collection[int], now: datetime) -> dict[int, list[Named]]:
-    """By recommender that follows its predictions, what the latest of them name, the most named
-    first; nothing where there are none lately. Two queries and one round trip."""
-    chosen = [r.pk for r in _following() if r.pk in pks]
-    counted = {pk: found for pk, found in predicted_by.lately(chosen, now).items() if found}
+    """By recommender, of those that follow their predictions, what the latest of these name, the
+    most named first; nothing where there are none lately. One query and one round trip, neither
+    where there is nobody."""
+    counted = {pk: found for pk, found in predicted_by.lately(pks, now).items() if found}
+    if not counted:
+        return {}
     names = {name for found in counted.values() for name in found}
     known: Mapping[tuple[int, str], ModelVersion] = {
         (version.recommender_id, version.name): version
@@ -66,6 +68,13 @@ def named(pks: Collection[int], now: datetime) -> dict[int, list[Named]]:
         ]
         for pk, found in counted.items()
     }
+
+
+def named_lately(recommender: Recommender, now: datetime) -> list[Named]:
+    """The same of one recommender; nothing where it does not follow them."""
+    if not recommender.follows_predictions:
+        return []
+    return named([recommender.pk], now).get(recommender.pk, [])
 
 
 def follow_predictions(now: datetime) -> list[Deployment]:

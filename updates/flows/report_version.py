@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Sum
 from django.utils import timezone
 
+from updates.artifacts import CorruptArtifact
 from updates.flows.evaluate import Evaluation
 from updates.flows.external.publish import CLOCKS_DIFFER, ReportError
 from updates.flows.promote import promote
@@ -83,8 +84,20 @@ def report_version(
     return version, True
 
 
+def reported_as(version: ModelVersion) -> dict[str, Any]:
+    """What its trainer said of a version; {} of those that nobody reported, or whose manifest is
+    damaged."""
+    if not version.name:
+        return {}
+    try:
+        said: dict[str, Any] = artifacts().manifest(version.digest).get("reported", {})
+    except CorruptArtifact:
+        return {}
+    return said
+
+
 def _same(known: ModelVersion, reported: ReportedVersion) -> ModelVersion:
-    if artifacts().manifest(known.digest)["reported"] != reported.to_json():
+    if reported_as(known) != reported.to_json():
         raise VersionConflict(
             f"Version {known.number} is named {known.name} and was reported otherwise; versions "
             "never change, so give this one another name."

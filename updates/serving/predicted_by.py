@@ -59,6 +59,8 @@ def lately(pks: Iterable[int], now: datetime) -> dict[int, Counter[str]]:
     with at least 100 of them, at most ten. In one round trip; nothing where Valkey does not
     answer."""
     pks = list(pks)
+    if not pks:
+        return {}
     present = to_ms(now) // MINUTE_MS
     minutes = range(present, present - LATELY_MINUTES, -1)
     try:
