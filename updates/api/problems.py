@@ -48,6 +48,8 @@ TITLES = {
     "space-moved": "The items have moved to another space",
     "revision-moved": "Another device was faster",
     "implausible-vector": "Nothing leads to that vector",
+    "version-conflict": "The name is another version's",
+    "follows-predictions": "Its own servers say what is live",
     "trained-here": "recadmin itself trains this model",
     "trained-elsewhere": "recadmin neither trains nor serves this model",
     "not-pulled": "No trainer comes for these runs",

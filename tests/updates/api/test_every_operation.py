@@ -118,6 +118,15 @@ CALLS = {
     "updates_retrieve": Call("get", "updates/{run}"),
     "updates_cancel_create": Call("post", "updates/{run}/cancel", "operator", body={}),
     "recommenders_versions_list": Call("get", f"{NEWS}/versions"),
+    # recadmin itself makes its versions; what those are answered that report theirs is in
+    # test_reported_versions.
+    "recommenders_versions_create": Call(
+        "post",
+        f"{NEWS}/versions",
+        "operator",
+        409,
+        {"name": "nightly", "watermark": "2026-01-01T00:00:00Z"},
+    ),
     "recommenders_versions_retrieve": Call("get", f"{NEWS}/versions/1"),
     "recommenders_versions_promote_create": Call(
         "post", f"{NEWS}/versions/1/promote", "operator", body={"reason": "better"}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,12 @@ def test_a_schema_comes_back_from_its_json(names):
     user, item, first, *rest = (f"{name}_" if name in reserved else name for name in names)
     schema = SampleSchema(user, item, (first,), tuple(rest[:1]), tuple(rest[1:]), ((user, first),))
     assert SampleSchema.from_json(schema.to_json()) == schema
+    logged = replace(schema, prediction="__p", version="__v")
+    assert SampleSchema.from_json(logged.to_json()) == logged
+
+
+def test_where_nothing_predicted_is_logged_the_json_says_nothing_of_it():
+    assert "prediction" not in SampleSchema(user="u").to_json()
 
 
 WRONG = [
@@ -34,6 +42,9 @@ WRONG = [
     ({"categorical": "device"}, "categorical: must be a list of field names, got 'device'"),
     ({"categoric": ["device"]}, "categoric: unknown key; allowed are"),
     ([], "must be an object, got list"),
+    ({"user": "u", "version": "v"}, "version: names what gave a prediction: name that field too"),
+    ({"user": "u", "prediction": "u"}, "u: is named more than once"),
+    ({"prediction": "p"}, "needs at least one feature"),
 ]
 
 
