@@ -7,8 +7,8 @@ grid, so that the quantiles are those of all processes together.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,12 +54,20 @@ class FeatureAge:
         return "fresh" if self.p95_seconds <= self.objective_seconds else "stale"
 
 
-def count(recommender_id: int, ages_seconds: Mapping[str, float], rows: int, at: datetime) -> None:
-    """Add rows that carried values so old. Raises LogUnavailable."""
+def count(
+    recommender_id: int,
+    ages_seconds: Mapping[str, float | Sequence[float]],
+    rows: int,
+    at: datetime,
+) -> None:
+    """Add rows that carried values so old, all of them or each. Raises LogUnavailable."""
     key, index = _key(recommender_id, at), _index(at)
     with unavailable_as_such(), connection().pipeline(transaction=False) as pipeline:
-        for feature, age in ages_seconds.items():
-            pipeline.hincrby(key, f"{rounded_up(round(age * MILLISECONDS))}:{feature}", rows)
+        for feature, ages in ages_seconds.items():
+            counted = Counter(ages) if isinstance(ages, Sequence) else {ages: rows}
+            for age, number in counted.items():
+                rounded = rounded_up(round(age * MILLISECONDS))
+                pipeline.hincrby(key, f"{rounded}:{feature}", number)
         pipeline.expire(key, KEPT_SECONDS)
         pipeline.sadd(index, recommender_id)
         pipeline.expire(index, KEPT_SECONDS)

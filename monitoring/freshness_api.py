@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from monitoring.budget import SHOWN, windows
 from monitoring.components import ComponentFreshness, components
 from monitoring.feature_ages import FeatureAge, recent
+from monitoring.feature_problems import problems_now
 from monitoring.fleet import fleet_freshness, live_facts, log_heads
 from monitoring.obstacles import in_the_way
 from monitoring.served import served_facts, with_sync
@@ -154,6 +155,11 @@ class FreshnessNow(Freshness):
         allow_null=True,
         help_text="Never mixed with the model's; null: Valkey does not answer.",
     )
+    feature_problems = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Why it is not known how old some features are; null: Valkey does not answer.",
+    )
     components = ComponentNow(many=True)
     serving = Serving(many=True)
     predicted_by = PredictedBy(
@@ -194,6 +200,7 @@ class FreshnessView(OfRecommender):
                 "windows": windows([recommender], SHOWN, now)[recommender.pk],
             },
             "features": features_now(recommender, now),
+            "feature_problems": feature_problems_now(recommender),
             "components": [_component(part) for part in parts],
             "serving": with_sync(recommender, now),
             "predicted_by": named_lately(recommender, now),
@@ -206,6 +213,14 @@ def features_now(recommender: Recommender, now: datetime) -> list[FeatureAge] | 
     """None where Valkey does not answer."""
     try:
         return recent(recommender, now)
+    except LogUnavailable:
+        return None
+
+
+def feature_problems_now(recommender: Recommender) -> list[str] | None:
+    """None where Valkey does not answer."""
+    try:
+        return problems_now(recommender)
     except LogUnavailable:
         return None
 

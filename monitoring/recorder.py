@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from monitoring import feature_ages, learning_lag, metrics, series
+from monitoring import feature_ages, feature_problems, learning_lag, metrics, series
 from monitoring.alerts.evaluate import notice
 from monitoring.challengers.foretold import remember
 from monitoring.frozen import frozen_condition
@@ -47,6 +47,7 @@ def connect() -> None:
     signals.learned.connect(on_learned, dispatch_uid="monitoring.learned")
     signals.synced.connect(on_synced, dispatch_uid="monitoring.synced")
     signals.features_used.connect(on_features_used, dispatch_uid="monitoring.features_used")
+    signals.features_unknown.connect(on_features_unknown, dispatch_uid="monitoring.unknown")
     signals.evaluated.connect(on_evaluated, dispatch_uid="monitoring.evaluated")
     signals.promoted.connect(on_deployed, dispatch_uid="monitoring.promoted")
     signals.rolled_back.connect(on_deployed, dispatch_uid="monitoring.rolled_back")
@@ -116,13 +117,21 @@ def on_synced(
 @harmless
 def on_features_used(
     recommender: Recommender,
-    ages_seconds: Mapping[str, float],
+    ages_seconds: Mapping[str, float | Sequence[float]],
     rows: int,
     at: datetime,
     **kwargs: Any,
 ) -> None:
     """How old the features were that a request carried."""
     feature_ages.count(recommender.pk, ages_seconds, rows, at)
+
+
+@harmless
+def on_features_unknown(
+    recommender: Recommender | None, source: str, problems: Sequence[str], **kwargs: Any
+) -> None:
+    """Why it is not known how old some features are."""
+    feature_problems.remember(recommender, source, problems)
 
 
 @harmless

@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init
+from django.conf import settings
 from kombu.transport import redis
 
 from recadmin import pulse
@@ -98,6 +99,12 @@ app.conf.beat_schedule = {
         "options": {"expires": 600},
     },
 }
+if settings.FEAST_REPO is not None:
+    app.conf.beat_schedule["look-at-feast"] = {
+        "task": "neighbours.tasks.look_at_feast",
+        "schedule": settings.FEAST_SECONDS,
+        "options": {"expires": settings.FEAST_SECONDS},
+    }
 app.autodiscover_tasks()
 pulse.install(app)
 

@@ -18,6 +18,12 @@ def flag(name: str, default: bool = False) -> bool:
     return os.environ.get(name, str(default)).lower() in {"1", "true", "yes", "on"}
 
 
+def folder(name: str) -> Path | None:
+    """A folder from the environment, by its absolute path."""
+    given = os.environ.get(name)
+    return Path(given).resolve() if given else None
+
+
 def networks(name: str) -> list[Network]:
     """Networks from the environment, separated by commas; ends the process where one is none."""
     given = [part.strip() for part in os.environ.get(name, "").split(",")]

@@ -237,6 +237,11 @@ EXTERNAL_ENVIRONMENT = os.environ.get("EXTERNAL_ENVIRONMENT", "PATH,LANG,LC_ALL,
 # A model that a trainer uploads has at most so many bytes.
 EXTERNAL_ARTIFACT_BYTES = int(os.environ.get("EXTERNAL_ARTIFACT_BYTES", str(2 * 2**30)))
 
+# A Feast repo that is asked how old the values of features are, and every how many seconds
+# (docs/neighbours.md); None: nothing is asked, nothing of it loaded.
+FEAST_REPO = environment.folder("FEAST_REPO")
+FEAST_SECONDS = float(os.environ.get("FEAST_SECONDS", "60"))
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

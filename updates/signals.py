@@ -12,8 +12,11 @@ learned = Signal()
 synced = Signal()
 evaluated = Signal()  # run, evaluation
 promoted = Signal()  # deployment
-# recommender, ages_seconds: by feature, rows that carried values so old, at
+# recommender, ages_seconds: by feature, of all rows or of each that has a value, rows, at
 features_used = Signal()
+# recommender or None of all, source: who was asked how old features are, problems: why something
+# is not known, in sentences, [] where all is
+features_unknown = Signal()
 rolled_back = Signal()  # deployment
 publishing_frozen = Signal()  # freeze: what is learned online is not served from now on
 publishing_thawed = Signal()  # freeze

@@ -19,7 +19,7 @@ from monitoring.drawn_charts import drawn_charts
 from monitoring.drift_report import report
 from monitoring.fleet import fleet_freshness
 from monitoring.forms import QuarantineForm, RollBackForm, TriggerForm
-from monitoring.freshness_api import features_now
+from monitoring.freshness_api import feature_problems_now, features_now
 from monitoring.quarantines import quarantines
 from monitoring.scorecard.report import scorecard
 from monitoring.servers import servers
@@ -88,7 +88,13 @@ def features(request: HttpRequest, slug: str) -> HttpResponse:
     found, now = _find(slug), timezone.now()
     ages = features_now(found, now)
     fresh = fleet_freshness([found], now)[found.pk]
-    context = {"recommender": found, "ages": ages, "silent": ages is None, "fresh": fresh}
+    context = {
+        "recommender": found,
+        "ages": ages,
+        "silent": ages is None,
+        "problems": feature_problems_now(found),
+        "fresh": fresh,
+    }
     return page(request, "monitoring/_feature_ages.html", context)
 
 
