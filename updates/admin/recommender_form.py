@@ -20,7 +20,10 @@ SCHEMA_HELP = (
     "&quot;item&quot;: &quot;item&quot;, &quot;categorical&quot;: [&quot;device&quot;], "
     "&quot;numeric&quot;: [&quot;price&quot;], &quot;multivalued&quot;: [&quot;genres&quot;], "
     "&quot;crosses&quot;: [[&quot;user&quot;, &quot;genres&quot;]]}</code>. "
-    "<code>label</code>, <code>event_time</code> and <code>weight</code> belong to every sample."
+    "<code>label</code>, <code>event_time</code> and <code>weight</code> belong to every sample. Of "
+    "what is predicted elsewhere, <code>&quot;prediction&quot;: &quot;score&quot;</code> and "
+    "<code>&quot;version&quot;: &quot;model&quot;</code> name the fields with the probability and "
+    "with the name of the model that gave it."
 )
 SLICES_HELP = (
     "Parts of the traffic whose quality is measured on their own, at most 12, e.g. <code>[{"
