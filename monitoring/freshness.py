@@ -47,12 +47,14 @@ class FreshnessCause(enum.StrEnum):
 class LiveFacts:
     """What is served: event time up to which it has learned, first offset not yet learned.
 
-    parts : the same of each component, where another version is served than the live one.
+    parts : the same of each component, where another version is served than the live one. known :
+    False where something is served of which nothing is known.
     """
 
     watermark: datetime | None
     next_offset: int
     parts: Mapping[str, LiveFacts] | None = None
+    known: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class Freshness:
     age_seconds : now − watermark, at least 0. None: nothing is live, or it has learned nothing.
     lag_seconds : newest event time in the log − watermark, at least 0; 0 when nothing waits.
     backlog_samples : samples in the log that what is served has not learned (all of them when
-        nothing is live). None, as is lag_seconds, when the log cannot be read.
+        nothing is live). None, as is lag_seconds, when the log cannot be read, or nothing is known
+        of what is served.
     objective_seconds, grace_seconds : what the age is judged by.
     """
 
@@ -115,9 +118,7 @@ def freshness(
 ) -> Freshness:
     """The freshness at ``now``; ``log`` None means that the log does not answer."""
     age = _seconds(now, live and live.watermark)
-    backlog = (
-        None if log is None else max(0, log.last_offset + 1 - (live.next_offset if live else 1))
-    )
+    backlog = _backlog(live, log)
     return Freshness(
         state=_state(age, backlog, objective_seconds, grace_seconds),
         age_seconds=age,
@@ -152,6 +153,12 @@ def _cause(
     silent = _seconds(now, log.newest_arrived_at)
     quiet = silent is None or silent > fresh.objective_seconds
     return FreshnessCause.NO_TRAFFIC if quiet else FreshnessCause.NONE
+
+
+def _backlog(live: LiveFacts | None, log: LogFacts | None) -> int | None:
+    if log is None or (live and not live.known):
+        return None
+    return max(0, log.last_offset + 1 - (live.next_offset if live else 1))
 
 
 def _state(

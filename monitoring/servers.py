@@ -21,7 +21,7 @@ from updates.words import duration, sentence
 
 # These are faults; a swap under way is none.
 FAULTS = (TargetState.LAGGING, TargetState.FAILED)
-NOTHING = LiveFacts(None, 1, {})
+NOTHING = LiveFacts(None, 1, {}, known=False)
 
 
 @dataclass(frozen=True)

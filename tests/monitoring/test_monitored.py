@@ -169,7 +169,7 @@ def test_its_page_offers_nothing_that_is_done_elsewhere(ours, as_admin):
     follow_predictions(timezone.now())
     page = text(as_admin.get("/recommenders/ours/"))
     assert "trained and served elsewhere" in page
-    assert "Promoted by its own servers: 100% of the latest predictions are of it" in page
+    assert "Promoted by its own servers: 100 % of the latest predictions are of it" in page
     for offer in ("Trigger an update", "Add a policy", "Optimality gap"):
         assert offer not in page
     page = text(as_admin.get(f"/recommenders/ours/versions/{version.number}/"))

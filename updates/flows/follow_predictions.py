@@ -106,7 +106,7 @@ def _deploy(first: Named) -> Deployment:
         if went_back
         else (DeploymentKind.PROMOTION, signals.promoted)
     )
-    reason = f"{first.share:.0%} of the latest predictions are of it"
+    reason = f"{100 * first.share:.0f} % of the latest predictions are of it"
     with transaction.atomic():
         deployment = deploy(version, kind=kind, reason=reason)
         transaction.on_commit(lambda: signal.send(Deployment, deployment=deployment))

@@ -148,7 +148,7 @@ def test_what_predictions_name_is_live(logged):
         [deployment] = follow_predictions(timezone.now())
         assert live_name(logged) == "v2"
         assert deployment.kind == "promotion"
-        assert deployment.reason == "98% of the latest predictions are of it"
+        assert deployment.reason == "98 % of the latest predictions are of it"
     with time_machine.travel(NOW + timedelta(minutes=5), tick=False):
         send(logged, "v1", count=500)
         [back] = follow_predictions(timezone.now())
