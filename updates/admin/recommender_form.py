@@ -20,8 +20,8 @@ SCHEMA_HELP = (
     "&quot;item&quot;: &quot;item&quot;, &quot;categorical&quot;: [&quot;device&quot;], "
     "&quot;numeric&quot;: [&quot;price&quot;], &quot;multivalued&quot;: [&quot;genres&quot;], "
     "&quot;crosses&quot;: [[&quot;user&quot;, &quot;genres&quot;]]}</code>. "
-    "<code>label</code>, <code>event_time</code> and <code>weight</code> belong to every sample. Of "
-    "what is predicted elsewhere, <code>&quot;prediction&quot;: &quot;score&quot;</code> and "
+    "<code>label</code>, <code>event_time</code> and <code>weight</code> belong to every sample. "
+    "Of what is predicted elsewhere, <code>&quot;prediction&quot;: &quot;score&quot;</code> and "
     "<code>&quot;version&quot;: &quot;model&quot;</code> name the fields with the probability and "
     "with the name of the model that gave it."
 )
