@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -84,6 +84,20 @@ def rollback(client: Client, asked: argparse.Namespace) -> int:
     return GOOD
 
 
+def report(client: Client, asked: argparse.Namespace) -> int:
+    """Tell of a model that was made elsewhere."""
+    made = client.recommender(asked.slug).report_version(
+        asked.name,
+        asked.watermark,
+        trained_since=asked.trained_since,
+        metrics=dict(asked.metric) or None,
+        uri=asked.uri,
+        sha256=asked.sha256,
+    )
+    print(f"{version(made.number)} {made.name}: {made.state}")
+    return GOOD
+
+
 def runs(client: Client, asked: argparse.Namespace) -> int:
     """The newest runs."""
     found = client.update_runs(
@@ -92,6 +106,18 @@ def runs(client: Client, asked: argparse.Namespace) -> int:
     rows = [_run(run) for run in islice(found, asked.limit)]
     print(table(["RUN", "RECOMMENDER", "STRATEGY", "STATE", "QUEUED", "LASTED", "RESULT"], rows))
     return GOOD
+
+
+def _time(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("without a zone it may mean any hour")
+    return at
+
+
+def _metric(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    return name, float(number)
 
 
 FRESH_HEAD = ("STATE", "AGE", "OBJECTIVE", "LAG", "BACKLOG", "CAUSE")
@@ -176,6 +202,15 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument("to", type=int, metavar="N", help="number of a version that was live")
     back.add_argument("--reason", required=True, help="kept with the deployment")
     back.add_argument("--hold", action="store_true", help="pause the policies that would undo it")
+
+    made = command(report)
+    made.add_argument("slug")
+    made.add_argument("--name", required=True, help="as predictions name it")
+    made.add_argument("--watermark", required=True, type=_time, help="newest event time learned")
+    made.add_argument("--trained-since", type=_time, metavar="TIME", help="oldest event time")
+    made.add_argument("--metric", action="append", default=[], type=_metric, metavar="NAME=NUMBER")
+    made.add_argument("--uri", help="where it lies; with --sha256")
+    made.add_argument("--sha256")
 
     listed = command(runs)
     listed.add_argument("--recommender", metavar="SLUG")

@@ -7,7 +7,9 @@ import logging
 import re
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from math import inf
 from pathlib import Path
 from typing import Literal, Self, TypeAlias
@@ -121,31 +123,58 @@ class Logger:
         Raises SpoolFull where ``when_full`` says so, TypeError or ValueError for what JSON cannot
         hold, and ValueError for a row of more than 1 MiB or after ``close``.
         """
-        line = to_json(row) + b"\n"
-        if len(line) > LONGEST_ROW_BYTES:
-            raise ValueError(f"a row may take {LONGEST_ROW_BYTES} bytes, this takes {len(line)}")
+        self._take([_line(row)])
+
+    def log_many(self, rows: Iterable[Row]) -> None:
+        """Take several rows, such as the predictions of a request: one write for all that go into
+        one batch.
+
+        Raises as ``log`` does: for a row that cannot be taken, and where the spool has no room for
+        all of them, with none taken; where the disk fills meanwhile, with the first ones taken.
+        """
+        self._take([_line(row) for row in rows])
+
+    def _take(self, lines: list[bytes]) -> None:
         with self._changed:
             if self._closed:
                 raise ValueError("the logger is closed")
             courier = self._courier
-            if courier.waiting_bytes + courier.aside_bytes + len(line) > self._max_bytes:
-                self._refuse(f"the spool may hold {self._max_bytes} bytes, and is full")
+            size = sum(map(len, lines))
+            if courier.waiting_bytes + courier.aside_bytes + size > self._max_bytes:
+                why = f"the spool may hold {self._max_bytes} bytes, and is full"
+                self._refuse(why, len(lines))
                 return
-            try:
-                self._writer.append(line)
-            except OSError as error:
-                if error.errno not in DISK_FULL:
-                    raise
-                self._refuse("the disk of the spool is full")
-                return
-            self._logged += 1
-            courier.waiting_bytes += len(line)
-            if self._writer.rows == 1:
-                # It has to be sealed in time, if no more rows come.
-                courier.start()
-                self._changed.notify_all()
-            if self._writer.rows >= self._batch_rows or self._writer.bytes >= BATCH_BYTES:
-                self._seal()
+            taken = 0
+            while taken < len(lines):
+                some = self._fitting(lines, taken)
+                try:
+                    self._writer.append(b"".join(some), len(some))
+                except OSError as error:
+                    if error.errno not in DISK_FULL:
+                        raise
+                    self._refuse("the disk of the spool is full", len(lines) - taken)
+                    return
+                taken += len(some)
+                self._note_written(some)
+
+    def _fitting(self, lines: list[bytes], start: int) -> list[bytes]:
+        """Those from there on that the batch being written has room for, one at least."""
+        if len(lines) == 1:
+            return lines
+        stop = min(start + self._batch_rows - self._writer.rows, len(lines))
+        ends = accumulate(map(len, lines[start:stop]), initial=self._writer.bytes)
+        room = sum(1 for before in islice(ends, stop - start) if before < BATCH_BYTES)
+        return lines[start : start + max(room, 1)]
+
+    def _note_written(self, lines: list[bytes]) -> None:
+        self._logged += len(lines)
+        self._courier.waiting_bytes += sum(map(len, lines))
+        if self._writer.rows == len(lines):
+            # It has to be sealed in time, if no more rows come.
+            self._courier.start()
+            self._changed.notify_all()
+        if self._writer.rows >= self._batch_rows or self._writer.bytes >= BATCH_BYTES:
+            self._seal()
 
     def flush(self, timeout_seconds: float = 10.0) -> bool:
         """Send what there is; whether the server has all of it within that time."""
@@ -190,10 +219,10 @@ class Logger:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, why: str, rows: int) -> None:
         if self._when_full == "raise":
             raise SpoolFull(why)
-        self._dropped += 1
+        self._dropped += rows
 
     def _seal(self) -> None:
         if (batch := self._writer.seal()) is not None:
@@ -209,3 +238,10 @@ class Logger:
 
     def _send(self, batch: Batch) -> Delivered:
         return deliver(self._transport, self._path, batch, self.root)
+
+
+def _line(row: Row) -> bytes:
+    line = to_json(row) + b"\n"
+    if len(line) > LONGEST_ROW_BYTES:
+        raise ValueError(f"a row may take {LONGEST_ROW_BYTES} bytes, this takes {len(line)}")
+    return line

@@ -18,6 +18,7 @@ from recadmin_client.shapes import (
     Appended,
     Deployment,
     Freshness,
+    ModelVersion,
     Received,
     Recommended,
     Scored,
@@ -82,6 +83,32 @@ class Recommender:
         """
         wanted = {"to": to, "reason": reason, "hold": hold, "hold_seconds": hold_seconds}
         return decode(Deployment, self._transport.post(f"{self._path}/rollback", wanted))
+
+    def report_version(
+        self,
+        name: str,
+        watermark: datetime,
+        *,
+        trained_since: datetime | None = None,
+        metrics: Mapping[str, float] | None = None,
+        uri: str | None = None,
+        sha256: str | None = None,
+    ) -> ModelVersion:
+        """Tell of a model that was made elsewhere; the same again changes nothing.
+
+        name : as predictions name it. watermark, trained_since : the newest and the oldest event
+        time that it learned. uri, sha256 : where it lies, which is not fetched. Raises Conflict of
+        kind ``version-conflict`` where another model has that name.
+        """
+        told = {
+            "name": name,
+            "watermark": watermark.isoformat(),
+            "trained_since": trained_since and trained_since.isoformat(),
+            "metrics": dict(metrics) if metrics is not None else None,
+            "uri": uri,
+            "sha256": sha256,
+        }
+        return decode(ModelVersion, self._transport.post(f"{self._path}/versions", told))
 
     def score(self, rows: Sequence[Row], *, feature_times: FeatureTimes | None = None) -> Scored:
         """Probabilities of label 1, by the live version.

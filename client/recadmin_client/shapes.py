@@ -74,6 +74,17 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class ModelVersion:
+    """A version of a model; ``state``: candidate, live, retired, rejected or quarantined."""
+
+    number: int
+    name: str
+    state: str
+    watermark: datetime | None
+    next_offset: int
+
+
+@dataclass(frozen=True)
 class UpdateRun:
     """One execution of an update.
 

@@ -25,13 +25,13 @@ class Writer:
         self.rows = self.bytes = 0
         self.opened_at = 0.0
 
-    def append(self, line: bytes) -> None:
-        """Add a row; where the disk does not take it, it holds none of it (OSError)."""
+    def append(self, lines: bytes, rows: int) -> None:
+        """Add so many rows; where the disk does not take them, it holds none (OSError)."""
         if self._file < 0:
             self._open()
-        append(self._file, line)
-        self.rows += 1
-        self.bytes += len(line)
+        append(self._file, lines)
+        self.rows += rows
+        self.bytes += len(lines)
 
     def seal(self) -> Batch | None:
         """The batch, complete; None where nothing was written since the last."""

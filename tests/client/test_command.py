@@ -160,3 +160,32 @@ def test_durations_are_in_the_largest_unit(seconds, words):
     from recadmin_client.table import duration
 
     assert duration(seconds) == words
+
+
+NIGHTLY = ["report", "ours", "--name", "nightly", "--watermark", "2026-01-01T00:00:00+00:00"]
+
+
+def test_a_model_that_was_made_elsewhere_is_reported(recadmin, make_recommender, valkey):
+    ours = make_recommender("ours", "monitored")
+    more = ["--metric", "auc=0.7", "--uri", "s3://models/1", "--sha256", "0" * 64]
+    for _ in range(2):
+        assert recadmin(*NIGHTLY, *more)[:2] == (0, "v1 nightly: live\n")
+    assert ours.versions.get().metrics["reported"] == {"auc": 0.7}
+
+
+def test_another_model_under_the_same_name_is_refused(recadmin, make_recommender, valkey):
+    make_recommender("ours", "monitored")
+    recadmin(*NIGHTLY)
+    code, _, problem = recadmin(*NIGHTLY, "--metric", "auc=0.7")
+    assert code == 2
+    assert "Version 1 is named nightly" in problem
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--watermark", "2026-01-01T00:00:00"], ["--watermark", "noon"], ["--metric", "auc"]]
+)
+def test_a_report_that_cannot_be_read_is_not_sent(recadmin, wrong, capsys):
+    with pytest.raises(SystemExit) as ended:
+        recadmin(*NIGHTLY, *wrong)
+    assert ended.value.code == 2
+    assert wrong[0] in capsys.readouterr().err

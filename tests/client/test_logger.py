@@ -178,3 +178,35 @@ def test_after_its_end_a_logger_takes_nothing(logger_of):
 def test_options_that_cannot_work_are_refused(scripted_client, spool, options):
     with pytest.raises(ValueError, match=r"sender|batch_rows"):
         scripted_client.logger("news", spool, **{"sender": "test", **options})
+
+
+def test_rows_of_one_call_arrive_in_order_in_batches_of_the_size_asked_for(logger_of, log):
+    with logger_of(batch_rows=4) as logger:
+        logger.log({"n": 0})
+        logger.log_many({"n": n} for n in range(1, 10))
+        logger.log_many([])
+    assert log.numbers == list(range(10))
+    assert [len(rows) for rows in log.batches.values()] == [4, 4, 2]
+    assert logger.counts().logged == 10
+
+
+def test_long_rows_of_one_call_are_cut_into_batches_that_a_request_may_hold(logger_of, log):
+    with logger_of() as logger:
+        logger.log_many({"n": n, "text": "x" * 1_000_000} for n in range(6))
+    assert [len(rows) for rows in log.batches.values()] == [5, 1]
+
+
+def test_of_rows_that_cannot_all_be_taken_none_is(logger_of, log):
+    with logger_of(max_bytes=100) as logger:
+        with pytest.raises(SpoolFull):
+            logger.log_many([{"n": n} for n in range(100)])
+        with pytest.raises(TypeError):
+            logger.log_many([{"n": 1}, {"n": object()}])
+        logger.log_many([{"n": 7}])
+    assert log.numbers == [7]
+
+
+def test_rows_of_one_call_that_are_dropped_are_all_counted(logger_of):
+    with logger_of(max_bytes=100, when_full="drop") as logger:
+        logger.log_many([{"n": n} for n in range(100)])
+        assert (logger.counts().logged, logger.counts().dropped) == (0, 100)

@@ -16,6 +16,7 @@ DESCRIBED = {
     shapes.RecommenderSummary: "Recommender",
     shapes.UpdateRun: "Run",
     shapes.Deployment: "Deployment",
+    shapes.ModelVersion: "Version",
     shapes.Appended: "Appended",
     shapes.Taken: "Taken",
     shapes.Received: "Received",
