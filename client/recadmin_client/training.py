@@ -35,6 +35,8 @@ BEATS_A_LEASE = 3
 # ``progress`` may be called for every batch; so often it asks the server.
 REPORT_SECONDS = 1.0
 LONGEST_ERROR = 2_000
+# What a version's uploaded file is called among its artifacts.
+MODEL = "model"
 
 
 class TrainingRun:
@@ -77,6 +79,19 @@ class TrainingRun:
             for batch, _ in self._read(self.task.holdout, rows):
                 yield batch
 
+    def base_model(self, path: str | Path) -> Path | None:
+        """Save the model that an incremental run builds on; None where the run builds on none.
+
+        Raises NotFound where that was published by reference.
+        """
+        base = self.task.base_version
+        if base is None:
+            return None
+        where = f"recommenders/{self.task.recommender}/versions/{base}/artifact/{MODEL}"
+        file = Path(path)
+        file.write_bytes(self._transport.call("GET", where).content)
+        return file
+
     def progress(
         self,
         done: int | None = None,
@@ -108,6 +123,7 @@ class TrainingRun:
         next_offset: int | None = None,
         metrics: Mapping[str, float] | None = None,
         predictions: Sequence[float] | None = None,
+        base_predictions: Sequence[float] | None = None,
     ) -> UpdateRun:
         """Hand over the finished model; the run says whether it was promoted, with the verdict.
 
@@ -115,8 +131,9 @@ class TrainingRun:
         watermark : event time up to which it has learned; the newest that ``samples`` gave unless
         said. next_offset : the first that it has not learned; the end of the samples read unless
         said, or of the task where none were. predictions : the new model's, of the holdout's
-        samples in their order; without them the gate has nothing to judge. Raises ValueError where
-        these are not enough, AttemptOver where the run is over.
+        samples in their order; without them the gate has nothing to judge. base_predictions : of
+        the same samples by the base version, which the new model is then held against. Raises
+        ValueError where these are not enough, AttemptOver where the run is over.
         """
         watermark = watermark or self.newest_event_time
         if watermark is None or watermark.tzinfo is None:
@@ -129,7 +146,7 @@ class TrainingRun:
             "next_offset": next_offset,
             "metrics": metrics,
             "artifact": self._artifact(path, uri, sha256),
-            "predictions": self._predictions(predictions),
+            "predictions": self._predictions(predictions, base_predictions),
         }
         run = decode(UpdateRun, self._tell("publish", report))
         self._published = True
@@ -154,14 +171,16 @@ class TrainingRun:
         )
         return {"sha256": digest}
 
-    def _predictions(self, scores: Sequence[float] | None) -> dict[str, Any] | None:
+    def _predictions(
+        self, scores: Sequence[float] | None, base_scores: Sequence[float] | None
+    ) -> dict[str, Any] | None:
         if scores is None:
             return None
         holdout = self.task.holdout
         if holdout is None or holdout.first_offset == holdout.next_offset:
             raise ValueError("there is no holdout to predict")
-        given = list(scores) if isinstance(scores, list | tuple) else plain(scores)
-        return {"first_offset": holdout.first_offset, "scores": given}
+        given = {"first_offset": holdout.first_offset, "scores": _numbers(scores)}
+        return given if base_scores is None else given | {"base_scores": _numbers(base_scores)}
 
     def _read(self, span: Span, rows: int) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Batches of the samples, each with the first offset after it."""
@@ -241,6 +260,10 @@ class TrainingRun:
         except RecadminError as error:
             # What went wrong first is what the caller must see; the lease ends the run.
             logger.warning("run %d: its failure was not taken: %s", self.task.id, error)
+
+
+def _numbers(scores: Sequence[float]) -> Any:
+    return list(scores) if isinstance(scores, list | tuple) else plain(scores)
 
 
 def _words(kind: type[BaseException], error: BaseException | None) -> str:

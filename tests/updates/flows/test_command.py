@@ -25,6 +25,7 @@ from updates.flows.external import process
 from updates.flows.external.process import Process
 from updates.flows.trigger import trigger
 from updates.models import Assignment, ComponentLease, ModelVersion, UpdateRun
+from updates.store import artifacts
 
 DOCS = Path(__file__).parents[3] / "docs"
 MEMORY = 2**30
@@ -105,8 +106,8 @@ def served(transactional_db, settings):
     server.server_close()
 
 
-def executed(recommender):
-    run = trigger(recommender, strategy="full")
+def executed(recommender, strategy="full"):
+    run = trigger(recommender, strategy=strategy)
     execute(run.pk, "test")
     return UpdateRun.objects.get(pk=run.pk)
 
@@ -138,6 +139,24 @@ def test_the_documented_script_trains_by_pulling(
     done = subprocess.run([path, "ours"], env=given, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("promoted: NE 0."), done
     assert UpdateRun.objects.get().reason == "pulled by train.sh"
+
+
+def test_the_documented_script_goes_on_from_the_model_that_is_live(make, documented, served, append):
+    path, train = documented
+    recommender = make("/usr/bin/env", f"TRAIN={train}", path)
+    executed(recommender)
+    counted = shown(recommender.versions.get())
+    append(recommender, 500)
+    run = executed(recommender, "incremental")
+    assert run.state == "promoted", (run.error, run.assignments.get().output)
+    assert run.metrics["reference_version"] == 1
+    assert shown(run.result_version) == counted + run.samples
+
+
+def shown(version):
+    """How many samples the counts of a version's model are of."""
+    counts = json.loads((artifacts().open(version.digest) / "model").read_text())
+    return sum(shown - 2 for shown, _ in counts.values())
 
 
 def test_the_documented_script_stops_when_its_run_is_cancelled(
