@@ -79,9 +79,7 @@ def test_a_run_is_claimed_trained_and_published(client, trained, model):
     assert trained.told("fail") == []
 
 
-def test_an_incremental_run_goes_on_from_its_base_and_is_held_against_it(
-    client, trained, tmp_path
-):
+def test_an_incremental_run_goes_on_from_its_base_and_is_held_against_it(client, trained, tmp_path):
     with client.take_run(task(strategy="incremental", base_version=4)) as run:
         base = run.base_model(tmp_path / "base.bin")
         scores = np.full(END - NEXT, 0.25)

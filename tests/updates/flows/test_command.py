@@ -22,9 +22,12 @@ from tests.conftest import wait_until
 from updates.flows.cancel import cancel
 from updates.flows.execute import execute
 from updates.flows.external import process
+from updates.flows.external.begin import begin
 from updates.flows.external.process import Process
+from updates.flows.external.reports import hear
 from updates.flows.trigger import trigger
 from updates.models import Assignment, ComponentLease, ModelVersion, UpdateRun
+from updates.models.lease import LEASE_SECONDS
 from updates.store import artifacts
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -141,7 +144,9 @@ def test_the_documented_script_trains_by_pulling(
     assert UpdateRun.objects.get().reason == "pulled by train.sh"
 
 
-def test_the_documented_script_goes_on_from_the_model_that_is_live(make, documented, served, append):
+def test_the_documented_script_goes_on_from_the_model_that_is_live(
+    make, documented, served, append
+):
     path, train = documented
     recommender = make("/usr/bin/env", f"TRAIN={train}", path)
     executed(recommender)
@@ -306,6 +311,15 @@ def test_of_a_flood_of_output_the_end_is_kept(tmp_path):
     assert ended.exit_code == 0
     assert len(started.output) == process.OUTPUT_BYTES
     assert started.output.endswith("the end")
+
+
+def test_what_a_command_reports_does_not_outlive_its_worker(make):
+    recommender = make(*shell("exit 1"), lease_seconds=3600)
+    run = trigger(recommender, strategy="full")
+    begin(run, "test")
+    hear(run, 1, phase="learning")
+    lease = ComponentLease.objects.get(run=run)
+    assert lease.expires_at <= timezone.now() + timedelta(seconds=LEASE_SECONDS)
 
 
 def test_a_command_goes_with_the_worker_that_is_killed(tmp_path):
