@@ -52,6 +52,7 @@ class TrainingRun:
     def __init__(self, transport: Transport, task: RunTask) -> None:
         self.task = task
         self.newest_event_time: datetime | None = None
+        self._newest_held_out: datetime | None = None
         self._transport = transport
         self._path = f"updates/{task.id}"
         self._next_offset: int | None = None
@@ -69,7 +70,7 @@ class TrainingRun:
         """
         self._next_offset = self.task.first_offset
         for batch, following in self._read(Span(self._next_offset, self.task.next_offset), rows):
-            self._note_newest(batch)
+            self.newest_event_time = _newest(batch, self.newest_event_time)
             self._next_offset = following
             yield batch
 
@@ -77,6 +78,7 @@ class TrainingRun:
         """Samples to predict with the new model; nothing where there are none."""
         if self.task.holdout is not None:
             for batch, _ in self._read(self.task.holdout, rows):
+                self._newest_held_out = _newest(batch, self._newest_held_out)
                 yield batch
 
     def base_model(self, path: str | Path) -> Path | None:
@@ -124,6 +126,7 @@ class TrainingRun:
         metrics: Mapping[str, float] | None = None,
         predictions: Sequence[float] | None = None,
         base_predictions: Sequence[float] | None = None,
+        holdout_learned: bool = False,
     ) -> UpdateRun:
         """Hand over the finished model; the run says whether it was promoted, with the verdict.
 
@@ -132,14 +135,19 @@ class TrainingRun:
         said. next_offset : the first that it has not learned; the end of the samples read unless
         said, or of the task where none were. predictions : the new model's, of the holdout's
         samples in their order; without them the gate has nothing to judge. base_predictions : of
-        the same samples by the base version, which the new model is then held against. Raises
-        ValueError where these are not enough, AttemptOver where the run is over.
+        the same samples by the base version, which the new model is then held against.
+        holdout_learned : the model has learned the holdout too, once that was predicted: watermark
+        and next_offset then reach to its end, unless said. Raises ValueError where these are not
+        enough, AttemptOver where the run is over.
         """
+        read = self._next_offset
+        if holdout_learned and self._newest_held_out and self.task.holdout:
+            newest = [self._newest_held_out, self.newest_event_time or self._newest_held_out]
+            watermark, read = watermark or max(newest), self.task.holdout.next_offset
         watermark = watermark or self.newest_event_time
         if watermark is None or watermark.tzinfo is None:
             raise ValueError("watermark must be given, with a zone: nothing was read by samples()")
         if next_offset is None:
-            read = self._next_offset
             next_offset = self.task.next_offset if read is None else read
         report = {
             "watermark": watermark,
@@ -198,13 +206,6 @@ class TrainingRun:
             for batch in table.to_batches():
                 yield batch, span.next_offset if first is None else first
 
-    def _note_newest(self, batch: pa.RecordBatch) -> None:
-        import pyarrow.compute as pc
-
-        newest = pc.max(batch["event_time"]).as_py()
-        if self.newest_event_time is None or newest > self.newest_event_time:
-            self.newest_event_time = newest
-
     def _tell(self, what: str, report: Mapping[str, Any]) -> Any:
         """Report under the attempt's number; raises AttemptOver."""
         fenced = {"attempt": self.task.attempt, **report}
@@ -260,6 +261,13 @@ class TrainingRun:
         except RecadminError as error:
             # What went wrong first is what the caller must see; the lease ends the run.
             logger.warning("run %d: its failure was not taken: %s", self.task.id, error)
+
+
+def _newest(batch: pa.RecordBatch, known: datetime | None) -> datetime:
+    import pyarrow.compute as pc
+
+    newest: datetime = pc.max(batch["event_time"]).as_py()
+    return newest if known is None else max(newest, known)
 
 
 def _numbers(scores: Sequence[float]) -> Any:

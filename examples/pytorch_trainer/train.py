@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import pyarrow as pa
 from machine import Machine
 
 from recadmin_client import Cancelled, Client, Conflict, TrainingRun, Unreachable
@@ -27,14 +28,23 @@ def train(run: TrainingRun, folder: Path) -> None:
         model.load(base)
     before = model.predict(holdout) if base else None
     for batch in run.samples():
-        for first in range(0, len(batch), ROWS_A_STEP):
-            rows = batch.slice(first, ROWS_A_STEP)
-            model.learn(rows)
-            run.progress(rows["offset"][-1].as_py() - run.task.first_offset + 1, phase="learning")
-    model.save(folder / "model.pt")
+        learn(run, model, batch)
     scores = model.predict(holdout) or None
-    done = run.publish(folder / "model.pt", predictions=scores, base_predictions=before)
+    for batch in holdout:  # it has judged, and what is served is to be as fresh as the samples
+        learn(run, model, batch)
+    model.save(folder / "model.pt")
+    done = run.publish(
+        folder / "model.pt", predictions=scores, base_predictions=before, holdout_learned=True
+    )
     print(f"{done.state}: {done.outcome}", flush=True)
+
+
+def learn(run: TrainingRun, model: Machine, batch: pa.RecordBatch) -> None:
+    """Step by step, and say how far it is."""
+    for first in range(0, len(batch), ROWS_A_STEP):
+        rows = batch.slice(first, ROWS_A_STEP)
+        model.learn(rows)
+        run.progress(rows["offset"][-1].as_py() - run.task.first_offset + 1, phase="learning")
 
 
 def main(slug: str) -> None:

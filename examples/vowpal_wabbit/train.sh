@@ -47,11 +47,14 @@ go_on() {
     fetch "$learn_to" "$end" predict && mv "$work/scores" "$work/base_scores" && touch "$work/scores"
 }
 
+# The holdout has judged, and is learned too: what is served is then as fresh as the samples.
+catch_up() { [ "$learn_to" = "$end" ] || fetch "$learn_to" "$end" learn; }
+
 touch "$work/scores" "$work/base_scores"
 if ! {
     say learning > /dev/null && go_on &&
     fetch "$(jq .first_offset "$run")" "$learn_to" learn &&
-    fetch "$learn_to" "$end" predict
+    fetch "$learn_to" "$end" predict && catch_up
 }; then
     post "updates/$id/fail" "{\"attempt\": $attempt, \"error\": \"the command failed\"}" > /dev/null
     exit 1
@@ -60,10 +63,10 @@ fi
 sha=$(sha256sum "$work/model" | cut -d' ' -f1)
 call -X PUT -T "$work/model" -H "Content-SHA256: $sha" -H 'Content-Type: application/octet-stream' \
     "$api/updates/$id/artifact?attempt=$attempt&name=model.bin" > /dev/null
-jq -n --argjson attempt "$attempt" --argjson next "$learn_to" --arg sha "$sha" --arg base "$base" \
-    --arg watermark "$(cat "$work/watermark")" --slurpfile scores "$work/scores" \
-    --slurpfile base_scores "$work/base_scores" \
+jq -n --argjson attempt "$attempt" --argjson judged_from "$learn_to" --argjson next "$end" \
+    --arg sha "$sha" --arg base "$base" --arg watermark "$(cat "$work/watermark")" \
+    --slurpfile scores "$work/scores" --slurpfile base_scores "$work/base_scores" \
     '{attempt: $attempt, watermark: $watermark, next_offset: $next, artifact: {sha256: $sha},
-      predictions: ({first_offset: $next, scores: $scores}
+      predictions: ({first_offset: $judged_from, scores: $scores}
                     + if $base == "" then {} else {base_scores: $base_scores} end)}' > "$work/publish.json"
 post "updates/$id/publish" "@$work/publish.json" | jq -r '.state + ": " + .metrics.verdict'

@@ -93,6 +93,16 @@ def test_an_incremental_run_goes_on_from_its_base_and_is_held_against_it(client,
     }
 
 
+def test_a_holdout_that_was_learned_too_counts_to_its_end(client, trained):
+    with client.run("news") as run:
+        read = [batch for batches in (run.samples(), run.holdout()) for batch in batches]
+        run.publish(uri="s3://models/1", sha256="ab", holdout_learned=True)
+    [report] = trained.told("publish")
+    assert report["next_offset"] == END
+    newest = read[-1]["event_time"][-1].as_py()
+    assert datetime.fromisoformat(report["watermark"]) == newest
+
+
 def test_a_full_run_builds_on_no_model(client, tmp_path):
     with client.run("news") as run:
         assert run.base_model(tmp_path / "base.bin") is None

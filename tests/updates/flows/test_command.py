@@ -129,7 +129,7 @@ def test_the_documented_script_trains_as_a_command(make, documented, served):
     assert run.cpu_seconds > 0
     assert run.peak_memory_bytes > 2**20
     version = ModelVersion.objects.get()
-    assert (version.state, version.next_offset) == ("live", 801)
+    assert (version.state, version.next_offset) == ("live", 1001)
 
 
 def test_the_documented_script_trains_by_pulling(
