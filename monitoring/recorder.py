@@ -29,6 +29,7 @@ from updates.models import (
     UpdateRun,
 )
 from updates.models.policy import Strategy
+from updates.models.run import RunState
 
 logger = logging.getLogger(__name__)
 
@@ -84,10 +85,17 @@ def on_policy_fired(
 
 @harmless
 def on_evaluated(run: UpdateRun, evaluation: Any, **kwargs: Any) -> None:
-    """What the run cost, and for a full one how far the live version had fallen behind it."""
-    run.refresh_from_db(fields=["cpu_seconds", "strategy"])
+    """What the run cost, and for a full one how far the live version had fallen behind it.
+
+    Of a model that recadmin cannot predict with, also how well it predicted what judged it: its
+    trainer's predictions are all that is known of its quality.
+    """
+    run.refresh_from_db(fields=["cpu_seconds", "strategy", "state"])
     gap = evaluation.to_json()["ne_gain"] if run.strategy == Strategy.FULL else None
     values = {metrics.RUN_CPU_SECONDS: run.cpu_seconds, metrics.OPTIMALITY_GAP: gap}
+    known_by_reports = run.state == RunState.PROMOTED and not run.recommender.trained_here
+    if known_by_reports and evaluation.candidate.judgeable:
+        values |= quality_values(evaluation.candidate)
     series.record(run.recommender, values, timezone.now())
 
 

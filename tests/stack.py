@@ -85,7 +85,7 @@ class Stack:
         self.url = f"http://127.0.0.1:{self.port}"
         self.password = PASSWORD
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.env = _environment(self.data) | dict(environment or {})
+        self.env = _environment(self.data) | {"PUBLIC_URL": self.url} | dict(environment or {})
 
     def __enter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,8 @@ BEATS_A_LEASE = 3
 # ``progress`` may be called for every batch; so often it asks the server.
 REPORT_SECONDS = 1.0
 LONGEST_ERROR = 2_000
+# What a version's uploaded file is called among its artifacts.
+MODEL = "model"
 
 
 class TrainingRun:
@@ -50,6 +52,7 @@ class TrainingRun:
     def __init__(self, transport: Transport, task: RunTask) -> None:
         self.task = task
         self.newest_event_time: datetime | None = None
+        self._newest_held_out: datetime | None = None
         self._transport = transport
         self._path = f"updates/{task.id}"
         self._next_offset: int | None = None
@@ -67,7 +70,7 @@ class TrainingRun:
         """
         self._next_offset = self.task.first_offset
         for batch, following in self._read(Span(self._next_offset, self.task.next_offset), rows):
-            self._note_newest(batch)
+            self.newest_event_time = _newest(batch, self.newest_event_time)
             self._next_offset = following
             yield batch
 
@@ -75,7 +78,21 @@ class TrainingRun:
         """Samples to predict with the new model; nothing where there are none."""
         if self.task.holdout is not None:
             for batch, _ in self._read(self.task.holdout, rows):
+                self._newest_held_out = _newest(batch, self._newest_held_out)
                 yield batch
+
+    def base_model(self, path: str | Path) -> Path | None:
+        """Save the model that an incremental run builds on; None where the run builds on none.
+
+        Raises NotFound where that was published by reference.
+        """
+        base = self.task.base_version
+        if base is None:
+            return None
+        where = f"recommenders/{self.task.recommender}/versions/{base}/artifact/{MODEL}"
+        file = Path(path)
+        file.write_bytes(self._transport.call("GET", where).content)
+        return file
 
     def progress(
         self,
@@ -108,6 +125,8 @@ class TrainingRun:
         next_offset: int | None = None,
         metrics: Mapping[str, float] | None = None,
         predictions: Sequence[float] | None = None,
+        base_predictions: Sequence[float] | None = None,
+        holdout_learned: bool = False,
     ) -> UpdateRun:
         """Hand over the finished model; the run says whether it was promoted, with the verdict.
 
@@ -115,21 +134,27 @@ class TrainingRun:
         watermark : event time up to which it has learned; the newest that ``samples`` gave unless
         said. next_offset : the first that it has not learned; the end of the samples read unless
         said, or of the task where none were. predictions : the new model's, of the holdout's
-        samples in their order; without them the gate has nothing to judge. Raises ValueError where
-        these are not enough, AttemptOver where the run is over.
+        samples in their order; without them the gate has nothing to judge. base_predictions : of
+        the same samples by the base version, which the new model is then held against.
+        holdout_learned : the model has learned the holdout too, once that was predicted: watermark
+        and next_offset then reach to its end, unless said. Raises ValueError where these are not
+        enough, AttemptOver where the run is over.
         """
+        read = self._next_offset
+        if holdout_learned and self._newest_held_out and self.task.holdout:
+            newest = [self._newest_held_out, self.newest_event_time or self._newest_held_out]
+            watermark, read = watermark or max(newest), self.task.holdout.next_offset
         watermark = watermark or self.newest_event_time
         if watermark is None or watermark.tzinfo is None:
             raise ValueError("watermark must be given, with a zone: nothing was read by samples()")
         if next_offset is None:
-            read = self._next_offset
             next_offset = self.task.next_offset if read is None else read
         report = {
             "watermark": watermark,
             "next_offset": next_offset,
             "metrics": metrics,
             "artifact": self._artifact(path, uri, sha256),
-            "predictions": self._predictions(predictions),
+            "predictions": self._predictions(predictions, base_predictions),
         }
         run = decode(UpdateRun, self._tell("publish", report))
         self._published = True
@@ -154,14 +179,16 @@ class TrainingRun:
         )
         return {"sha256": digest}
 
-    def _predictions(self, scores: Sequence[float] | None) -> dict[str, Any] | None:
+    def _predictions(
+        self, scores: Sequence[float] | None, base_scores: Sequence[float] | None
+    ) -> dict[str, Any] | None:
         if scores is None:
             return None
         holdout = self.task.holdout
         if holdout is None or holdout.first_offset == holdout.next_offset:
             raise ValueError("there is no holdout to predict")
-        given = list(scores) if isinstance(scores, list | tuple) else plain(scores)
-        return {"first_offset": holdout.first_offset, "scores": given}
+        given = {"first_offset": holdout.first_offset, "scores": _numbers(scores)}
+        return given if base_scores is None else given | {"base_scores": _numbers(base_scores)}
 
     def _read(self, span: Span, rows: int) -> Iterator[tuple[pa.RecordBatch, int]]:
         """Batches of the samples, each with the first offset after it."""
@@ -178,13 +205,6 @@ class TrainingRun:
                 table = stream.read_all().combine_chunks()
             for batch in table.to_batches():
                 yield batch, span.next_offset if first is None else first
-
-    def _note_newest(self, batch: pa.RecordBatch) -> None:
-        import pyarrow.compute as pc
-
-        newest = pc.max(batch["event_time"]).as_py()
-        if self.newest_event_time is None or newest > self.newest_event_time:
-            self.newest_event_time = newest
 
     def _tell(self, what: str, report: Mapping[str, Any]) -> Any:
         """Report under the attempt's number; raises AttemptOver."""
@@ -241,6 +261,17 @@ class TrainingRun:
         except RecadminError as error:
             # What went wrong first is what the caller must see; the lease ends the run.
             logger.warning("run %d: its failure was not taken: %s", self.task.id, error)
+
+
+def _newest(batch: pa.RecordBatch, known: datetime | None) -> datetime:
+    import pyarrow.compute as pc
+
+    newest: datetime = pc.max(batch["event_time"]).as_py()
+    return newest if known is None else max(newest, known)
+
+
+def _numbers(scores: Sequence[float]) -> Any:
+    return list(scores) if isinstance(scores, list | tuple) else plain(scores)
 
 
 def _words(kind: type[BaseException], error: BaseException | None) -> str:

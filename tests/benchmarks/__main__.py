@@ -17,6 +17,7 @@ NAMES = (
     "checkpoint_pause",
     "leaves",
     "full_update",
+    "external",
     "http_append",
     "client_logging",
     "online_http",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,10 @@ ARROW = "application/vnd.apache.arrow.stream"
 NDJSON = "application/x-ndjson"
 RUN_SECONDS = 300.0
 ACCESS_FORMAT = "answered %(m)s in %(D)s us"  # gunicorn's names for method and microseconds
-ENVIRONMENT = {"GUNICORN_CMD_ARGS": f"--access-logfile - --access-logformat '{ACCESS_FORMAT}'"}
+ENVIRONMENT = {
+    "GUNICORN_CMD_ARGS": f"--access-logfile - --access-logformat '{ACCESS_FORMAT}'",
+    "EXTERNAL_COMMANDS": sys.executable,
+}
 ACCESS = r"answered POST in (\d+) us"
 
 

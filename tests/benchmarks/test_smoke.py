@@ -21,6 +21,7 @@ TINY = {
     "checkpoint_pause": {"keys": 500, "rows_a_step": 10, "repetitions": 1},
     "leaves": {"history": 2_000, "samples": 500, "trees": 3, "repetitions": 1},
     "full_update": {"samples": 2_000, "trees": 2, "repetitions": 1, "holdout": 100},
+    "external": {"sizes": (600,), "repetitions": 1},
     "online_http": {"requests": 3, "repetitions": 1},
     "http_append": {"requests": {10: 8}, "repetitions": 1},
     "client_logging": {"rows": 200, "repetitions": 1},
@@ -43,6 +44,7 @@ TINY = {
 SERVED = {
     "client_logging",
     "embedding",
+    "external",
     "http_append",
     "online_http",
     "score",

@@ -12,7 +12,7 @@ import pytest
 from recadmin_client import AttemptOver, Cancelled, Invalid, training
 from tests.client.conftest import URL
 from tests.client.scripted import Scripted, problem
-from tests.client.trainer import AT, END, FIRST, NEXT, Trained, task
+from tests.client.trainer import AT, BASE_MODEL, END, FIRST, NEXT, Trained, task
 from tests.conftest import wait_until
 
 WATERMARK = datetime(2026, 1, 1, tzinfo=UTC)
@@ -77,6 +77,37 @@ def test_a_run_is_claimed_trained_and_published(client, trained, model):
         "predictions": {"first_offset": NEXT, "scores": [0.25] * (END - NEXT)},
     }
     assert trained.told("fail") == []
+
+
+def test_an_incremental_run_goes_on_from_its_base_and_is_held_against_it(client, trained, tmp_path):
+    with client.take_run(task(strategy="incremental", base_version=4)) as run:
+        base = run.base_model(tmp_path / "base.bin")
+        scores = np.full(END - NEXT, 0.25)
+        run.publish(base, watermark=WATERMARK, predictions=scores, base_predictions=2 * scores)
+    assert base.read_bytes() == BASE_MODEL
+    [report] = trained.told("publish")
+    assert report["predictions"] == {
+        "first_offset": NEXT,
+        "scores": [0.25] * (END - NEXT),
+        "base_scores": [0.5] * (END - NEXT),
+    }
+
+
+def test_a_holdout_that_was_learned_too_counts_to_its_end(client, trained):
+    with client.run("news") as run:
+        read = [batch for batches in (run.samples(), run.holdout()) for batch in batches]
+        run.publish(uri="s3://models/1", sha256="ab", holdout_learned=True)
+    [report] = trained.told("publish")
+    assert report["next_offset"] == END
+    newest = read[-1]["event_time"][-1].as_py()
+    assert datetime.fromisoformat(report["watermark"]) == newest
+
+
+def test_a_full_run_builds_on_no_model(client, tmp_path):
+    with client.run("news") as run:
+        assert run.base_model(tmp_path / "base.bin") is None
+        run.publish(uri="s3://models/1", sha256="ab", watermark=WATERMARK)
+    assert not (tmp_path / "base.bin").exists()
 
 
 def test_samples_come_in_pages_and_what_was_read_is_what_was_learned(client, trained, server):

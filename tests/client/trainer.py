@@ -12,6 +12,7 @@ from tests.client.scripted import problem
 RUN = 7
 FIRST, NEXT, END = 1, 251, 301
 AT = 1_767_225_600_000
+BASE_MODEL = b"weights of version 4"
 
 
 def task(**changes):
@@ -67,6 +68,8 @@ class Trained:
 
     def __call__(self, request):
         path = request.url.path.removeprefix("/api/v1/")
+        if path == "recommenders/news/versions/4/artifact/model":
+            return httpx.Response(200, content=BASE_MODEL)
         if path == "recommenders/news/updates/claim":
             self.claims.append((request.headers["Idempotency-Key"], json.loads(request.content)))
             return httpx.Response(200, json=task())

@@ -1,5 +1,6 @@
 """Real processes, one set of them for all tests, and their database seen from outside."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from tests.stack import Stack
 
 # Archiving then happens in the middle of the tests, as it does in use.
 SMALL_SEGMENTS = {"SEGMENT_ROWS": "2000"}
+# Workers may start trainers of the tests, and call them on this machine.
+TRAINERS = {"EXTERNAL_COMMANDS": sys.executable, "RECADMIN_OUTBOUND_ALLOW": "127.0.0.0/8"}
 
 
 @pytest.fixture(scope="session")
 def _stack(tmp_path_factory) -> Iterator[Stack]:
-    environment = SMALL_SEGMENTS | waiting.install(tmp_path_factory.mktemp("learner"))
+    waits = waiting.install(tmp_path_factory.mktemp("learner"))
+    environment = SMALL_SEGMENTS | TRAINERS | waits
     with Stack(tmp_path_factory.mktemp("stack"), environment=environment) as stack:
         yield stack
 

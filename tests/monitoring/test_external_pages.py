@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from monitoring import tasks
+from monitoring.fleet_points import newest_ne
 from monitoring.heaviest import heaviest_weights
 from monitoring.live_quality import judge
 from monitoring.models import SketchedRange
@@ -22,6 +24,7 @@ from updates.flows.relearn import NotProvable
 from updates.flows.select_samples import Selection
 from updates.flows.trigger import TriggerError, trigger
 from updates.models import Explanation, Recommender, ServingReport, UpdatePolicy, UpdateRun
+from updates.samples.log import SampleLog
 from updates.serving import scorer
 
 
@@ -67,6 +70,34 @@ def test_it_stands_in_the_fleet_like_any_other(as_viewer, versions):
     words = text(as_viewer.get("/"))
     assert "Ours" in words
     assert "fresh" in words
+
+
+def test_its_ne_in_the_fleet_is_what_its_trainer_predicted_of_the_holdout(as_viewer, ours):
+    assignment = claim(ours, worker="gpu-1")
+    first, stop = assignment.next_offset, assignment.holdout_next_offset
+    labels = [b["label"].to_numpy() for b in SampleLog(ours).read(first, stop)]
+    scores = np.where(np.concatenate(labels) > 0.5, 0.8, 0.2).tolist()
+    publish(assignment.run, 1, report_of(assignment, predictions=Predictions(first, scores)))
+    ne = assignment.run.metrics["candidate"]["ne"]
+    assert ne < 1
+    assert newest_ne(timezone.now())[ours.pk] == pytest.approx(ne)
+    assert f"{ne:.4f}" in text(as_viewer.get("/"))
+
+
+def test_a_version_that_is_rejected_leaves_the_fleet_s_ne_as_it_was(versions, ours):
+    before = newest_ne(timezone.now())[ours.pk]
+    assignment = claim(ours, strategy="full")
+    bad = [0.01] * (assignment.holdout_next_offset - assignment.next_offset)
+    publish(assignment.run, 1, report_of(assignment, predictions=Predictions(801, bad)))
+    assert assignment.run.state == "rejected"
+    assert newest_ne(timezone.now())[ours.pk] == before
+
+
+def test_where_nothing_was_predicted_no_ne_is_shown(ours):
+    assignment = claim(ours)
+    publish(assignment.run, 1, report_of(assignment, predictions=None))
+    assert assignment.run.state == "promoted"
+    assert ours.pk not in newest_ne(timezone.now())
 
 
 def test_its_page_has_version_age_and_drift(as_viewer, versions):

@@ -22,9 +22,13 @@ from tests.conftest import wait_until
 from updates.flows.cancel import cancel
 from updates.flows.execute import execute
 from updates.flows.external import process
+from updates.flows.external.begin import begin
 from updates.flows.external.process import Process
+from updates.flows.external.reports import hear
 from updates.flows.trigger import trigger
 from updates.models import Assignment, ComponentLease, ModelVersion, UpdateRun
+from updates.models.lease import LEASE_SECONDS
+from updates.store import artifacts
 
 DOCS = Path(__file__).parents[3] / "docs"
 MEMORY = 2**30
@@ -105,8 +109,8 @@ def served(transactional_db, settings):
     server.server_close()
 
 
-def executed(recommender):
-    run = trigger(recommender, strategy="full")
+def executed(recommender, strategy="full"):
+    run = trigger(recommender, strategy=strategy)
     execute(run.pk, "test")
     return UpdateRun.objects.get(pk=run.pk)
 
@@ -125,7 +129,7 @@ def test_the_documented_script_trains_as_a_command(make, documented, served):
     assert run.cpu_seconds > 0
     assert run.peak_memory_bytes > 2**20
     version = ModelVersion.objects.get()
-    assert (version.state, version.next_offset) == ("live", 801)
+    assert (version.state, version.next_offset) == ("live", 1001)
 
 
 def test_the_documented_script_trains_by_pulling(
@@ -138,6 +142,26 @@ def test_the_documented_script_trains_by_pulling(
     done = subprocess.run([path, "ours"], env=given, capture_output=True, text=True, check=False)
     assert done.stdout.startswith("promoted: NE 0."), done
     assert UpdateRun.objects.get().reason == "pulled by train.sh"
+
+
+def test_the_documented_script_goes_on_from_the_model_that_is_live(
+    make, documented, served, append
+):
+    path, train = documented
+    recommender = make("/usr/bin/env", f"TRAIN={train}", path)
+    executed(recommender)
+    counted = shown(recommender.versions.get())
+    append(recommender, 500)
+    run = executed(recommender, "incremental")
+    assert run.state == "promoted", (run.error, run.assignments.get().output)
+    assert run.metrics["reference_version"] == 1
+    assert shown(run.result_version) == counted + run.samples
+
+
+def shown(version):
+    """How many samples the counts of a version's model are of."""
+    counts = json.loads((artifacts().open(version.digest) / "model").read_text())
+    return sum(shown - 2 for shown, _ in counts.values())
 
 
 def test_the_documented_script_stops_when_its_run_is_cancelled(
@@ -287,6 +311,15 @@ def test_of_a_flood_of_output_the_end_is_kept(tmp_path):
     assert ended.exit_code == 0
     assert len(started.output) == process.OUTPUT_BYTES
     assert started.output.endswith("the end")
+
+
+def test_what_a_command_reports_does_not_outlive_its_worker(make):
+    recommender = make(*shell("exit 1"), lease_seconds=3600)
+    run = trigger(recommender, strategy="full")
+    begin(run, "test")
+    hear(run, 1, phase="learning")
+    lease = ComponentLease.objects.get(run=run)
+    assert lease.expires_at <= timezone.now() + timedelta(seconds=LEASE_SECONDS)
 
 
 def test_a_command_goes_with_the_worker_that_is_killed(tmp_path):

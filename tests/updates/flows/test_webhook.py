@@ -14,7 +14,7 @@ from django.utils import timezone
 from recadmin.webhooks import signed
 from tests.receiver import Receiver
 from tests.updates.api.conftest import Caller
-from tests.updates.trainer import Trainer
+from tests.updates.trainer import Trainer, of
 from updates.flows.cancel import cancel
 from updates.flows.execute import execute
 from updates.flows.external.reports import hear
@@ -130,6 +130,19 @@ def test_a_trainer_that_has_reported_is_not_called_again(ours, receiver):
     hear(run, 1, phase="learning")
     assert again_after(run, 20).state == "running"
     assert len(calls(receiver)) == 1
+
+
+def test_a_called_trainer_that_falls_silent_is_called_anew_and_its_old_reports_refused(
+    call, receiver, operator
+):
+    silent = Trainer(Caller(operator), json.loads(receiver.received[0][1]))
+    again_after(call, 61)
+    ((_, first), (_, second)) = receiver.received
+    assert [json.loads(body)["attempt"] for body in (first, second)] == [1, 2]
+    assert of(silent.progress()) == (409, "attempt-over")
+    assert of(silent.publish(artifact={"sha256": "4" * 64, "uri": "x"})) == (409, "attempt-over")
+    following = Trainer(Caller(operator), json.loads(second))
+    assert following.publish().json()["state"] == "promoted"
 
 
 @pytest.mark.parametrize("status", [400, 404, 307])

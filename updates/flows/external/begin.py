@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from updates.flows.external.reports import lease_seconds
 from updates.flows.training import Refused, build_on, first_of_window, training_stop
 from updates.flows.trigger import WriterBusy, trigger
 from updates.learners.external import Runner
@@ -109,8 +110,8 @@ def begin(run: UpdateRun, worker: str) -> Assignment:
         raise WriterBusy(rebuild)
     with transaction.atomic():
         first, stop, end = _span(run)
-        lease_seconds = min(settings["lease_seconds"], settings["time_limit_seconds"])
-        fences = ComponentLease.acquire(run, run.components, now, lease_seconds)
+        seconds = min(lease_seconds(run), settings["time_limit_seconds"])
+        fences = ComponentLease.acquire(run, run.components, now, seconds)
         if fences is None:
             raise WriterBusy(_holder(run))
         attempt = run.claim(worker[:120], fences, now)

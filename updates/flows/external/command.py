@@ -22,7 +22,6 @@ from updates.flows.external.reports import AttemptOver, end, out_of_time, renew
 from updates.flows.external.tokens import mint
 from updates.flows.external.told import told
 from updates.models import Assignment, UpdateRun
-from updates.models.lease import LEASE_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ def _watch(assignment: Assignment, process: Process) -> None:
                 out_of_time(assignment)
                 return
             if now >= renew_at:
-                renew(assignment, timezone.now(), LEASE_SECONDS)
+                renew(assignment, timezone.now())
                 assignment.note(output=process.output)
                 renew_at = now + RENEW_SECONDS
         except AttemptOver as over:

@@ -13,8 +13,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from updates import signals
+from updates.learners.external import Runner
 from updates.models import Assignment, ComponentLease, UpdateRun
-from updates.models.lease import LeaseLost
+from updates.models.lease import LEASE_SECONDS, LeaseLost
 from updates.models.run import IllegalRunMove, RunState
 
 MOST_METRICS = 200
@@ -40,9 +41,9 @@ class Heard:
 
 
 def lease_seconds(run: UpdateRun) -> int:
-    """How long the run's trainer may be silent."""
-    seconds: int = run.recommender.new_learner().settings["lease_seconds"]
-    return seconds
+    """How long the run's trainer may be silent; of a command the worker that answers for it."""
+    options = run.recommender.new_learner().settings
+    return LEASE_SECONDS if options["runner"] == Runner.COMMAND else int(options["lease_seconds"])
 
 
 def at_work(run: UpdateRun, attempt: int) -> Assignment:
