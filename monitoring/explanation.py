@@ -14,10 +14,12 @@ NEIGHBOURS = 20
 
 def explanation(version: ModelVersion, against: ModelVersion | None) -> dict[str, Any]:
     """The section's context: the explanation, or why there is none."""
+    against = against or version.parent
     context: dict[str, Any] = {
         "recommender": version.recommender,
         "version": version,
-        "others": _others(version),
+        "against": against,
+        "others": _others(version, against),
     }
     try:
         found = explanation_of(version, against)
@@ -31,13 +33,19 @@ def explanation(version: ModelVersion, against: ModelVersion | None) -> dict[str
     }
 
 
-def _others(version: ModelVersion) -> list[int]:
-    """Numbers of the versions near this one that still have their files, the newest first."""
+def _others(version: ModelVersion, against: ModelVersion | None) -> list[int]:
+    """Numbers to choose from, the newest first: of the versions near this one that have their
+    files, where it has its own, and the one that it is held against in any case."""
+    if against is None:
+        return []
+    if version.pruned_at:
+        return [against.number]
     numbers = version.recommender.versions.filter(pruned_at=None).order_by("-number")
     near = [
         number for number in numbers.values_list("number", flat=True) if number != version.number
     ]
-    return sorted(sorted(near, key=lambda n: abs(n - version.number))[:NEIGHBOURS], reverse=True)
+    nearest = sorted(near, key=lambda n: abs(n - version.number))[:NEIGHBOURS]
+    return sorted({*nearest, against.number}, reverse=True)
 
 
 def _with_bars(movers: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

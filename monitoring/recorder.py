@@ -87,14 +87,15 @@ def on_policy_fired(
 def on_evaluated(run: UpdateRun, evaluation: Any, **kwargs: Any) -> None:
     """What the run cost, and for a full one how far the live version had fallen behind it.
 
-    Of a model that recadmin cannot predict with, also how well it predicted what judged it: its
-    trainer's predictions are all that is known of its quality.
+    Of a model that recadmin cannot predict with, and whose servers log nothing, also how well it
+    predicted what judged it: its trainer's predictions are all that is known of its quality.
     """
     run.refresh_from_db(fields=["cpu_seconds", "strategy", "state"])
     gap = evaluation.to_json()["ne_gain"] if run.strategy == Strategy.FULL else None
     values = {metrics.RUN_CPU_SECONDS: run.cpu_seconds, metrics.OPTIMALITY_GAP: gap}
-    known_by_reports = run.state == RunState.PROMOTED and not run.recommender.trained_here
-    if known_by_reports and evaluation.candidate.judgeable:
+    about = run.recommender
+    only_reported = not (about.trained_here or about.logs_predictions)
+    if run.state == RunState.PROMOTED and only_reported and evaluation.candidate.judgeable:
         values |= quality_values(evaluation.candidate)
     series.record(run.recommender, values, timezone.now())
 

@@ -11,6 +11,7 @@ from monitoring.figures import live, versions
 
 # By tables whose heads have no room on a phone: there, all columns are told of at once.
 TABLES = {
+    "fleet": [*live.HEADLINE[:3], *live.FLEET],
     "components": live.COMPONENTS,
     "serving": live.SERVING,
     "servers": live.SERVERS,

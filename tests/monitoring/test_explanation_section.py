@@ -95,3 +95,23 @@ def test_whose_neighbours_changed_is_shown_for_a_learner_with_vectors(as_viewer,
     assert "Neighbours of item" in words
     assert f"{items['movers'][0]['value']} " in words
     assert items["how"] in words
+
+
+def test_where_files_are_gone_nothing_is_asked_and_the_page_says_so(as_viewer, updated):
+    parent = updated.parent
+    parent.pruned_at = updated.created_at
+    parent.save(update_fields=["pruned_at"])
+    page = as_viewer.get(ADDRESS)
+    assert "The files of version 1 are no longer kept: it cannot be compared." in text(page)
+    assert '<option value="1" selected>v1, its parent</option>' in page.content.decode()
+    assert not Explanation.objects.exists()
+
+
+def test_what_was_worked_out_before_stays_when_files_are_gone(as_viewer, updated):
+    as_viewer.get(ADDRESS)
+    explaining.explain(Explanation.objects.get().pk)
+    updated.pruned_at = updated.created_at
+    updated.save(update_fields=["pruned_at"])
+    page = as_viewer.get(ADDRESS)
+    assert "Top movers of live traffic" in text(page)
+    assert page.content.decode().count("<option") == 1

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from updates import words
 from updates.admin.audited import AuditedAdmin
 from updates.admin.fieldsets import recommender_fieldsets
-from updates.admin.recommender_form import RecommenderForm, as_challenger
+from updates.admin.recommender_form import RecommenderForm, as_challenger, suggested_options
 from updates.admin.refusals import told
 from updates.admin.related import related_tables
 from updates.admin.roles import Operable
@@ -58,6 +58,14 @@ class RecommenderAdmin(Operable, AuditedAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[tuple[Any, Any]]:
         return recommender_fieldsets(obj)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[RecommenderForm]:
+        """Filled in with what a what-if suggests, for somebody to look at and save."""
+        form = super().get_form(request, obj, change, **kwargs)
+        suggested = suggested_options(request.GET) if request.method == "GET" and obj else {}
+        return type(form.__name__, (form,), {"suggested": suggested}) if suggested else form
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
         return {} if obj else self.prepopulated_fields

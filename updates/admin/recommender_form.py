@@ -1,6 +1,7 @@
 """The form of a recommender."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -38,6 +39,15 @@ OBJECTIVES_HELP = (
 )
 
 
+# Options that the page of a what-if suggests a value for, in the address.
+SUGGESTED = ("admit_after", "expire_after")
+
+
+def suggested_options(query: Mapping[str, str]) -> dict[str, int]:
+    """Those that are there and whole numbers."""
+    return {name: int(query[name]) for name in SUGGESTED if query.get(name, "").isdecimal()}
+
+
 # A challenger is judged like its champion, unless somebody says otherwise.
 AS_THE_CHAMPION = (*OF_THE_LOG, "learner", "learner_options", "freshness_objective_seconds")
 
@@ -69,6 +79,8 @@ class RecommenderForm(HelpfulForm):
 
     slices = JSONListField(required=False, help_text=SLICES_HELP)
 
+    suggested: ClassVar[Mapping[str, int]] = {}
+
     class Meta:
         model = Recommender
         fields = "__all__"
@@ -88,6 +100,8 @@ class RecommenderForm(HelpfulForm):
             self.fields["challenges"].queryset = champions
         if "learner_options" in self.fields:
             self.fields["learner_options"].help_text = options_help()
+            if self.suggested:
+                self.initial["learner_options"] = self.instance.learner_options | self.suggested
         if self.instance.pk:
             for name in {"slug", "learner", "schema", "challenges"} & set(self.fields):
                 self.fix(name, FIXED)

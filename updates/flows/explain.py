@@ -66,6 +66,7 @@ def explanation_of(
         raise NotExplainable(f"Version {version.number} was built on nothing: it is the first.")
     if against == version:
         raise NotExplainable(f"Version {version.number} does not differ from itself.")
+    _ensure_files(version, against)
     with transaction.atomic():
         found, new = Explanation.ask(version, against)
         again = not new and _has_more(found, version, against, growth)
@@ -74,6 +75,15 @@ def explanation_of(
         if new or again:
             transaction.on_commit(lambda: nudge(found))
     return found
+
+
+def _ensure_files(version: ModelVersion, against: ModelVersion) -> None:
+    """What was worked out before files were deleted stays; nothing can be after it."""
+    gone = [each for each in (version, against) if each.pruned_at]
+    if gone and not Explanation.objects.filter(version=version, against=against).exists():
+        raise NotExplainable(
+            f"The files of version {gone[0].number} are no longer kept: it cannot be compared."
+        )
 
 
 def _has_more(

@@ -1,5 +1,7 @@
 """Creating and changing a recommender: what is wrong is said so that it can be put right."""
 
+import json
+
 import pytest
 
 from tests.updates.admin.conftest import address, errors, recommender_data, told
@@ -194,3 +196,21 @@ def test_what_is_no_objective_of_a_component_is_said(as_admin, make_recommender,
     page = address("recommender_change", films.pk)
     answer = as_admin.post(page, with_objectives(films, trees, ""))
     assert said in errors(answer)["component_objectives"][0]
+
+
+def filled_in(as_admin, recommender, query):
+    page = as_admin.get(f"{address('recommender_change', recommender.pk)}?{query}")
+    return page.context["adminform"].form["learner_options"].value()
+
+
+def test_what_a_what_if_suggests_is_filled_in_and_not_saved(as_admin, make_recommender):
+    news = make_recommender(learner_options={"alpha": 0.1, "admit_after": 2})
+    found = filled_in(as_admin, news, "admit_after=5&expire_after=30")
+    assert json.loads(found) == {"alpha": 0.1, "admit_after": 5, "expire_after": 30}
+    news.refresh_from_db()
+    assert news.learner_options == {"alpha": 0.1, "admit_after": 2}
+
+
+def test_a_suggestion_that_is_no_whole_number_is_passed_over(as_admin, make_recommender):
+    news = make_recommender(learner_options={"alpha": 0.1})
+    assert json.loads(filled_in(as_admin, news, "admit_after=<b>&beta=3")) == {"alpha": 0.1}

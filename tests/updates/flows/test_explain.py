@@ -14,7 +14,7 @@ from updates.flows.explain import (
 )
 from updates.flows.prune import prune
 from updates.flows.turn import turn
-from updates.models import Explanation
+from updates.models import Explanation, ModelVersion
 from updates.models.explanation import MOST_ATTEMPTS
 
 
@@ -102,12 +102,22 @@ def test_live_versions_are_explained_unasked(updated, told):
     assert told == [Explanation.objects.get(version=updated).pk]
 
 
-def test_files_that_are_gone_are_said_to_be(updated):
+def test_files_that_went_while_it_waited_are_said_to_be_gone(updated):
+    asked = explanation_of(updated)
     updated.recommender.keep_versions = 1
     prune(updated.recommender)
-    found = worked_out(updated)
-    assert found.state == "failed"
-    assert found.error.endswith(".")
+    explain(asked.pk)
+    asked.refresh_from_db()
+    assert asked.state == "failed"
+    assert asked.error.endswith(".")
+
+
+def test_nothing_is_asked_of_a_worker_that_takes_files_that_are_gone(updated):
+    updated.recommender.keep_versions = 1
+    prune(updated.recommender)
+    with pytest.raises(NotExplainable, match="files of version 1 are no longer kept"):
+        explanation_of(ModelVersion.objects.get(pk=updated.pk))
+    assert not Explanation.objects.exists()
 
 
 def test_one_is_worked_out_at_a_time(updated, told, valkey):
