@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from recadmin import stopping
 from updates.artifacts import MANIFEST, CorruptArtifact
 from updates.models import Deployment, Recommender
 from updates.store import artifacts
@@ -75,7 +76,7 @@ def wait_for_events(
     """The same; where there is none yet, waits for one. Beside them, when to ask again, in seconds:
     at once, unless too many wait in this process already.
 
-    seconds : how long to wait, LONGEST_WAIT_SECONDS at most.
+    seconds : how long to wait, LONGEST_WAIT_SECONDS at most, and no longer than this process lives.
     """
     found = events_after(recommender, after)
     if found or not seconds:
@@ -93,8 +94,8 @@ def wait_for_events(
 
 def _looks(seconds: float) -> Iterator[None]:
     until = time.monotonic() + min(seconds, LONGEST_WAIT_SECONDS)
-    while (left := until - time.monotonic()) > 0:
-        time.sleep(min(LOOK_EVERY_SECONDS, left))
+    while (left := until - time.monotonic()) > 0 and not stopping.told.is_set():
+        stopping.told.wait(min(LOOK_EVERY_SECONDS, left))
         yield
 
 
