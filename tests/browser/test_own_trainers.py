@@ -5,7 +5,6 @@ The commands are those that the pages tell a newcomer to type: nothing else is d
 
 import os
 import re
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -17,8 +16,8 @@ from playwright.sync_api import expect
 
 pytest.importorskip("torch", reason="torch is not installed (examples/requirements.txt)")
 
-from tests import CLIENT
 from tests.conftest import wait_until
+from tests.newcomer import Newcomer
 from tests.stack import ROOT, Stack
 
 pytestmark = [
@@ -51,32 +50,6 @@ MORE = ["ml-100k", "--shift-to-now", "--from", "0.15", "--until", "0.2"]
 NUMBER = re.compile(r"\d\.\d{4}")
 
 
-class Newcomer:
-    """Types what a page says of a recommender, block of commands after block, ``$TOKEN`` set."""
-
-    def __init__(self, slug: str, stack: Stack, token: str) -> None:
-        text = PAGES[slug].read_text().replace("http://localhost:8000", stack.url)
-        blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
-        self.blocks = [block for block in blocks if slug in block]
-        self.env = stack.env | {"TOKEN": token, "PYTHONPATH": CLIENT}
-
-    def types(self, block: str) -> None:
-        """To its end; a command that fails fails the test."""
-        done = subprocess.run(
-            ["/bin/sh", "-euc", block],
-            check=False,
-            cwd=ROOT,
-            env=self.env,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
-
-    def starts(self, block: str) -> subprocess.Popen:
-        """And lets it run."""
-        return subprocess.Popen(["/bin/sh", "-euc", block], cwd=ROOT, env=self.env)
-
-
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     # Python with pyarrow and Vowpal Wabbit is the first that is found, as the pages ask for.
@@ -95,7 +68,7 @@ def api(stack):
 def managed(stack, api):
     """All of FILMS with a live version by a full update and then one by an incremental one."""
     token = api.headers["Authorization"].removeprefix("Token ")
-    newcomers = {slug: Newcomer(slug, stack, token) for slug in PAGES}
+    newcomers = {slug: Newcomer(PAGES[slug], slug, stack, token) for slug in PAGES}
     at_once([partial(newcomer.types, newcomer.blocks[0]) for newcomer in newcomers.values()])
     beside(stack, api)
     trainer = newcomers["films-torch"].starts(newcomers["films-torch"].blocks[1])
