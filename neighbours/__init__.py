@@ -1,1 +1,1 @@
-"""Other systems that are told of what happens here, or asked: each optional (docs/neighbours.md)."""
+"""Other systems, each optional, that are told of what happens here, or asked."""

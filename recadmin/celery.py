@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init
+from django.conf import settings
 from kombu.transport import redis
 
 from recadmin import pulse
@@ -93,6 +94,19 @@ app.conf.beat_schedule = {
         "options": {"expires": 600},
     },
 }
+# Neighbours that the installation has (docs/neighbours.md).
+if settings.MLFLOW_TRACKING_URI:
+    app.conf.beat_schedule["mirror-to-mlflow"] = {
+        "task": "neighbours.tasks.mirror_to_mlflow",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    }
+if settings.OPENLINEAGE:
+    app.conf.beat_schedule["tell-openlineage"] = {
+        "task": "neighbours.tasks.tell_openlineage",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    }
 app.autodiscover_tasks()
 pulse.install(app)
 

@@ -237,6 +237,13 @@ EXTERNAL_ENVIRONMENT = os.environ.get("EXTERNAL_ENVIRONMENT", "PATH,LANG,LC_ALL,
 # A model that a trainer uploads has at most so many bytes.
 EXTERNAL_ARTIFACT_BYTES = int(os.environ.get("EXTERNAL_ARTIFACT_BYTES", str(2 * 2**30)))
 
+# Neighbours (docs/neighbours.md). The MLflow server that versions are mirrored to, and what the
+# names of its experiments and models begin with; without an address there is none.
+MLFLOW_TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", "")
+MLFLOW_NAME_PREFIX = os.environ.get("MLFLOW_NAME_PREFIX", "")
+# Whether runs are told by OpenLineage, whose client reads where to by itself.
+OPENLINEAGE = environment.openlineage()
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
