@@ -255,5 +255,7 @@ LOGGING = {
         # They log the addresses of channels, which hold secrets.
         "apprise": {"level": "CRITICAL", "propagate": False},
         "urllib3": {"level": "WARNING"},
+        # It logs addresses of transports, with users and passwords in them.
+        "openlineage": {"level": "WARNING"},
     },
 }

@@ -47,6 +47,7 @@ def _answers(address):
 def mlflow(mlflow_server, settings, monkeypatch):
     """A client of the server, which the settings name."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     from mlflow import MlflowClient
 
     settings.MLFLOW_TRACKING_URI = mlflow_server
