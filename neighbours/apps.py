@@ -6,10 +6,16 @@ class NeighboursConfig(AppConfig):
     name = "neighbours"
 
     def ready(self) -> None:
+        # They register what "manage.py check" looks at.
+        from neighbours import checks  # noqa: F401
+
+        if settings.MLFLOW_TRACKING_URI or settings.OPENLINEAGE:
+            from neighbours.report import findings
+            from recadmin.checks import PROBES, Probe
+
+            PROBES.append(Probe(findings, {}))
         if settings.FEAST_REPO is not None:
-            from django.core.checks import register
+            from neighbours.feast import checks as feast_checks  # noqa: F401
+            from neighbours.feast import sent
 
-            from neighbours.feast import checks, sent
-
-            register(checks.check_feast)
             sent.connect()

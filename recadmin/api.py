@@ -1,4 +1,4 @@
-"""The API put together: what updates does and what monitoring measures, under one roof."""
+"""The API put together: what updates does, monitoring measures and neighbours are told."""
 
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
@@ -7,6 +7,7 @@ from monitoring import api as measurements
 from monitoring.alerts import api as alerts
 from monitoring.fleet import fleet_freshness
 from monitoring.scorecard import api as scorecard
+from neighbours import api as neighbours
 from updates.api import urls
 from updates.api.views.unknown import Unknown
 
@@ -16,6 +17,7 @@ V1 = urls.with_slashes(
         *measurements.PATTERNS,
         *scorecard.PATTERNS,
         *alerts.PATTERNS,
+        *neighbours.PATTERNS,
     ]
 )
 

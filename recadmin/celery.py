@@ -99,11 +99,24 @@ app.conf.beat_schedule = {
         "options": {"expires": 600},
     },
 }
+# Neighbours that the installation has (docs/neighbours.md).
 if settings.FEAST_REPO is not None:
     app.conf.beat_schedule["look-at-feast"] = {
         "task": "neighbours.tasks.look_at_feast",
         "schedule": settings.FEAST_SECONDS,
         "options": {"expires": settings.FEAST_SECONDS},
+    }
+if settings.MLFLOW_TRACKING_URI:
+    app.conf.beat_schedule["mirror-to-mlflow"] = {
+        "task": "neighbours.tasks.mirror_to_mlflow",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    }
+if settings.OPENLINEAGE:
+    app.conf.beat_schedule["tell-openlineage"] = {
+        "task": "neighbours.tasks.tell_openlineage",
+        "schedule": 10.0,
+        "options": {"expires": 10},
     }
 app.autodiscover_tasks()
 pulse.install(app)

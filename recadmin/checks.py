@@ -137,7 +137,7 @@ def _static() -> Findings:
     return {"static": Finding(True, "Pages find their static files.")}
 
 
-class _Probe:
+class Probe:
     """One call, and what is said of each check that it answers where it does not."""
 
     def __init__(self, ask: Callable[[], Findings], silent: Findings) -> None:
@@ -146,15 +146,15 @@ class _Probe:
 
 
 _UNASKED = Finding(None, "Not known: Valkey does not answer.", "See to Valkey first.")
-_PROBES = (
-    _Probe(
+PROBES = [
+    Probe(
         _database,
         {
             "database": Finding(False, "The database does not answer.", "See to its server."),
             "migrations": Finding(None, "Not known: the database does not answer."),
         },
     ),
-    _Probe(
+    Probe(
         _valkey,
         {
             "valkey": Finding(False, "Valkey does not answer.", "Start it, or see REDIS_URL."),
@@ -162,14 +162,14 @@ _PROBES = (
             "beat": _UNASKED,
         },
     ),
-    _Probe(_disk, {"disk": Finding(False, "The data folder does not answer.", "See its disk.")}),
-    _Probe(_static, {"static": Finding(False, "Static files cannot be read.", "See the disk.")}),
-)
+    Probe(_disk, {"disk": Finding(False, "The data folder does not answer.", "See its disk.")}),
+    Probe(_static, {"static": Finding(False, "Static files cannot be read.", "See the disk.")}),
+]
 
 
 def run_checks() -> Findings:
     """All of them, each by its name, within ``PATIENCE_SECONDS``."""
-    calls = [(probe, probe.call.begin()) for probe in _PROBES]
+    calls = [(probe, probe.call.begin()) for probe in PROBES]
     deadline = time.monotonic() + PATIENCE_SECONDS
     findings: Findings = {}
     for probe, call in calls:

@@ -79,3 +79,11 @@ def broker_url(redis_url: str) -> str:
     if redis_url.startswith("unix://"):
         return "redis+socket://" + redis_url.removeprefix("unix://")
     return redis_url
+
+
+def openlineage() -> bool:
+    """Whether the environment names a transport for OpenLineage's client, as that reads it."""
+    if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
+        return False
+    named = os.environ.get("OPENLINEAGE_URL") or os.environ.get("OPENLINEAGE_CONFIG")
+    return bool(named) or any(name.startswith("OPENLINEAGE__TRANSPORT__") for name in os.environ)

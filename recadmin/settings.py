@@ -237,10 +237,16 @@ EXTERNAL_ENVIRONMENT = os.environ.get("EXTERNAL_ENVIRONMENT", "PATH,LANG,LC_ALL,
 # A model that a trainer uploads has at most so many bytes.
 EXTERNAL_ARTIFACT_BYTES = int(os.environ.get("EXTERNAL_ARTIFACT_BYTES", str(2 * 2**30)))
 
-# A Feast repo that is asked how old the values of features are, and every how many seconds
-# (docs/neighbours.md); None: nothing is asked, nothing of it loaded.
+# Neighbours (docs/neighbours.md), each only where it is named. A Feast repo that is asked how old
+# the values of features are, and every how many seconds.
 FEAST_REPO = environment.folder("FEAST_REPO")
 FEAST_SECONDS = float(os.environ.get("FEAST_SECONDS", "60"))
+# The MLflow server that versions are mirrored to, and what the names of its experiments and models
+# begin with.
+MLFLOW_TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", "")
+MLFLOW_NAME_PREFIX = os.environ.get("MLFLOW_NAME_PREFIX", "")
+# Whether runs are told by OpenLineage, whose client reads where to by itself.
+OPENLINEAGE = environment.openlineage()
 
 LOGGING = {
     "version": 1,
@@ -253,5 +259,7 @@ LOGGING = {
         # They log the addresses of channels, which hold secrets.
         "apprise": {"level": "CRITICAL", "propagate": False},
         "urllib3": {"level": "WARNING"},
+        # It logs addresses of transports, with users and passwords in them.
+        "openlineage": {"level": "WARNING"},
     },
 }

@@ -39,7 +39,8 @@ class ReportedVersion:
     """What a trainer says of a model.
 
     watermark : newest event time that it has learned. trained_since : the oldest; None for all
-    before the watermark. sha256 : of what lies at ``uri``, which is not fetched.
+    before the watermark. sha256 : of what lies at ``uri``, which is not fetched; "" where that is
+    not known. origin : what else is to be kept of where it comes from.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ReportedVersion:
     metrics: dict[str, float] = field(default_factory=dict)
     uri: str = ""
     sha256: str = ""
+    origin: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As the manifest of the version keeps it."""
@@ -57,13 +59,13 @@ class ReportedVersion:
 
 
 def report_version(
-    recommender: Recommender, reported: ReportedVersion, *, by: Any = None
+    recommender: Recommender, reported: ReportedVersion, *, live: bool = True, by: Any = None
 ) -> tuple[ModelVersion, bool]:
     """The version, and whether it is new: the same report again changes nothing.
 
     What it has learned of the log is counted: as many samples as have event times up to its
     watermark. Of a recommender that is not updated here it is live from now on, unless predictions
-    say what is live (``follow_predictions``); of others it is a candidate.
+    say what is live (``follow_predictions``); of others, or with ``live`` False, a candidate.
 
     Raises TrainedHere, VersionConflict, ReportError and LogUnavailable.
     """
@@ -76,7 +78,10 @@ def report_version(
     try:
         with transaction.atomic():
             version = ModelVersion.publish(recommender, name=reported.name, **fields)
-            if not (recommender.learner_class.updated_here or recommender.follows_predictions):
+            reports_move = not (
+                recommender.learner_class.updated_here or recommender.follows_predictions
+            )
+            if live and reports_move:
                 promote(version, reason="reported as live", by=by)
     except IntegrityError:
         # Reported twice at once.
@@ -110,9 +115,8 @@ def _check(reported: ReportedVersion) -> None:
         raise ReportError("watermark", "Lies in the future: it is the newest event time learned.")
     if reported.trained_since and reported.trained_since > reported.watermark:
         raise ReportError("trained_since", "Must not lie after the watermark.")
-    if bool(reported.uri) != bool(reported.sha256):
-        missing = "sha256" if reported.uri else "uri"
-        raise ReportError(missing, "uri and sha256 go together.")
+    if reported.sha256 and not reported.uri:
+        raise ReportError("uri", "Must be there: sha256 is of what lies at it.")
 
 
 def _described(recommender: Recommender, reported: ReportedVersion) -> dict[str, Any]:

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='modelversion',
             name='name',
-            field=models.CharField(db_default='', default='', editable=False, help_text='What those call it who made it elsewhere; empty of what updates have made.', max_length=200),
+            field=models.CharField(db_default='', default='', editable=False, help_text='What those call it who made it elsewhere; empty of what updates have made.', max_length=300),
         ),
         migrations.AddConstraint(
             model_name='modelversion',

@@ -40,7 +40,7 @@ COPIED = (
     "metrics",
     "sparsity",
 )
-LONGEST_NAME = 200
+LONGEST_NAME = 300
 # What may change after a version is written: where it stands, and that its bytes were pruned.
 MUTABLE = {"state", "state_reason", "pruned_at"}
 

@@ -57,7 +57,7 @@ def test_the_same_name_for_another_model_is_refused(as_operator, ours):
         ({"metrics": {"ne": "NaN"}}, "metrics"),
         ({"metrics": {f"m{i}": 0.0 for i in range(300)}}, "metrics"),
         ({"sha256": "abc", "uri": "s3://m"}, "sha256"),
-        ({"uri": "s3://m"}, "sha256"),
+        ({"sha256": "0" * 64}, "uri"),
         ({"trained_since": "2026-01-03T00:00:00Z"}, "trained_since"),
         ({"live": True}, "live"),
     ],

@@ -113,7 +113,6 @@ def test_a_name_is_never_used_again(ours):
     [
         ({"watermark": timezone.now() + timedelta(hours=1)}, "watermark"),
         ({"trained_since": at(60)}, "trained_since"),
-        ({"uri": "s3://models/7"}, "sha256"),
         ({"sha256": "0" * 64}, "uri"),
     ],
 )

@@ -1,0 +1,1 @@
+"""OpenLineage: runs are told to a lineage backend as they begin and end."""

@@ -1,0 +1,1 @@
+"""MLflow: versions are mirrored to its tracking server, and imported from its model registry."""
