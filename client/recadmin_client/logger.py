@@ -7,9 +7,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, islice
 from math import inf
 from pathlib import Path
 from typing import Literal, Self, TypeAlias
@@ -123,58 +122,65 @@ class Logger:
         Raises SpoolFull where ``when_full`` says so, TypeError or ValueError for what JSON cannot
         hold, and ValueError for a row of more than 1 MiB or after ``close``.
         """
-        self._take([_line(row)])
+        line = _line(row)
+        with self._changed:
+            if self._admits(len(line), 1):
+                self._write(line, 1, 1)
 
     def log_many(self, rows: Iterable[Row]) -> None:
-        """Take several rows, such as the predictions of a request: one write for all that go into
-        one batch.
+        """Take several rows, such as the predictions of a request: one write, into one batch.
 
-        Raises as ``log`` does: for a row that cannot be taken, and where the spool has no room for
-        all of them, with none taken; where the disk fills meanwhile, with the first ones taken.
+        All are taken or none, where they fit into a batch: ``batch_rows`` and 4 MiB. More are cut
+        into batches; where the disk fills meanwhile, the first ones stay taken, as ``counts`` says.
+        Raises as ``log`` does, with none taken for a row that cannot be, and where the spool has no
+        room for all.
         """
-        self._take([_line(row) for row in rows])
-
-    def _take(self, lines: list[bytes]) -> None:
+        lines = [_line(row) for row in rows]
         with self._changed:
-            if self._closed:
-                raise ValueError("the logger is closed")
-            courier = self._courier
-            size = sum(map(len, lines))
-            if courier.waiting_bytes + courier.aside_bytes + size > self._max_bytes:
-                why = f"the spool may hold {self._max_bytes} bytes, and is full"
-                self._refuse(why, len(lines))
+            if not self._admits(sum(map(len, lines)), len(lines)):
                 return
-            taken = 0
-            while taken < len(lines):
-                some = self._fitting(lines, taken)
-                try:
-                    self._writer.append(b"".join(some), len(some))
-                except OSError as error:
-                    if error.errno not in DISK_FULL:
-                        raise
-                    self._refuse("the disk of the spool is full", len(lines) - taken)
+            left = len(lines)
+            for part in _parts(lines, self._batch_rows):
+                content = b"".join(part)
+                if self._lacks_room(content, len(part)):
+                    self._seal()
+                if not self._write(content, len(part), left):
                     return
-                taken += len(some)
-                self._note_written(some)
+                left -= len(part)
 
-    def _fitting(self, lines: list[bytes], start: int) -> list[bytes]:
-        """Those from there on that the batch being written has room for, one at least."""
-        if len(lines) == 1:
-            return lines
-        stop = min(start + self._batch_rows - self._writer.rows, len(lines))
-        ends = accumulate(map(len, lines[start:stop]), initial=self._writer.bytes)
-        room = sum(1 for before in islice(ends, stop - start) if before < BATCH_BYTES)
-        return lines[start : start + max(room, 1)]
+    def _admits(self, size: int, rows: int) -> bool:
+        if self._closed:
+            raise ValueError("the logger is closed")
+        courier = self._courier
+        if courier.waiting_bytes + courier.aside_bytes + size <= self._max_bytes:
+            return True
+        self._refuse(f"the spool may hold {self._max_bytes} bytes, and is full", rows)
+        return False
 
-    def _note_written(self, lines: list[bytes]) -> None:
-        self._logged += len(lines)
-        self._courier.waiting_bytes += sum(map(len, lines))
-        if self._writer.rows == len(lines):
+    def _lacks_room(self, content: bytes, rows: int) -> bool:
+        writer = self._writer
+        return writer.rows + rows > self._batch_rows or writer.bytes + len(content) > BATCH_BYTES
+
+    def _write(self, content: bytes, rows: int, left: int) -> bool:
+        """Whether the batch being written has so many rows more; where not, all ``left`` are
+        refused."""
+        writer = self._writer
+        try:
+            writer.append(content, rows)
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            self._refuse("the disk of the spool is full", left)
+            return False
+        self._logged += rows
+        self._courier.waiting_bytes += len(content)
+        if writer.rows == rows:
             # It has to be sealed in time, if no more rows come.
             self._courier.start()
             self._changed.notify_all()
-        if self._writer.rows >= self._batch_rows or self._writer.bytes >= BATCH_BYTES:
+        if writer.rows >= self._batch_rows or writer.bytes >= BATCH_BYTES:
             self._seal()
+        return True
 
     def flush(self, timeout_seconds: float = 10.0) -> bool:
         """Send what there is; whether the server has all of it within that time."""
@@ -245,3 +251,17 @@ def _line(row: Row) -> bytes:
     if len(line) > LONGEST_ROW_BYTES:
         raise ValueError(f"a row may take {LONGEST_ROW_BYTES} bytes, this takes {len(line)}")
     return line
+
+
+def _parts(lines: list[bytes], most_rows: int) -> Iterator[list[bytes]]:
+    """Cut where a batch would be full."""
+    part: list[bytes] = []
+    size = 0
+    for line in lines:
+        if len(part) == most_rows or size + len(line) > BATCH_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += len(line)
+    if part:
+        yield part

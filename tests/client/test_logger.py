@@ -180,20 +180,29 @@ def test_options_that_cannot_work_are_refused(scripted_client, spool, options):
         scripted_client.logger("news", spool, **{"sender": "test", **options})
 
 
-def test_rows_of_one_call_arrive_in_order_in_batches_of_the_size_asked_for(logger_of, log):
+def test_rows_of_one_call_are_in_one_batch_where_they_fit_into_one(logger_of, log):
     with logger_of(batch_rows=4) as logger:
         logger.log({"n": 0})
-        logger.log_many({"n": n} for n in range(1, 10))
+        logger.log_many({"n": n} for n in range(1, 4))
+        logger.log_many([{"n": 4}, {"n": 5}])
+        logger.log_many({"n": n} for n in range(6, 9))
         logger.log_many([])
-    assert log.numbers == list(range(10))
-    assert [len(rows) for rows in log.batches.values()] == [4, 4, 2]
-    assert logger.counts().logged == 10
+    assert log.numbers == list(range(9))
+    assert [len(rows) for rows in log.batches.values()] == [4, 2, 3]
+    assert logger.counts().logged == 9
+
+
+def test_more_rows_than_a_batch_holds_are_cut(logger_of, log):
+    with logger_of(batch_rows=4) as logger:
+        logger.log_many({"n": n} for n in range(9))
+    assert log.numbers == list(range(9))
+    assert [len(rows) for rows in log.batches.values()] == [4, 4, 1]
 
 
 def test_long_rows_of_one_call_are_cut_into_batches_that_a_request_may_hold(logger_of, log):
     with logger_of() as logger:
         logger.log_many({"n": n, "text": "x" * 1_000_000} for n in range(6))
-    assert [len(rows) for rows in log.batches.values()] == [5, 1]
+    assert [len(rows) for rows in log.batches.values()] == [4, 2]
 
 
 def test_of_rows_that_cannot_all_be_taken_none_is(logger_of, log):

@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import threading
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
@@ -80,6 +82,46 @@ def test_a_row_that_the_disk_does_not_take_leaves_nothing_of_itself(logger_of, l
     logger.log({"n": 3})
     assert logger.flush()
     assert log.numbers == [1, 3]
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """A disk that takes so many writes, ``disk.takes``, and is full from then on."""
+    write, of = os.write, SimpleNamespace(takes=0)
+
+    def write_or_fail(descriptor, content):
+        of.takes -= 1
+        if of.takes < 0:
+            raise OSError(errno.ENOSPC, "full")
+        return write(descriptor, content)
+
+    monkeypatch.setattr(writer.os, "write", write_or_fail)
+    return of
+
+
+def test_of_rows_of_one_batch_a_full_disk_takes_none(logger_of, log, disk):
+    logger = logger_of()
+    with pytest.raises(SpoolFull, match="disk"):
+        logger.log_many([{"n": 1}, {"n": 2}])
+    disk.takes = 1
+    logger.log_many([{"n": 3}, {"n": 4}])
+    assert logger.flush()
+    assert log.numbers == [3, 4]
+    assert logger.counts().logged == 2
+
+
+@pytest.mark.parametrize("when_full", ["raise", "drop"])
+def test_of_rows_of_several_batches_those_before_the_disk_was_full_are_taken(
+    logger_of, log, disk, when_full
+):
+    logger = logger_of(batch_rows=2, when_full=when_full)
+    disk.takes = 1
+    with pytest.raises(SpoolFull) if when_full == "raise" else nullcontext():
+        logger.log_many({"n": n} for n in range(5))
+    assert logger.flush()
+    assert log.numbers == [0, 1]
+    assert logger.counts().logged == 2
+    assert logger.counts().dropped == (0 if when_full == "raise" else 3)
 
 
 def test_rows_of_many_threads_arrive_whole_and_once(logger_of, log):

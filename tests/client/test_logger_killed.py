@@ -19,19 +19,24 @@ import sys
 from recadmin_client import Client, courier
 client = Client("http://127.0.0.1:9", "secret")
 logger = client.logger("news", sys.argv[1], sender="killed", batch_rows=1000)
-for n in range(10**9):
-    logger.log({"n": n})
+at_once = int(sys.argv[2])
+for n in range(0, 10**9, at_once):
+    if at_once == 1:
+        logger.log({"n": n})
+    else:
+        logger.log_many({"n": n + k} for k in range(at_once))
     if n % 100 == 0:
-        print(n + 1, flush=True)
+        print(n + at_once, flush=True)
 """
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("at_once", [1, 50])
 def test_rows_that_were_logged_before_a_kill_are_sent_once_by_the_next_process(
-    tmp_path, monkeypatch
+    at_once, tmp_path, monkeypatch
 ):
     environment = os.environ | {"PYTHONPATH": CLIENT}
-    command = [sys.executable, "-c", LOGS, str(tmp_path)]
+    command = [sys.executable, "-c", LOGS, str(tmp_path), str(at_once)]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
