@@ -29,11 +29,17 @@ class NeighbourSerializer(serializers.Serializer):
     error = serializers.CharField(help_text="The last one, without users and passwords.")
 
 
+class NeighboursSerializer(serializers.Serializer):
+    """All that there are, enabled or not."""
+
+    neighbours = NeighbourSerializer(many=True)
+
+
 class Neighbours(APIView):
-    @extend_schema(responses=NeighbourSerializer(many=True))
+    @extend_schema(responses=NeighboursSerializer)
     def get(self, request: Request) -> Response:
         """Other systems that are told of versions and runs, and what stands in the way."""
-        return Response(NeighbourSerializer(report(), many=True).data)
+        return Response(NeighboursSerializer({"neighbours": report()}).data)
 
 
 PATTERNS: list[URLPattern] = [path("neighbours", Neighbours.as_view(), name="neighbours")]

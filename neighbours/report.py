@@ -72,8 +72,13 @@ def _told(name: NeighbourName, enabled: bool, waiting: Callable[[], int], refuse
 
 def findings() -> Findings:
     """For /readyz and the page of the workers: whether each that is enabled answers."""
+    return {told.name: _finding(told) for told in report() if told.enabled}
+
+
+def asked() -> Findings:
+    """The findings, for a thread that asks for nothing else of the database."""
     try:
-        return {told.name: _finding(told) for told in report() if told.enabled}
+        return findings()
     finally:
         connection.close()
 

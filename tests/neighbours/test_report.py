@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
@@ -16,7 +15,6 @@ from neighbours.models import MirroredVersion, Neighbour
 from neighbours.report import findings, report
 from recadmin import checks as health
 from recadmin import environment
-from tests.updates.api.conftest import Caller
 
 NOBODY = "http://127.0.0.1:9"
 LOADS = """
@@ -109,8 +107,8 @@ def test_the_command_says_what_waits_and_what_stands_in_the_way(unreachable, cap
     assert openlineage == "OpenLineage: not set up (docs/neighbours.md)."
 
 
-def test_the_api_says_the_same(unreachable, viewer):
-    mlflow, openlineage = Caller(viewer).get("neighbours").json()
+def test_the_api_says_the_same(unreachable, as_viewer):
+    mlflow, openlineage = as_viewer.get("/api/v1/neighbours").json()["neighbours"]
     assert (mlflow["name"], mlflow["enabled"], mlflow["waiting"]) == ("mlflow", True, 1)
     assert (mlflow["failures"], mlflow["told_at"]) == (1, None)
     assert "127.0.0.1" in mlflow["error"]
@@ -120,8 +118,6 @@ def test_the_api_says_the_same(unreachable, viewer):
 def test_the_page_of_the_workers_and_readyz_say_it_without_the_address(
     unreachable, as_viewer, valkey, monkeypatch
 ):
-    # It is asked in a thread of its own, whose connection it closes; here it is the test's.
-    monkeypatch.setattr("neighbours.report.connection", SimpleNamespace(close=lambda: None))
     found = findings()
     monkeypatch.setattr(health, "PROBES", [*health.PROBES, health.Probe(lambda: found, {})])
     page = as_viewer.get("/workers/").content.decode()

@@ -225,3 +225,19 @@ def test_the_digest_of_a_folder_is_what_a_shell_makes_of_it(tmp_path):
         ["sh", "-c", shell], cwd=tmp_path, check=True, capture_output=True, text=True
     )
     assert folder_sha256(tmp_path) == printed.stdout.split()[0]
+
+
+def test_an_imported_version_is_shown_on_the_pages_and_by_the_api(
+    external, model, register, take, mlflow, as_viewer
+):
+    register(metrics={"auc": 0.75})
+    mlflow.set_registered_model_alias(model, "champion", "1")
+    take("--alias", "champion")
+    for page in ("", "versions/1/"):
+        shown = as_viewer.get(f"/recommenders/{external.slug}/{page}")
+        assert shown.status_code == 200
+    assert f"models:/{model}/1" in shown.content.decode()
+    version = as_viewer.get(f"/api/v1/recommenders/{external.slug}/versions/1").json()
+    assert version["metrics"]["reported"] == {"auc": 0.75}
+    told = as_viewer.get(f"/api/v1/recommenders/{external.slug}/freshness").json()
+    assert told["watermark"] == "2026-01-01T00:15:00Z"

@@ -230,7 +230,7 @@ CALLS = {
     "recommenders_drift_retrieve": Call("get", f"{NEWS}/drift"),
     "recommenders_drift_scorecard_retrieve": Call("get", f"{NEWS}/drift/scorecard"),
     "drift_scorecard_retrieve": Call("get", "drift/scorecard"),
-    "neighbours_list": Call("get", "neighbours"),
+    "neighbours_retrieve": Call("get", "neighbours"),
     "recommenders_freshness_retrieve": Call("get", f"{NEWS}/freshness"),
     "recommenders_metrics_retrieve": Call("get", f"{NEWS}/metrics?name=age_seconds"),
     "recommenders_sparsity_retrieve": Call("get", f"{NEWS}/sparsity"),
