@@ -29,6 +29,16 @@ class ComponentFreshness(FreshnessSummary):
 
 
 @dataclass(frozen=True)
+class PredictedBy:
+    """A version that the latest logged predictions name; ``version`` is None where none of that
+    name was reported. share : of those predictions."""
+
+    name: str
+    share: float
+    version: int | None
+
+
+@dataclass(frozen=True)
 class Freshness(FreshnessSummary):
     """Freshness at one instant, with the facts that it is computed from."""
 
@@ -40,6 +50,7 @@ class Freshness(FreshnessSummary):
     newest_event_time: datetime | None
     newest_arrived_at: datetime | None
     components: list[ComponentFreshness]
+    predicted_by: list[PredictedBy]
 
 
 @dataclass(frozen=True)

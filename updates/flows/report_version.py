@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,9 @@ class ReportedVersion:
 
     def to_json(self) -> dict[str, Any]:
         """As the manifest of the version keeps it."""
-        since = self.trained_since and self.trained_since.isoformat()
-        times = {"watermark": self.watermark.isoformat(), "trained_since": since}
-        return asdict(self) | times
+        times = {name: getattr(self, name) for name in ("watermark", "trained_since")}
+        said = {name: at and at.astimezone(UTC).isoformat() for name, at in times.items()}
+        return asdict(self) | said
 
 
 def report_version(

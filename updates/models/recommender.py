@@ -243,8 +243,8 @@ class Recommender(LogOwner):
     @property
     def follows_predictions(self) -> bool:
         """Whether what is live is what the predictions of its own servers name."""
-        known = bool(self.component_names) and self.sample_schema.version is not None
-        return known and not self.learner_class.updated_here
+        logged = self.sample_schema.version is not None and bool(self.component_names)
+        return logged and not self.learner_class.updated_here
 
     def new_learner(self) -> Learner:
         """An untrained learner with this recommender's schema and options."""
