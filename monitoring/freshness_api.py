@@ -79,7 +79,6 @@ class PredictedBy(serializers.Serializer):
     share = serializers.FloatField(help_text="Of the latest predictions.")
     version = serializers.IntegerField(
         source="version.number",
-        default=None,
         allow_null=True,
         help_text="null: no version of that name was reported.",
     )
