@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 # A process that is gone runs no more.
 SYNC_STATES = [state for state in SyncState if state != SyncState.GONE]
 MILLISECONDS = 1000
-# All that is told of: schemas and the versions' records stay in the database.
-UNTOLD = ("schema", "learner_options", "live_version__metrics", "live_version__sparsity")
+# Nothing of it is told: it stays in the database.
+UNTOLD = ("learner_options", "live_version__metrics", "live_version__sparsity")
 
 
 def add_fleet(

@@ -20,14 +20,13 @@ from updates.flows.follow_predictions import FollowsPredictions
 from updates.flows.online.freezing import ThawError
 from updates.flows.own_log import SharesLog
 from updates.flows.quarantine import QuarantineError
-from updates.flows.refresh_user import ImplausibleVector, NoClientPolicy, TooMuch
 from updates.flows.relearn import NotProvable
 from updates.flows.report_version import TrainedHere, VersionConflict
 from updates.flows.roll_back import RollBackError
 from updates.flows.select_samples import SelectionError
 from updates.flows.trigger import TriggerError, WriterBusy
 from updates.flows.what_if import NotReplayable, WhatIfError
-from updates.learners.base import DevicesUnsupported, RecommendUnsupported, TrainedElsewhere
+from updates.learners.base import RecommendUnsupported, TrainedElsewhere
 from updates.models.canary import OnTrial
 from updates.models.freeze import NotFrozen
 from updates.models.proof import ProofUnderWay
@@ -205,28 +204,6 @@ def _too_large(error: TooLarge) -> Problem:
 @describe.register
 def _has_no_items(error: RecommendUnsupported) -> Problem:
     return Problem(409, f"{error}.", "recommends-nothing")
-
-
-@describe.register
-def _has_no_devices(error: DevicesUnsupported) -> Problem:
-    return Problem(409, f"{error}.", "no-devices")
-
-
-@describe.register
-def _devices_send_nothing(error: NoClientPolicy) -> Problem:
-    return Problem(409, str(error), "no-client-policy")
-
-
-@describe.register
-def _implausible(error: ImplausibleVector) -> Problem:
-    errors = [{"field": "vector", "error": str(error), "kind": error.kind}]
-    return Problem(400, f"vector: {error}.", "implausible-vector", errors=errors)
-
-
-@describe.register
-def _too_much(error: TooMuch) -> Problem:
-    retry = {"Retry-After": str(error.retry_after_seconds)}
-    return Problem(429, str(error), "too-much", headers=retry)
 
 
 @describe.register

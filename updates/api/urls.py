@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from updates.api import flow_problems  # noqa: F401  (registers what the flows refuse)
+from updates.api import device_problems, flow_problems  # noqa: F401  (they register refusals)
 from updates.api.views import (
     audit,
     auth,
