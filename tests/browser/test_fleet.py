@@ -11,6 +11,16 @@ ORCHARD = "/?q=orchard"
 ROWS = [{"label": i % 2, "event_time": 1767225600000 + i, "item": "i"} for i in range(300)]
 BY_HAND = {"name": "by-hand", "strategy": "full", "trigger": "manual"}
 FOCUSED = "document.activeElement.id"
+LEAST_GAP = 16  # pixels
+# Between what neighbouring heads of columns hold, arrows of sorting included; in pixels.
+GAPS = """() => {
+  const ranges = [...document.querySelectorAll("table.fleet thead th")].map((th) => {
+    const range = document.createRange();
+    range.selectNodeContents(th);
+    return range.getBoundingClientRect();
+  });
+  return ranges.slice(1).map((rect, i) => rect.left - ranges[i].right);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +129,22 @@ def test_what_is_overdue_is_updated_by_a_press(orchard, hedge, visit, stack):
     run = page.url.rstrip("/").rsplit("/", 1)[1]
     with stack.admin() as api:
         wait_until(lambda: api.call("GET", f"updates/{run}")["state"] == "promoted", seconds=60)
+
+
+@pytest.mark.parametrize("column", ["name", "backlog"])
+def test_heads_of_columns_keep_apart_on_a_small_screen(orchard, visit, column):
+    page = visit(f"{ORCHARD}&sort={column}", viewport={"width": 1280, "height": 844})
+    expect(page.locator("th[aria-sort]")).to_be_visible()
+    assert min(page.evaluate(GAPS)) >= LEAST_GAP
+
+
+def test_on_a_phone_the_figures_are_explained_by_keyboard_and_stay_so(orchard, visit):
+    page = visit(ORCHARD, viewport={"width": 390, "height": 844})
+    page.get_by_role("button", name="How the fleet figures are computed").focus()
+    page.keyboard.press("Enter")
+    about = page.locator("#columns-fleet")
+    expect(about).to_contain_text("Normalized entropy")
+    refreshed(page)
+    expect(about).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(about).to_be_hidden()

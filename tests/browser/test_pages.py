@@ -36,6 +36,13 @@ of = Recommender.objects.get(slug="shop")
 print(Alert.objects.create(recommender=of, kind="drift", severity="warning", state="firing",
     since=now, held_at=now, fired_at=now, summary="It drifted.", objective="PSI below 0.1").pk)
 """
+PRUNE = """
+from updates.flows.prune import prune
+from updates.models import Recommender
+of = Recommender.objects.get(slug="attic")
+of.keep_versions = 1
+prune(of)
+"""
 # Layout shifts since the page began, added up: stricter than CLS, which takes the worst window.
 WATCH_SHIFTS = """
 window.shifted = [];
@@ -52,19 +59,28 @@ WIDER_THAN_THE_WINDOW = (
 )
 
 
+def samples(count):
+    return [
+        {"label": i % 3 // 2, "event_time": 1767225600000 + i, "item": f"i{i % 9}"}
+        for i in range(count)
+    ]
+
+
+def updated(api, slug, strategy):
+    """The run, once its version is live."""
+    run = api.call("POST", f"recommenders/{slug}/updates", {"strategy": strategy})["id"]
+    wait_until(lambda: api.call("GET", f"updates/{run}")["state"] == "promoted", seconds=60)
+    return run
+
+
 @pytest.fixture(scope="module")
 def shop(stack) -> dict[str, int]:
     """A recommender with one live version; what its addresses are made of."""
     with stack.admin() as api:
         name = {"slug": "shop", "name": "Shop", "learner": "sparse_linear"}
         api.call("POST", "recommenders", {**name, "schema": SCHEMA.to_json()})
-        rows = [
-            {"label": i % 3 // 2, "event_time": 1767225600000 + i, "item": f"i{i % 9}"}
-            for i in range(300)
-        ]
-        api.call("POST", "recommenders/shop/samples", rows)
-        run = api.call("POST", "recommenders/shop/updates", {"strategy": "full"})["id"]
-        wait_until(lambda: api.call("GET", f"updates/{run}")["state"] == "promoted", seconds=60)
+        api.call("POST", "recommenders/shop/samples", samples(300))
+        run = updated(api, "shop", "full")
     alert = int(stack.manage("shell", "-v", "0", "-c", ALERT))
     return {"run": run, "alert": alert}
 
@@ -160,3 +176,25 @@ def test_a_viewer_sees_no_controls(shop, stack, chromium):
         expect(page.get_by_role("heading", level=1)).to_contain_text("Shop")
         expect(page.get_by_role("button", name="Roll back")).to_have_count(0)
         expect(page.get_by_role("button", name="Trigger an update")).to_have_count(0)
+
+
+@pytest.fixture
+def attic(stack) -> None:
+    """Two versions, the first of them without its files."""
+    with stack.admin() as api:
+        about = {"slug": "attic", "name": "Attic", "learner": "sparse_linear"}
+        api.call("POST", "recommenders", about | {"schema": SCHEMA.to_json()})
+        for strategy in ("full", "incremental"):
+            api.call("POST", "recommenders/attic/samples", samples(300))
+            updated(api, "attic", strategy)
+    stack.manage("shell", "-c", PRUNE)
+
+
+def test_what_is_gone_with_the_files_of_a_version_is_said_in_one_piece(attic, visit):
+    page = visit("/recommenders/attic/versions/1/", viewport={"width": 1280, "height": 844})
+    notice = page.locator(".notice.warning", has_text="Its files were deleted")
+    expect(notice).to_have_css("display", "block")
+    page.goto("/recommenders/attic/versions/2/")
+    told = page.locator("#explanation")
+    expect(told).to_contain_text("The files of version 1 are no longer kept")
+    expect(told.get_by_label("Against")).to_have_value("1")

@@ -39,13 +39,18 @@ OBJECTIVES_HELP = (
 )
 
 
-# Options that the page of a what-if suggests a value for, in the address.
-SUGGESTED = ("admit_after", "expire_after")
+class SuggestedOptions(forms.Form):
+    """Options that the page of a what-if suggests a value for, in the address."""
+
+    admit_after = forms.IntegerField(required=False, min_value=0)
+    expire_after = forms.IntegerField(required=False, min_value=0)
 
 
 def suggested_options(query: Mapping[str, str]) -> dict[str, int]:
     """Those that are there and whole numbers."""
-    return {name: int(query[name]) for name in SUGGESTED if query.get(name, "").isdecimal()}
+    form = SuggestedOptions(query)
+    form.full_clean()
+    return {name: value for name, value in form.cleaned_data.items() if value is not None}
 
 
 # A challenger is judged like its champion, unless somebody says otherwise.

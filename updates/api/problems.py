@@ -33,7 +33,7 @@ TITLES = {
     "corrupt-artifact": "The version's files are damaged",
     "proof-under-way": "The version is being proved already",
     "not-provable": "The version cannot be learned again",
-    "not-explainable": "There is nothing to hold the version against",
+    "not-explainable": "What the version learned cannot be told",
     "what-if-under-way": "A what-if of the recommender is under way already",
     "not-replayable": "There is nothing to replay by other settings",
     "no-live-version": "Nothing is live",

@@ -211,6 +211,8 @@ def test_what_a_what_if_suggests_is_filled_in_and_not_saved(as_admin, make_recom
     assert news.learner_options == {"alpha": 0.1, "admit_after": 2}
 
 
-def test_a_suggestion_that_is_no_whole_number_is_passed_over(as_admin, make_recommender):
+@pytest.mark.parametrize("wrong", ["<b>", "-1", "2.5", "", "9" * 5000], ids=lambda wrong: wrong[:3])
+def test_a_suggestion_that_is_no_whole_number_is_passed_over(as_admin, make_recommender, wrong):
     news = make_recommender(learner_options={"alpha": 0.1})
-    assert json.loads(filled_in(as_admin, news, "admit_after=<b>&beta=3")) == {"alpha": 0.1}
+    found = filled_in(as_admin, news, f"admit_after={wrong}&expire_after=30&beta=3")
+    assert json.loads(found) == {"alpha": 0.1, "expire_after": 30}

@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.updates.api.test_problems import assert_problem
 from updates.flows import explain as explaining
+from updates.flows.prune import prune
 from updates.models import Explanation
 
 ADDRESS = "recommenders/news/versions/2/explanation"
@@ -47,3 +49,12 @@ def test_the_first_version_has_none_by_itself(as_viewer, updated):
     response = as_viewer.get("recommenders/news/versions/1/explanation")
     assert response.status_code == 409
     assert response.json()["type"].endswith("not-explainable")
+
+
+def test_files_that_are_gone_are_a_problem_at_once_and_no_work_for_a_worker(as_viewer, updated):
+    updated.recommender.keep_versions = 1
+    prune(updated.recommender)
+    problem = assert_problem(as_viewer.get(ADDRESS), 409)
+    assert problem["type"].endswith("not-explainable")
+    assert problem["detail"].startswith("The files of version 1 are no longer kept")
+    assert not Explanation.objects.exists()
