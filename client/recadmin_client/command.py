@@ -209,8 +209,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--watermark", required=True, type=_time, help="newest event time learned")
     made.add_argument("--trained-since", type=_time, metavar="TIME", help="oldest event time")
     made.add_argument("--metric", action="append", default=[], type=_metric, metavar="NAME=NUMBER")
-    made.add_argument("--uri", help="where it lies; with --sha256")
-    made.add_argument("--sha256")
+    made.add_argument("--uri", help="where it lies")
+    made.add_argument("--sha256", help="of what lies there; needs --uri")
 
     listed = command(runs)
     listed.add_argument("--recommender", metavar="SLUG")

@@ -13,7 +13,7 @@ from uuid import uuid4
 from recadmin_client import retries
 from recadmin_client.decoding import decode
 from recadmin_client.errors import StillRunning
-from recadmin_client.rows import Row, Rows, to_body
+from recadmin_client.rows import Row, Rows, plain, to_body
 from recadmin_client.shapes import (
     Appended,
     Deployment,
@@ -97,13 +97,14 @@ class Recommender:
         """Tell of a model that was made elsewhere; the same again changes nothing.
 
         name : as predictions name it. watermark, trained_since : the newest and the oldest event
-        time that it learned. uri, sha256 : where it lies, which is not fetched. Raises Conflict of
-        kind ``version-conflict`` where another model has that name.
+        time that it learned. uri : where it lies, which is not fetched. sha256 : of what lies
+        there. Raises Conflict of kind ``version-conflict`` where another model has that name,
+        TypeError for a time without a zone.
         """
         told = {
             "name": name,
-            "watermark": watermark.isoformat(),
-            "trained_since": trained_since and trained_since.isoformat(),
+            "watermark": watermark,
+            "trained_since": trained_since,
             "metrics": dict(metrics) if metrics is not None else None,
             "uri": uri,
             "sha256": sha256,
@@ -153,7 +154,7 @@ class Recommender:
             name=name,
             label=label,
             points=points,
-            **{"from": start and start.isoformat(), "to": end and end.isoformat()},
+            **{"from": start and plain(start), "to": end and plain(end)},
         )
         return decode(Series, asked)
 
@@ -184,8 +185,7 @@ class Recommender:
         content, media_type = to_body(rows)
         headers = {"Batch-Id": batch_id or uuid4().hex, "Content-Type": media_type}
         if feature_times:
-            times = {name: at.isoformat() for name, at in feature_times.items()}
-            headers["Feature-Times"] = json.dumps(times)
+            headers["Feature-Times"] = json.dumps(dict(feature_times), default=plain)
         return self._transport.json(
             "POST", f"{self._path}/{what}", content=content, headers=headers
         )

@@ -21,6 +21,8 @@ from updates.models import UpdateRun
 from updates.samples.log import SampleLog
 
 ROW = {"user": "u1", "item": "i2", "device": "phone", "genres": ["g2"]}
+ZONE = datetime(2026, 1, 1, tzinfo=UTC)
+NO_ZONE = ZONE.replace(tzinfo=None)
 
 
 @pytest.fixture
@@ -146,6 +148,15 @@ def test_samples_land_once_and_bad_rows_are_told(news, recommender):
     assert SampleLog(recommender).head().last_offset == 1_002
 
 
+def test_samples_are_sent_with_the_times_of_their_features(news):
+    now = datetime.now(UTC)
+    sent = learnable_rows(1, first=1_000)
+    assert news.log_samples(sent, feature_times={"device": now - timedelta(hours=1)}).accepted == 1
+    with pytest.raises(Invalid) as raised:
+        news.log_samples(sent, feature_times={"device": now + timedelta(hours=1)})
+    assert [error.field for error in raised.value.errors] == ["Feature-Times.device"]
+
+
 def test_arrow_tables_land_as_rows_do(news, make_batch):
     assert news.log_samples(make_batch(5)).accepted == 5
 
@@ -205,3 +216,21 @@ def test_a_logger_s_rows_are_in_the_log_once_whatever_answers_were_lost(client, 
     counts = logger.counts()
     assert (counts.sent, counts.rejected) == (250, 1)
     assert news.freshness().last_offset == 1_250
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda news: news.report_version("nightly", NO_ZONE),
+        lambda news: news.report_version("nightly", ZONE, trained_since=NO_ZONE),
+        lambda news: news.metrics("age_seconds", start=NO_ZONE),
+        lambda news: news.metrics("age_seconds", end=NO_ZONE),
+        lambda news: news.log_samples([ROW], feature_times={"device": NO_ZONE}),
+        lambda news: news.score([ROW], feature_times={"device": NO_ZONE}),
+    ],
+    ids=["watermark", "trained since", "start", "end", "sent with rows", "of scores"],
+)
+def test_a_time_without_a_zone_is_not_sent(scripted_client, server, call):
+    with pytest.raises(TypeError, match="zone"):
+        call(scripted_client.recommender("news"))
+    assert server.requests == []
