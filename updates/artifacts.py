@@ -127,14 +127,22 @@ class ArtifactStore:
         sync_folder(draft)
         if target.exists():
             try:
-                self.open(digest)
-                # As if new: whoever publishes it has yet to say so.
-                os.utime(target)
+                self._renew(digest)
                 return
             except CorruptArtifact:
                 shutil.rmtree(target)
-        draft.rename(target)
+        try:
+            draft.rename(target)
+        except OSError:
+            # Another has published the same meanwhile.
+            if not target.exists():
+                raise
+            self._renew(digest)
         sync_folder(target.parent)
+
+    def _renew(self, digest: str) -> None:
+        """As if new: whoever publishes it has yet to say so. Raises CorruptArtifact."""
+        os.utime(self.open(digest))
 
     def open(self, digest: str) -> Path:
         """The folder, after checking every byte against the digest. Raises CorruptArtifact."""

@@ -1,9 +1,12 @@
 """Versions that are made elsewhere, and what makes them live."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
 import time_machine
+from django.db import connections
 from django.utils import timezone
 
 from tests.conftest import FIRST_EVENT_TIME, make_batch, make_rows
@@ -186,3 +189,21 @@ def test_what_its_servers_serve_nobody_else_moves(logged):
         promote(version, reason="by hand")
     with pytest.raises(FollowsPredictions):
         roll_back(logged, to=version, reason="by hand")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reported_twice_at_once_it_is_one_version(ours):
+    start = Barrier(4)
+
+    def report(_):
+        try:
+            start.wait()
+            return report_version(ours, reported())
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(report, range(4)))
+    assert sorted(new for _, new in made) == [False, False, False, True]
+    assert len({version.pk for version, _ in made}) == 1
+    assert ours.deployments.count() == 1
