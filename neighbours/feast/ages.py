@@ -134,10 +134,11 @@ class Look:
             return self._materialized(asked, rows, min(missing))
         try:
             keys = asked.entity_keys(rows, columns)
-            found = store.times(asked.view, list(asked.fields), keys)
         except KeyError:
             self._problem(f"Join keys of view {asked.name} are neither strings nor integers.")
             return {}
+        try:
+            found = store.times(asked.view, list(asked.fields), keys)
         except Exception as error:
             said = f"Feast's online store does not answer for view {asked.name}"
             self._problem(f"{said} ({type(error).__name__}).", str(error))
