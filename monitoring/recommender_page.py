@@ -78,14 +78,8 @@ def headline(recommender: Recommender, now: datetime) -> dict[str, Any]:
         "runs": recent_runs(recommender),
         "trial": on_trial(recommender, now),
         "trainer": trainer_of(recommender),
-        "updated_elsewhere": updated_elsewhere(recommender),
         "predicted_by": named_lately(recommender, now),
     }
-
-
-def updated_elsewhere(recommender: Recommender) -> bool:
-    """Whether it has neither policies nor runs: its versions are reported."""
-    return bool(recommender.component_names) and not recommender.learner_class.updated_here
 
 
 def joining(recommender: Recommender, now: datetime) -> dict[str, Any] | None:

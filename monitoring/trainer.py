@@ -24,7 +24,7 @@ class Trainer:
 
 def trainer_of(recommender: Recommender) -> Trainer | None:
     """None where recadmin itself trains it, or nobody for it."""
-    if recommender.trained_here or not recommender.learner_class.updated_here:
+    if recommender.trained_here or not recommender.updated_here:
         return None
     options = recommender.new_learner().settings
     return Trainer(options["runner"], options["url"], options["command"], options["lease_seconds"])

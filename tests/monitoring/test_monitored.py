@@ -1,5 +1,6 @@
 """What is trained and served elsewhere is measured as any other, from what its team logs."""
 
+import re
 from datetime import timedelta
 
 import numpy as np
@@ -157,10 +158,10 @@ def test_its_card_in_the_fleet_is_like_any_other_s(ours, as_operator):
     follow_predictions(timezone.now())
     tasks.observe()
     page = text(as_operator.get("/"))
-    assert "ours · monitored" in page
-    assert "fresh" in page or "idle" in page
-    assert "v1 reported" in page
-    assert "elsewhere" in page
+    [ne] = points(ours, "ne")
+    # State, age against its objective, lag, backlog, NE, and who updates it.
+    shown = rf"ours · monitored idle \S+ \w+ of 1 h \+ 10 min 0 s 0 {ne:.4f} v1 reported .+ else"
+    assert re.search(shown, page), page
 
 
 def test_its_page_offers_nothing_that_is_done_elsewhere(ours, as_admin):

@@ -78,10 +78,8 @@ def report_version(
     try:
         with transaction.atomic():
             version = ModelVersion.publish(recommender, name=reported.name, **fields)
-            reports_move = not (
-                recommender.learner_class.updated_here or recommender.follows_predictions
-            )
-            if live and reports_move:
+            moved_by_others = recommender.updated_here or recommender.follows_predictions
+            if live and not moved_by_others:
                 promote(version, reason="reported as live", by=by)
     except IntegrityError:
         # Reported twice at once.

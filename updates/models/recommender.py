@@ -236,6 +236,11 @@ class Recommender(LogOwner):
         return bool(not self.component_names or self.learner_class.trained_here)
 
     @property
+    def updated_here(self) -> bool:
+        """Whether it has policies and runs; versions of others are reported."""
+        return bool(not self.component_names or self.learner_class.updated_here)
+
+    @property
     def logs_predictions(self) -> bool:
         """Whether its samples say what was predicted of them."""
         return self.sample_schema.prediction is not None
@@ -243,8 +248,7 @@ class Recommender(LogOwner):
     @property
     def follows_predictions(self) -> bool:
         """Whether what is live is what the predictions of its own servers name."""
-        logged = self.sample_schema.version is not None and bool(self.component_names)
-        return logged and not self.learner_class.updated_here
+        return self.sample_schema.version is not None and not self.updated_here
 
     def new_learner(self) -> Learner:
         """An untrained learner with this recommender's schema and options."""

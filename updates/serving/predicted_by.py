@@ -39,8 +39,8 @@ def note(recommender: Recommender, predictions: pa.RecordBatch, now: datetime) -
     names = predictions.column(recommender.sample_schema.version)
     minutes = np.asarray(predictions.column(EVENT_TIME).view(pa.int64())) // MINUTE_MS
     present = to_ms(now) // MINUTE_MS
-    lately = pa.array((minutes > present - LATELY_MINUTES) & (minutes <= present + 1))
-    table = pa.table({"name": names, "minute": minutes}).filter(lately).drop_null()
+    recent = pa.array((minutes > present - LATELY_MINUTES) & (minutes <= present + 1))
+    table = pa.table({"name": names, "minute": minutes}).filter(recent).drop_null()
     counted = table.group_by(["minute", "name"]).aggregate([([], "count_all")])
     most = counted.sort_by([("count_all", "descending")]).slice(0, MOST_NAMES)
     try:

@@ -71,7 +71,7 @@ def is_pulled(run: UpdateRun) -> bool:
 def _ensure_pulled(recommender: Recommender) -> None:
     if recommender.trained_here:
         raise NotToBeClaimed(f"recadmin itself trains {recommender.slug} ({recommender.learner}).")
-    if not recommender.learner_class.updated_here:
+    if not recommender.updated_here:
         raise NotToBeClaimed(f"{recommender.slug} is {recommender.learner}: it has no runs here.")
     runner = recommender.new_learner().settings["runner"]
     if runner != Runner.PULL:
